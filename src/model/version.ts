@@ -1,0 +1,132 @@
+/**
+ * What a version is: one immutable (bucket, key, version id), an object or a delete marker, and its registers
+ * (tags, retention, legal hold), the only parts that may change. Pure data; no I/O, no clock.
+ */
+import type { Arn, ObjectKey, UnixNs, VersionId } from "./names.ts";
+
+export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
+export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
+export type ChecksumType = "FULL_OBJECT" | "COMPOSITE";
+
+/** An additional checksum of S3 (s3-api.md section 5). `value` is base64; composite values carry no `-N` suffix here. */
+export interface Checksum {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly type: ChecksumType;
+  readonly value: string;
+}
+
+/** Where bytes lie: `id` names an immutable blob (32 hex digits), inline beside the index or a file under `blobs/`. */
+export interface BlobRef {
+  readonly id: string;
+  readonly size: number;
+  readonly inline: boolean;
+  /** Files only: modification time in ns (decimal) at staging. Another value means "look at the bytes before trusting them". */
+  readonly stamp?: string | undefined;
+}
+
+export interface Part {
+  /** 1 to 10000, ascending, gaps allowed. */
+  readonly number: number;
+  readonly size: number;
+  /** Hex MD5 of the part, no quotes. */
+  readonly etag: string;
+  readonly checksum?: string | undefined;
+  readonly blob: BlobRef;
+}
+
+/** A value that may change, with its own time: the newer wins, ties go to the larger value. */
+export interface Register<T> {
+  readonly value: T;
+  readonly time: UnixNs;
+}
+export type Tags = Readonly<Record<string, string>>;
+export interface Retention {
+  readonly mode: "GOVERNANCE" | "COMPLIANCE";
+  /** ISO 8601, milliseconds, UTC. */
+  readonly until: string;
+}
+
+export type TargetStatus = "PENDING" | "COMPLETED" | "FAILED";
+/** Never part of a version's identity: two equal sites differ in it. */
+export interface ReplicationState {
+  /** Set when this version came from a peer (`X-Amz-Replication-Status: REPLICA`). */
+  readonly replica?: boolean | undefined;
+  readonly targets: Readonly<Record<string, TargetStatus>>;
+}
+
+interface VersionBase {
+  readonly key: ObjectKey;
+  readonly versionId: VersionId;
+  /** Modification time; with the version id it orders the versions of a key. */
+  readonly mtime: UnixNs;
+  readonly replication: ReplicationState;
+}
+
+export interface DeleteMarker extends VersionBase {
+  readonly kind: "delete-marker";
+}
+
+export interface ObjectVersion extends VersionBase {
+  readonly kind: "object";
+  readonly size: number;
+  /** Without quotes. */
+  readonly etag: string;
+  /** Lower-case names: content-type, content-encoding, cache-control, content-disposition, content-language, expires, x-amz-website-redirect-location. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Lower-case full names: `x-amz-meta-*`, `x-minio-meta-*`. */
+  readonly userMetadata: Readonly<Record<string, string>>;
+  readonly storageClass: "STANDARD" | "REDUCED_REDUNDANCY";
+  readonly checksum?: Checksum | undefined;
+  readonly tags?: Register<Tags> | undefined;
+  readonly retention?: Register<Retention | null> | undefined;
+  readonly legalHold?: Register<boolean> | undefined;
+  /** The one blob of a single PUT or copy; absent for multipart, whose parts are a row of their own. */
+  readonly blob?: BlobRef | undefined;
+  /** Number of parts of a multipart object, 0 for a single PUT. */
+  readonly partCount: number;
+  /** Set when its stored bytes were found missing or wrong: never served, never counted as present. */
+  readonly damaged?: string | undefined;
+}
+
+export type Version = ObjectVersion | DeleteMarker;
+
+/** MinIO's composite rule (replication.md 5.2): any FAILED, else all COMPLETED, else PENDING; REPLICA when only received. */
+export function replicationStatus(state: ReplicationState): "PENDING" | "COMPLETED" | "FAILED" | "REPLICA" | undefined {
+  const all = Object.values(state.targets);
+  if (all.includes("FAILED")) return "FAILED";
+  if (all.includes("PENDING")) return "PENDING";
+  if (state.replica) return "REPLICA";
+  return all.length > 0 ? "COMPLETED" : undefined;
+}
+
+/** Will of a purge: meant for every site, or only for this one (design page, "Versions and convergence"). */
+export type PurgeWill = "everywhere" | "local";
+export interface Tombstone {
+  readonly key: ObjectKey;
+  readonly versionId: VersionId;
+  readonly time: UnixNs;
+  readonly will: PurgeWill;
+  /** True when the purged version was a delete marker (MinIO's wire wants to know). */
+  readonly wasMarker: boolean;
+  readonly replication: ReplicationState;
+}
+
+/** `a` before `b` in the order of a key's versions, newest first: later time, then larger version id (`null` is smallest). */
+export function compareNewestFirst(a: Pick<Version, "mtime" | "versionId">, b: Pick<Version, "mtime" | "versionId">): number {
+  if (a.mtime !== b.mtime) return a.mtime > b.mtime ? -1 : 1;
+  const x = a.versionId === "null" ? "" : a.versionId;
+  const y = b.versionId === "null" ? "" : b.versionId;
+  return x === y ? 0 : x > y ? -1 : 1;
+}
+
+/** Which register wins: the newer time, ties by the larger JSON text of the value, so that every site decides alike. */
+export function newerRegister<T>(a: Register<T> | undefined, b: Register<T> | undefined): Register<T> | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a.time !== b.time) return a.time > b.time ? a : b;
+  return JSON.stringify(a.value) >= JSON.stringify(b.value) ? a : b;
+}
+
+/** Targets named in a state, as ARNs. */
+export function targetArns(state: ReplicationState): Arn[] {
+  return Object.keys(state.targets) as Arn[];
+}

@@ -1,0 +1,83 @@
+/**
+ * The use cases on buckets and objects: the only writer of their rows. Each call is one commit (retried when a check
+ * fails) after the bytes are durable. Errors are StoreErrors with S3 codes. See types.ts for the shapes.
+ */
+import type { Bucket } from "../model/bucket.ts";
+import type { Arn, BucketName, VersionId } from "../model/names.ts";
+import type { ObjectVersion, Retention, Tags, TargetStatus, Tombstone, Version } from "../model/version.ts";
+import type {
+  CompleteUploadRequest,
+  CopyRequest,
+  CreateUploadRequest,
+  DeleteRequest,
+  DeleteResult,
+  FoundObject,
+  IncomingBody,
+  ListPage,
+  ListRequest,
+  ListUploadsPage,
+  ListUploadsRequest,
+  ListVersionsPage,
+  ListVersionsRequest,
+  PutRequest,
+  PutResult,
+  ReadConditions,
+  ReplicaMetadataRequest,
+  StoredPart,
+  Upload,
+  UploadSelector,
+  VersionSelector,
+} from "./types.ts";
+
+export interface Objects {
+  createBucket(name: BucketName, options: { owner: string }): Promise<Bucket>;
+  /** Throws NoSuchBucket. */
+  bucket(name: BucketName): Promise<Bucket>;
+  buckets(): Promise<Bucket[]>;
+  /** Atomic read-modify-write of a bucket's configuration. `change` may throw to refuse. */
+  updateBucket(name: BucketName, change: (bucket: Bucket) => Bucket): Promise<Bucket>;
+  /** BucketNotEmpty while it holds versions or markers, unless `force`, which removes them (no replication). */
+  deleteBucket(name: BucketName, options: { force: boolean }): Promise<void>;
+
+  put(request: PutRequest): Promise<PutResult>;
+  /** The object to read. Throws NoSuchKey, NoSuchVersion, or MethodNotAllowed/NoSuchKey with delete-marker headers. */
+  find(selector: VersionSelector): Promise<FoundObject>;
+  /** A version of any kind by id (or the current one), undefined when absent: no delete-marker errors. */
+  version(selector: VersionSelector): Promise<{ bucket: Bucket; version: Version } | undefined>;
+  tombstone(selector: VersionSelector & { versionId: VersionId }): Promise<Tombstone | undefined>;
+  delete(request: DeleteRequest): Promise<DeleteResult>;
+  copy(request: CopyRequest): Promise<PutResult & { from: ObjectVersion }>;
+
+  /** Replaces the tag set of a version. Returns the version. */
+  setTags(selector: VersionSelector, tags: Tags): Promise<ObjectVersion>;
+  setRetention(selector: VersionSelector, retention: Retention | null): Promise<ObjectVersion>;
+  setLegalHold(selector: VersionSelector, on: boolean): Promise<ObjectVersion>;
+  /** replication.md 3.6. */
+  applyReplicaMetadata(request: ReplicaMetadataRequest): Promise<ObjectVersion>;
+
+  list(request: ListRequest): Promise<ListPage>;
+  listVersions(request: ListVersionsRequest): Promise<ListVersionsPage>;
+
+  createUpload(request: CreateUploadRequest): Promise<Upload>;
+  upload(selector: UploadSelector): Promise<Upload>;
+  putPart(selector: UploadSelector, number: number, body: IncomingBody): Promise<StoredPart>;
+  /** Bytes [start, end) of `from` become a part; the whole object when no range is given. */
+  copyPart(
+    selector: UploadSelector,
+    number: number,
+    from: { source: VersionSelector; conditions?: ReadConditions | undefined; range?: { start: number; end: number } | undefined },
+  ): Promise<StoredPart & { from: ObjectVersion }>;
+  /** Ascending part numbers after `after`. */
+  listParts(selector: UploadSelector, options: { after: number; limit: number }): Promise<{ upload: Upload; parts: StoredPart[]; truncated: boolean }>;
+  listUploads(request: ListUploadsRequest): Promise<ListUploadsPage>;
+  completeUpload(request: CompleteUploadRequest): Promise<PutResult>;
+  /** NoSuchUpload when absent. */
+  abortUpload(selector: UploadSelector): Promise<void>;
+
+  /** Records what a sender achieved for one version and target: status on the version, in one commit. */
+  setTargetStatus(selector: VersionSelector & { versionId: VersionId }, arn: Arn, status: TargetStatus): Promise<void>;
+  /** Marks a version damaged (reads and scrub find it so); it counts as lost until it is written again. */
+  markDamaged(selector: VersionSelector & { versionId: VersionId }, reason: string): Promise<void>;
+  /** Bytes and counts of a bucket (exact, from counters). */
+  usage(bucket: Bucket): Promise<{ objects: number; versions: number; deleteMarkers: number; bytes: number }>;
+}

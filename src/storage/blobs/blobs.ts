@@ -1,0 +1,68 @@
+/**
+ * Blobs: immutable bytes with a checksum per block. Small ones become inline rows beside the index (the caller puts
+ * them into its commit), larger ones files under `blobs/`. Order of a write: stage, fsync, rename, fsync of the
+ * directory, then the caller's commit names it; a crash in between leaves garbage, never a torn object.
+ */
+import type { BlobRef, ChecksumAlgorithm } from "../../model/version.ts";
+
+export interface WriteOptions {
+  /** Expected size in bytes when known: small bodies stay in memory, large ones go to a hashing thread. */
+  readonly sizeHint?: number | undefined;
+  readonly md5: boolean;
+  readonly sha256: boolean;
+  /** One additional S3 checksum over the whole body. */
+  readonly checksum?: ChecksumAlgorithm | undefined;
+}
+
+export interface WrittenBlob {
+  readonly ref: BlobRef;
+  /** For an inline blob: the row value for `D <blob id>`, to be put by the caller's commit. */
+  readonly inlineRow?: Buffer | undefined;
+  readonly size: number;
+  /** Hex; present when asked for. */
+  readonly md5?: string | undefined;
+  readonly sha256?: string | undefined;
+  /** Base64, big-endian digest; present when asked for. */
+  readonly checksum?: string | undefined;
+}
+
+/** What is wrong with stored bytes. */
+export type BlobState = "ok" | "missing" | "corrupt";
+
+/** Thrown by reads: the stored bytes are not what was written. Never retryable on this site. */
+export class BlobDamagedError extends Error {
+  override name = "BlobDamagedError";
+  readonly blobId: string;
+  readonly state: Exclude<BlobState, "ok">;
+  constructor(blobId: string, state: Exclude<BlobState, "ok">) {
+    super(`blob ${blobId} is ${state}`);
+    this.blobId = blobId;
+    this.state = state;
+  }
+}
+
+export interface BlobStore {
+  /**
+   * Reads `body` to its end; resolves when the bytes are durable. If `body` throws, the staged bytes are removed and the
+   * error is passed on. Throws StoreError `XMinioStorageFull` when the disk is full.
+   */
+  write(body: AsyncIterable<Buffer>, options: WriteOptions): Promise<WrittenBlob>;
+  /** A second name for the bytes of a file blob (hard link, or a copy where links are impossible); durable when resolved. */
+  link(ref: BlobRef): Promise<BlobRef>;
+  /**
+   * Bytes [start, end) in pieces of at most 1 MiB, each checked against its blocks' checksums before it is yielded.
+   * Throws BlobDamagedError. Inline blobs are read from `inlineRow`, which the caller fetched from the index
+   * (undefined: missing).
+   */
+  read(ref: BlobRef, start: number, end: number, inlineRow?: Buffer | undefined): AsyncIterable<Buffer>;
+  /**
+   * Presence, size and stamp; the bytes too when `deep`, or when the stamp is not the one of staging.
+   * Inline blobs are checked from `inlineRow`.
+   */
+  examine(ref: BlobRef, deep: boolean, inlineRow?: Buffer | undefined): Promise<BlobState>;
+  /** Removes the file of a blob that no commit names (a failed commit, the collector). Absent is fine. */
+  discard(blobId: string): Promise<void>;
+  /** Ids of all blob files, in no order: for the collector's sweep and `resilver check`. */
+  list(): AsyncIterable<{ id: string; mtimeMs: number }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,32 @@
+/** Collects the rows of one commit. Used by every writer of the index, so that commits are built one way. */
+import type { Check, Commit, Entry, KeyRange } from "./index.ts";
+
+export class CommitBuilder implements Commit {
+  readonly checks: Check[] = [];
+  readonly puts: Entry[] = [];
+  readonly deletes: Buffer[] = [];
+  readonly adds: { key: Buffer; delta: bigint }[] = [];
+
+  /** The row must still hold what was read (`undefined`: must still be absent). */
+  unchanged(key: Buffer, value: Buffer | undefined): this {
+    this.checks.push({ kind: "value", key, value: value ?? null });
+    return this;
+  }
+  /** The first key of the range must still be `key`. */
+  first(range: KeyRange, key: Buffer | undefined): this {
+    this.checks.push({ kind: "first", range, key: key ?? null });
+    return this;
+  }
+  put(key: Buffer, value: Buffer): this {
+    this.puts.push({ key, value });
+    return this;
+  }
+  delete(key: Buffer): this {
+    this.deletes.push(key);
+    return this;
+  }
+  add(key: Buffer, delta: bigint): this {
+    if (delta !== 0n) this.adds.push({ key, delta });
+    return this;
+  }
+}

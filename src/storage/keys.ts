@@ -1,0 +1,161 @@
+/**
+ * Every key of the index is made and taken apart here; docs/format.md describes the same, byte by byte.
+ * A key starts with one byte that names its space. Object keys are UTF-8 ended by 0x00 (a key never holds NUL), so
+ * rows sort by key bytes first. Times are 8 bytes big-endian; where newest must come first they are inverted.
+ */
+import type { KeyRange } from "./index/index.ts";
+import type { Arn, ObjectKey, UnixNs, VersionId } from "../model/names.ts";
+import { NULL_VERSION } from "../model/names.ts";
+import { assert } from "../runtime/assert.ts";
+
+export const SPACE = {
+  bucket: 0x42, // B name -> Bucket
+  version: 0x56, // V bucket key 00 ~mtime ~version id -> Version
+  byId: 0x49, // I bucket key 00 version id -> mtime (8 bytes)
+  parts: 0x50, // P bucket key 00 version id -> Part[]
+  data: 0x44, // D blob id -> CRC-32 (4 bytes LE) + bytes of an inline blob
+  tombstone: 0x54, // T bucket key 00 version id -> Tombstone
+  damage: 0x58, // X bucket key 00 version id -> reason (text)
+  garbage: 0x47, // G blob id -> "" : a blob file that nothing names any more
+  log: 0x4c, // L target id, time, tie -> LogRow
+  retry: 0x52, // R target id, due time, tie -> LogRow
+  counter: 0x43, // C name -> signed 64-bit
+  upload: 0x55, // U bucket key 00 upload id -> Upload
+  uploadPart: 0x51, // Q upload id, part number -> Part
+  targets: 0x41, // A bucket id -> remote targets with sealed secrets
+  job: 0x4a, // J kind/id -> job record
+  lease: 0x53, // S name -> holder and expiry
+  iam: 0x4d, // M kind/name -> identity rows
+  config: 0x4b, // K name -> settings of the site
+} as const;
+
+const ZERO = Buffer.from([0]);
+const MAX64 = 0xffffffffffffffffn;
+const NULL_ID = Buffer.alloc(16);
+
+export function u64(value: bigint): Buffer {
+  const out = Buffer.allocUnsafe(8);
+  out.writeBigUInt64BE(value);
+  return out;
+}
+
+/** 16 bytes; `null` is all zero, so it is the smallest. */
+export function versionIdBytes(id: VersionId): Buffer {
+  return id === NULL_VERSION ? NULL_ID : Buffer.from(id.replaceAll("-", ""), "hex");
+}
+
+export function versionIdFromBytes(bytes: Buffer): VersionId {
+  if (bytes.equals(NULL_ID)) return NULL_VERSION;
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as VersionId;
+}
+
+function inverted(bytes: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(bytes.length);
+  for (let i = 0; i < bytes.length; i++) out[i] = 0xff - (bytes[i] as number);
+  return out;
+}
+
+/** The smallest key above every key that starts with `prefix`. */
+export function prefixEnd(prefix: Buffer): Buffer {
+  for (let last = prefix.length - 1; last >= 0; last--) {
+    if (prefix[last] !== 0xff) {
+      const out = Buffer.from(prefix.subarray(0, last + 1));
+      out[last] = (out[last] as number) + 1;
+      return out;
+    }
+  }
+  throw new Error("prefix of 0xff bytes has no end");
+}
+
+export function prefixRange(prefix: Buffer): KeyRange {
+  return { start: prefix, end: prefixEnd(prefix) };
+}
+
+function spaced(space: number, ...rest: Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from([space]), ...rest]);
+}
+
+export const bucketRowKey = (name: string): Buffer => spaced(SPACE.bucket, Buffer.from(name));
+export const allBucketRows = (): KeyRange => prefixRange(Buffer.from([SPACE.bucket]));
+
+/** Space and bucket: the prefix of all rows of `space` in a bucket. `bucketId` is 16 hex digits. */
+export function bucketPrefix(space: number, bucketId: string): Buffer {
+  assert(bucketId.length === 16, "bucket id is 16 hex digits");
+  return spaced(space, Buffer.from(bucketId, "hex"));
+}
+
+/** Prefix of all rows of one object key in `space`. */
+export function objectPrefix(space: number, bucketId: string, key: string): Buffer {
+  return Buffer.concat([bucketPrefix(space, bucketId), Buffer.from(key), ZERO]);
+}
+
+/** Rows whose object key starts with `keyPrefix` (may be empty). */
+export function keyPrefixRange(space: number, bucketId: string, keyPrefix: string): KeyRange {
+  return prefixRange(Buffer.concat([bucketPrefix(space, bucketId), Buffer.from(keyPrefix)]));
+}
+
+export function versionRowKey(bucketId: string, version: { key: ObjectKey; mtime: UnixNs; versionId: VersionId }): Buffer {
+  return Buffer.concat([
+    objectPrefix(SPACE.version, bucketId, version.key),
+    u64(MAX64 - version.mtime),
+    inverted(versionIdBytes(version.versionId)),
+  ]);
+}
+
+/** Takes a version row's key apart: the object key in it. */
+export function objectKeyOfVersionRow(row: Buffer): string {
+  return row.toString("utf8", 9, row.length - 25);
+}
+
+/** Rows keyed by version id: byId, parts, tombstone, damage. */
+export function idRowKey(space: number, bucketId: string, key: string, versionId: VersionId): Buffer {
+  return Buffer.concat([objectPrefix(space, bucketId, key), versionIdBytes(versionId)]);
+}
+
+/** Object key and version id of a row made by `idRowKey`. */
+export function splitIdRowKey(row: Buffer): { key: ObjectKey; versionId: VersionId } {
+  return {
+    key: row.toString("utf8", 9, row.length - 17) as ObjectKey,
+    versionId: versionIdFromBytes(row.subarray(row.length - 16)),
+  };
+}
+
+/** Inline bytes and garbage rows. `blobId` is 32 hex digits. */
+export const blobRowKey = (space: number, blobId: string): Buffer => spaced(space, Buffer.from(blobId, "hex"));
+
+/** The 16-byte id inside a replication ARN (its fifth field; a UUID, or any text hashed by the caller to 16 bytes). */
+export function targetIdOf(arn: Arn): Buffer {
+  const id = arn.split(":")[4] ?? "";
+  const hex = id.replaceAll("-", "");
+  return /^[0-9a-f]{32}$/i.test(hex) ? Buffer.from(hex, "hex") : Buffer.from(id.padEnd(16, "\x01").slice(0, 16), "latin1");
+}
+
+/** A row of the change log or of its retry queue: ordered by time within a target; `tie` (8 bytes) makes it unique. */
+export function logRowKey(space: number, arn: Arn, time: UnixNs, tie: Buffer): Buffer {
+  return spaced(space, targetIdOf(arn), u64(time), tie);
+}
+export const targetRange = (space: number, arn: Arn): KeyRange => prefixRange(spaced(space, targetIdOf(arn)));
+/** Time in a row made by `logRowKey`. */
+export const logRowTime = (row: Buffer): UnixNs => row.readBigUInt64BE(17);
+
+export const counterKey = (name: string): Buffer => spaced(SPACE.counter, Buffer.from(name));
+export function readCounter(value: Buffer | undefined): bigint {
+  return value === undefined ? 0n : value.readBigInt64LE(0);
+}
+
+export function uploadRowKey(bucketId: string, key: string, uploadId: string): Buffer {
+  return Buffer.concat([objectPrefix(SPACE.upload, bucketId, key), Buffer.from(uploadId, "hex")]);
+}
+export function uploadPartKey(uploadId: string, partNumber: number): Buffer {
+  const number = Buffer.allocUnsafe(2);
+  number.writeUInt16BE(partNumber);
+  return spaced(SPACE.uploadPart, Buffer.from(uploadId, "hex"), number);
+}
+export const uploadPartRange = (uploadId: string): KeyRange =>
+  prefixRange(spaced(SPACE.uploadPart, Buffer.from(uploadId, "hex")));
+
+/** Named rows: targets (bucket id), jobs, leases, identities, settings. */
+export const namedRowKey = (space: number, name: string): Buffer => spaced(space, Buffer.from(name));
+export const namedRange = (space: number, prefix: string): KeyRange => prefixRange(spaced(space, Buffer.from(prefix)));
+export const nameOfRow = (row: Buffer): string => row.toString("utf8", 1);

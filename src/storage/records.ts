@@ -1,0 +1,57 @@
+/** Rows as bytes and back: JSON with a format number, times as decimal text. docs/format.md shows each. */
+import type { Tombstone, Version } from "../model/version.ts";
+
+/** Raised by one when a row's meaning changes; then `decodeRow` gets the way up from the older form. */
+export const ROW_FORMAT = 1;
+
+function replacer(_name: string, value: unknown): unknown {
+  return typeof value === "bigint" ? `${value}n` : value;
+}
+
+const NS = /^\d+n$/;
+/** Only these members hold nanoseconds; a user's text such as "5n" must stay text. */
+const NS_MEMBERS = new Set(["mtime", "time", "created", "initiated", "started", "updated", "due"]);
+
+function reviver(name: string, value: unknown): unknown {
+  return typeof value === "string" && NS_MEMBERS.has(name) && NS.test(value) ? BigInt(value.slice(0, -1)) : value;
+}
+
+/** Any plain row (buckets, jobs, log rows, ...). Members named time, mtime, created, ... may be bigint nanoseconds. */
+export function encodeRow(row: object): Buffer {
+  return Buffer.from(JSON.stringify({ f: ROW_FORMAT, ...row }, replacer));
+}
+
+/** The inverse of `encodeRow`. The caller names the type that it wrote. */
+export function decodeRow<T>(bytes: Buffer): T {
+  const { f, ...row } = JSON.parse(bytes.toString("utf8"), reviver) as { f: number };
+  if (f !== ROW_FORMAT) throw new Error(`row of format ${f}; this program reads ${ROW_FORMAT}`);
+  return row as T;
+}
+
+/** Version rows are the hot ones: no reviver walk, the three kinds of times are read by name. */
+export function encodeVersion(version: Version): Buffer {
+  return encodeRow(version);
+}
+
+interface StoredRegister {
+  value: unknown;
+  time: string;
+}
+
+export function decodeVersion(bytes: Buffer): Version {
+  const raw = JSON.parse(bytes.toString("utf8")) as Record<string, unknown>;
+  raw["mtime"] = BigInt((raw["mtime"] as string).slice(0, -1));
+  delete raw["f"];
+  for (const name of ["tags", "retention", "legalHold"]) {
+    const register = raw[name] as StoredRegister | undefined;
+    if (register !== undefined) raw[name] = { value: register.value, time: BigInt(register.time.slice(0, -1)) };
+  }
+  return raw as unknown as Version;
+}
+
+export function encodeTombstone(tombstone: Tombstone): Buffer {
+  return encodeRow(tombstone);
+}
+export function decodeTombstone(bytes: Buffer): Tombstone {
+  return decodeRow<Tombstone>(bytes);
+}
