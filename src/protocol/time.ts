@@ -1,0 +1,84 @@
+/** The four ways S3 and MinIO write a moment, and their parsers. Parsers answer undefined for text of another form. */
+import type { UnixNs } from "../model/names.ts";
+
+const NS_PER_MS = 1_000_000n;
+const NS_PER_S = 1_000_000_000n;
+
+/** Whole milliseconds of `ns`, rounded toward the past. */
+export function msOf(ns: UnixNs): number {
+  const ms = ns / NS_PER_MS;
+  return Number(ns < 0n && ns % NS_PER_MS !== 0n ? ms - 1n : ms);
+}
+
+/** `Mon, 23 Nov 2026 00:40:05 GMT`: whole seconds, the rest cut off. */
+export function httpDate(ms: number): string {
+  return new Date(ms).toUTCString();
+}
+
+const HTTP_DATE = /^[A-Za-z]{3,9},? +(\d{1,2}[ -][A-Za-z]{3}[ -]\d{2,4}|[A-Za-z]{3} +\d{1,2}) /;
+
+/** Milliseconds of an HTTP date: RFC 1123 (also with a numeric zone or a one-digit day), RFC 850, asctime. */
+export function parseHttpDate(text: string): number | undefined {
+  if (!HTTP_DATE.test(text)) return undefined;
+  // asctime has no zone: it means GMT, and Date.parse would take the host's.
+  const zoned = /(GMT|UTC|[+-]\d{4})$/.test(text) ? text : `${text} GMT`;
+  const ms = Date.parse(zoned);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** `2026-11-23T00:40:05.472Z` from nanoseconds (bigint) or milliseconds (number); finer digits are cut off. */
+export function isoMillis(time: UnixNs | number): string {
+  return new Date(typeof time === "bigint" ? msOf(time) : time).toISOString();
+}
+
+/** `2026-11-23T00:40:05.47297Z`: up to nine decimals, trailing zeros trimmed, none at all for whole seconds. */
+export function rfc3339Nano(ns: UnixNs): string {
+  let seconds = ns / NS_PER_S;
+  let rest = ns % NS_PER_S;
+  if (rest < 0n) {
+    rest += NS_PER_S;
+    seconds -= 1n;
+  }
+  const whole = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  if (rest === 0n) return `${whole}Z`;
+  const digits = rest.toString().padStart(9, "0");
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === 48) end--;
+  return `${whole}.${digits.slice(0, end)}Z`;
+}
+
+const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d+))?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** Nanoseconds of RFC 3339 text with any number of decimals (those past the ninth are cut off) and any offset. */
+export function parseRfc3339Nano(text: string): UnixNs | undefined {
+  const match = RFC3339.exec(text);
+  if (match === null) return undefined;
+  const [, day = "", clock = "", fraction = "", zone = "Z"] = match;
+  const local = Date.parse(`${day}T${clock}Z`);
+  // Date.parse turns February 30 into March; such text is a mistake, not a date.
+  if (Number.isNaN(local) || new Date(local).toISOString().slice(0, 10) !== day) return undefined;
+  let offset = 0;
+  if (zone.length === 6) {
+    const hours = Number(zone.slice(1, 3));
+    const minutes = Number(zone.slice(4, 6));
+    if (hours > 23 || minutes > 59) return undefined;
+    offset = (hours * 60 + minutes) * 60_000 * (zone[0] === "-" ? -1 : 1);
+  }
+  return BigInt(local - offset) * NS_PER_MS + BigInt(fraction.slice(0, 9).padEnd(9, "0"));
+}
+
+/** `20261123T004005Z`, the form of `x-amz-date`. */
+export function amzDate(ms: number): string {
+  const iso = new Date(ms).toISOString();
+  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+}
+
+const AMZ_DATE = /^\d{8}T\d{6}Z$/;
+
+/** Milliseconds of `20261123T004005Z`. */
+export function parseAmzDate(text: string): number | undefined {
+  if (!AMZ_DATE.test(text)) return undefined;
+  const day = `${text.slice(0, 4)}-${text.slice(4, 6)}-${text.slice(6, 8)}`;
+  const ms = Date.parse(`${day}T${text.slice(9, 11)}:${text.slice(11, 13)}:${text.slice(13, 15)}Z`);
+  return Number.isNaN(ms) || amzDate(ms) !== text ? undefined : ms;
+}
