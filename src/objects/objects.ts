@@ -11,6 +11,7 @@ import type {
   CreateUploadRequest,
   DeleteRequest,
   DeleteResult,
+  FinishedLogRow,
   FoundObject,
   IncomingBody,
   ListPage,
@@ -76,6 +77,11 @@ export interface Objects {
 
   /** Records what a sender achieved for one version and target: status on the version, in one commit. */
   setTargetStatus(selector: VersionSelector & { versionId: VersionId }, arn: Arn, status: TargetStatus): Promise<void>;
+  /**
+   * Ends rows of a target's change log, or moves them to its retry queue, with counters and statuses in one commit.
+   * Rows that are already gone are skipped. At most a few hundred at a time.
+   */
+  finishLogRows(arn: Arn, finished: readonly FinishedLogRow[]): Promise<void>;
   /** Marks a version damaged (reads and scrub find it so); it counts as lost until it is written again. */
   markDamaged(selector: VersionSelector & { versionId: VersionId }, reason: string): Promise<void>;
   /** Bytes and counts of a bucket (exact, from counters). */

@@ -11,6 +11,7 @@ import type {
   Register,
   Retention,
   Tags,
+  TargetStatus,
   Version,
 } from "../model/version.ts";
 
@@ -288,3 +289,15 @@ export interface PendingWork {
 }
 
 export type { Arn, DeleteMarker, Register };
+
+/** How one row of the change log ended. */
+export interface FinishedLogRow {
+  readonly rowKey: Buffer;
+  readonly row: LogRow;
+  /** New status of the version (or tombstone) for this target; absent: leave it. */
+  readonly status?: TargetStatus | undefined;
+  /** The version as it was sent: a register changed since keeps the status PENDING. */
+  readonly sent?: Version | undefined;
+  /** Set: the row moves to the retry queue, to be tried again at `due`; its counters stay. Absent: the row is done. */
+  readonly retry?: { readonly due: UnixNs; readonly reason: string } | undefined;
+}

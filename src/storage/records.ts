@@ -1,22 +1,20 @@
-/** Rows as bytes and back: JSON with a format number, times as decimal text. docs/format.md shows each. */
+/** Rows as bytes and back: JSON with a format number. docs/format.md shows each. */
 import type { Tombstone, Version } from "../model/version.ts";
 
 /** Raised by one when a row's meaning changes; then `decodeRow` gets the way up from the older form. */
 export const ROW_FORMAT = 1;
 
+/** Nanoseconds are written as {"$ns":"123"}: no text of a user (tags, names) can be taken for one. */
 function replacer(_name: string, value: unknown): unknown {
-  return typeof value === "bigint" ? `${value}n` : value;
+  return typeof value === "bigint" ? { $ns: value.toString() } : value;
 }
 
-const NS = /^\d+n$/;
-/** Only these members hold nanoseconds; a user's text such as "5n" must stay text. */
-const NS_MEMBERS = new Set(["mtime", "time", "created", "initiated", "started", "updated", "due"]);
-
-function reviver(name: string, value: unknown): unknown {
-  return typeof value === "string" && NS_MEMBERS.has(name) && NS.test(value) ? BigInt(value.slice(0, -1)) : value;
+function reviver(_name: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("$ns" in value)) return value;
+  return typeof value.$ns === "string" ? BigInt(value.$ns) : value;
 }
 
-/** Any plain row (buckets, jobs, log rows, ...). Members named time, mtime, created, ... may be bigint nanoseconds. */
+/** Any plain row (buckets, jobs, log rows, ...). Members may be bigint nanoseconds. */
 export function encodeRow(row: object): Buffer {
   return Buffer.from(JSON.stringify({ f: ROW_FORMAT, ...row }, replacer));
 }
@@ -30,7 +28,14 @@ export function decodeRow<T>(bytes: Buffer): T {
 
 /** Version rows are the hot ones: no reviver walk, the three kinds of times are read by name. */
 export function encodeVersion(version: Version): Buffer {
-  return encodeRow(version);
+  const row: Record<string, unknown> = { f: ROW_FORMAT, ...version, mtime: `${version.mtime}n` };
+  if (version.kind === "object") {
+    for (const name of ["tags", "retention", "legalHold"] as const) {
+      const register = version[name];
+      if (register !== undefined) row[name] = { value: register.value, time: `${register.time}n` };
+    }
+  }
+  return Buffer.from(JSON.stringify(row));
 }
 
 interface StoredRegister {

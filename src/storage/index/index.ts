@@ -21,6 +21,7 @@ export type Check =
   /** The first key of the range is `key`; `null`: the range is empty. */
   | { readonly kind: "first"; readonly range: KeyRange; readonly key: Buffer | null };
 
+/** Applied in this order: checks, deletes, puts, adds; so a put wins over a delete of the same key. */
 export interface Commit {
   readonly checks: readonly Check[];
   readonly puts: readonly Entry[];

@@ -1,0 +1,47 @@
+/** If-Match and its kin, decided against a version (s3-api.md section 6). */
+import { StoreError } from "../model/errors.ts";
+import type { ObjectVersion, Version } from "../model/version.ts";
+import type { ReadConditions, WriteConditions } from "./types.ts";
+
+const matches = (wanted: string, etag: string): boolean => wanted === "*" || wanted === etag;
+
+/** Throws PreconditionFailed, or NoSuchKey when If-Match meets nothing (a delete marker is nothing). */
+export function checkWrite(conditions: WriteConditions | undefined, current: Version | undefined): void {
+  if (conditions === undefined) return;
+  const object = current?.kind === "object" ? current : undefined;
+  if (conditions.ifMatch !== undefined) {
+    if (object === undefined) throw new StoreError("NoSuchKey");
+    if (!matches(conditions.ifMatch, object.etag)) throw preconditionFailed(object);
+  }
+  if (conditions.ifNoneMatch !== undefined && object !== undefined && matches(conditions.ifNoneMatch, object.etag)) {
+    throw preconditionFailed(object);
+  }
+}
+
+export const hasConditions = (conditions: WriteConditions | undefined): boolean =>
+  conditions?.ifMatch !== undefined || conditions?.ifNoneMatch !== undefined;
+
+/** 412 carries the ETag and Last-Modified of what is stored (captures.md 5.3). */
+export function preconditionFailed(stored: ObjectVersion): StoreError {
+  return new StoreError("PreconditionFailed", {
+    key: stored.key,
+    headers: {
+      etag: `"${stored.etag}"`,
+      "last-modified": new Date(Number(stored.mtime / 1_000_000n)).toUTCString(),
+    },
+  });
+}
+
+/** Conditions of a copy's source: every failure is 412 (s3-api.md section 6, row Copy). Times are compared in whole seconds. */
+export function checkCopySource(conditions: ReadConditions | undefined, source: ObjectVersion): void {
+  if (conditions === undefined) return;
+  const seconds = Number(source.mtime / 1_000_000_000n);
+  const second = (ms: number): number => Math.floor(ms / 1000);
+  const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
+  const failed =
+    (ifMatch !== undefined && !matches(ifMatch, source.etag)) ||
+    (ifNoneMatch !== undefined && matches(ifNoneMatch, source.etag)) ||
+    (ifModifiedSince !== undefined && ifNoneMatch === undefined && seconds <= second(ifModifiedSince)) ||
+    (ifUnmodifiedSince !== undefined && ifMatch === undefined && seconds > second(ifUnmodifiedSince));
+  if (failed) throw preconditionFailed(source);
+}

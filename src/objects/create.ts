@@ -1,0 +1,49 @@
+/** Puts the use cases of this folder together behind the Objects interface. */
+import * as buckets from "./buckets.ts";
+import { Context, type ObjectsDeps } from "./context.ts";
+import { copy } from "./copy.ts";
+import { remove } from "./delete.ts";
+import { list, listVersions } from "./list.ts";
+import { listUploads } from "./list-uploads.ts";
+import type { Objects } from "./objects.ts";
+import { put } from "./put.ts";
+import * as read from "./read.ts";
+import * as registers from "./registers.ts";
+import * as status from "./status.ts";
+import * as uploads from "./uploads.ts";
+
+/** The objects of one site over its index and blobs. Holds nothing but caches; any number may share one index. */
+export function createObjects(deps: ObjectsDeps): Objects {
+  const context = new Context(deps);
+  return {
+    createBucket: (name, options) => buckets.createBucket(context, name, options),
+    bucket: async (name) => (await context.bucketRow(name)).bucket,
+    buckets: () => buckets.listBuckets(context),
+    updateBucket: (name, change) => buckets.updateBucket(context, name, change),
+    deleteBucket: (name, options) => buckets.deleteBucket(context, name, options),
+    usage: (bucket) => buckets.usage(context, bucket),
+    put: (request) => put(context, request),
+    find: (selector) => read.find(context, selector),
+    version: (selector) => read.version(context, selector),
+    tombstone: (selector) => read.tombstone(context, selector),
+    delete: (request) => remove(context, request),
+    copy: (request) => copy(context, request),
+    setTags: (selector, tags) => registers.setTags(context, selector, tags),
+    setRetention: (selector, retention) => registers.setRetention(context, selector, retention),
+    setLegalHold: (selector, on) => registers.setLegalHold(context, selector, on),
+    applyReplicaMetadata: (request) => registers.applyReplicaMetadata(context, request),
+    list: (request) => list(context, request),
+    listVersions: (request) => listVersions(context, request),
+    createUpload: (request) => uploads.createUpload(context, request),
+    upload: (selector) => uploads.getUpload(context, selector),
+    putPart: (selector, number, body) => uploads.putPart(context, selector, number, body),
+    copyPart: (selector, number, from) => uploads.copyPart(context, selector, number, from),
+    listParts: (selector, options) => uploads.listParts(context, selector, options),
+    listUploads: (request) => listUploads(context, request),
+    completeUpload: (request) => uploads.completeUpload(context, request),
+    abortUpload: (selector) => uploads.abortUpload(context, selector),
+    setTargetStatus: (selector, arn, value) => status.setTargetStatus(context, selector, arn, value),
+    finishLogRows: (arn, finished) => status.finishLogRows(context, arn, finished),
+    markDamaged: (selector, reason) => status.markDamaged(context, selector, reason),
+  };
+}

@@ -1,0 +1,136 @@
+/** DELETE: a marker, or the purge of one version; and both as they arrive from a peer (replication.md 3.7, 3.8). */
+import { StoreError } from "../model/errors.ts";
+import { keepsVersions } from "../model/bucket.ts";
+import { NULL_VERSION, type VersionId } from "../model/names.ts";
+import type { DeleteMarker, Version } from "../model/version.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import * as keys from "../storage/keys.ts";
+import { preconditionFailed } from "./conditions.ts";
+import type { BucketRow, Context, VersionRow } from "./context.ts";
+import { checkVersionIdAllowed } from "./put.ts";
+import * as rows from "./rows.ts";
+import type { DeleteRequest, DeleteResult } from "./types.ts";
+
+type Attempt = { commit?: CommitBuilder; result: DeleteResult; poke?: readonly ReturnType<typeof rows.followers>[number][] };
+
+/** Absent versions are fine: the answer is the same as for one that was just removed. */
+export async function remove(context: Context, request: DeleteRequest): Promise<DeleteResult> {
+  return context.commit<DeleteResult>(async () => {
+    const row = await context.bucketRow(request.bucket);
+    const commit = new CommitBuilder().unchanged(row.key, row.raw);
+    await checkIfMatch(context, commit, row, request);
+    if (request.versionId !== undefined) {
+      return request.sourceDeleteMarker
+        ? receiveMarker(context, commit, row, request, request.versionId)
+        : purge(context, commit, row, request, request.versionId);
+    }
+    if (keepsVersions(row.bucket, request.key)) return addMarker(context, commit, row, request, context.random.uuid() as VersionId);
+    if (row.bucket.versioning?.status === "Suspended") return addMarker(context, commit, row, request, NULL_VERSION);
+    const { result, ...rest } = await purge(context, commit, row, request, NULL_VERSION);
+    return { ...rest, result: { bucket: result.bucket, deleteMarker: false } };
+  });
+}
+
+async function checkIfMatch(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest): Promise<void> {
+  if (request.ifMatch === undefined) return;
+  const found =
+    request.versionId === undefined
+      ? await context.currentRow(row.bucket.id, request.key)
+      : (await context.rowById(row.bucket.id, request.key, request.versionId)).row;
+  if (found === undefined || found.version.kind === "delete-marker") throw new StoreError("NoSuchKey", { key: request.key });
+  if (request.ifMatch !== "*" && request.ifMatch !== found.version.etag) throw preconditionFailed(found.version);
+  if (request.versionId === undefined) {
+    commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, row.bucket.id, request.key)), found.key);
+  }
+}
+
+/** A new delete marker made here; a null marker takes the place of the null version. */
+async function addMarker(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest, versionId: VersionId): Promise<Attempt> {
+  const { bucket } = row;
+  const current = await context.currentRow(bucket.id, request.key);
+  const mtime = request.source?.mtime ?? rows.timeAfter(context, current?.version);
+  if (versionId === NULL_VERSION) {
+    const before = await context.rowById(bucket.id, request.key, NULL_VERSION);
+    commit.unchanged(before.idKey, before.idRaw);
+    if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
+  }
+  const arns = rows.followers(bucket, { key: request.key, operation: "delete-marker", fromPeer: request.source !== undefined });
+  const replication = request.source?.replica ? { replica: true, targets: {} } : rows.pending(arns);
+  const marker: DeleteMarker = { kind: "delete-marker", key: request.key, versionId, mtime, replication };
+  rows.putVersion(commit, bucket.id, marker);
+  rows.putLogRows(commit, context, bucket, { arns, version: marker, operation: "delete-marker", size: 0, time: context.clock.nowNs() });
+  return { commit, result: { bucket, versionId, deleteMarker: true }, poke: arns };
+}
+
+async function replace(context: Context, commit: CommitBuilder, bucketId: string, old: VersionRow): Promise<void> {
+  commit.unchanged(old.key, old.raw);
+  rows.removeVersion(commit, bucketId, old, await rows.partsOf(context, bucketId, old.version));
+}
+
+/**
+ * A peer's delete marker D. Absent: it is made with its id and time. Present: MinIO sends the same request to remove it
+ * again, then with the time of the purge; the same time is a repeat and changes nothing.
+ */
+async function receiveMarker(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest, versionId: VersionId): Promise<Attempt> {
+  const { bucket } = row;
+  checkVersionIdAllowed(bucket, versionId);
+  const before = await context.rowById(bucket.id, request.key, versionId);
+  const done: DeleteResult = { bucket, versionId, deleteMarker: true };
+  if (request.source === undefined) return { result: done };
+  const { mtime } = request.source;
+  if (before.row?.version.kind === "delete-marker") {
+    if (mtime === undefined || mtime === before.row.version.mtime) return { result: done };
+    if (versionId !== NULL_VERSION) return purge(context, commit, row, request, versionId);
+    if (mtime <= before.row.version.mtime) return { result: done };
+  } else if (before.row !== undefined) {
+    // Only a null id can be both; the newer of the two stays.
+    if (versionId !== NULL_VERSION) throw new StoreError("MethodNotAllowed", { key: request.key });
+    if (mtime === undefined || mtime <= before.row.version.mtime) return { result: done };
+  }
+  const stone = await context.tombstoneRow(bucket.id, request.key, versionId);
+  commit.unchanged(stone.key, stone.raw).unchanged(before.idKey, before.idRaw);
+  if (stone.tombstone !== undefined) {
+    const newerNull = versionId === NULL_VERSION && (mtime ?? 0n) > stone.tombstone.time;
+    const undone = stone.tombstone.will === "local" && request.source.resyncId !== undefined;
+    if (!newerNull && !undone) return { result: done };
+    commit.delete(stone.key);
+  }
+  if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
+  const marker: DeleteMarker = {
+    kind: "delete-marker",
+    key: request.key,
+    versionId,
+    mtime: mtime ?? context.clock.nowNs(),
+    replication: request.source.replica ? { replica: true, targets: {} } : { targets: {} },
+  };
+  rows.putVersion(commit, bucket.id, marker);
+  return { commit, result: done };
+}
+
+/**
+ * Permanent removal of one version, with a tombstone that says whose will it was. A purge from a peer leaves one even
+ * when the version is not here: it may still be on its way.
+ */
+async function purge(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest, versionId: VersionId): Promise<Attempt> {
+  const { bucket } = row;
+  const before = await context.rowById(bucket.id, request.key, versionId);
+  const fromPeer = request.source !== undefined;
+  const old: Version | undefined = before.row?.version;
+  const result: DeleteResult = { bucket, versionId, deleteMarker: old?.kind === "delete-marker" };
+  if (old === undefined && !fromPeer) return { result };
+  commit.unchanged(before.idKey, before.idRaw);
+  const time = context.clock.nowNs();
+  const tags = old?.kind === "object" ? old.tags?.value : undefined;
+  const arns = rows.followers(bucket, { key: request.key, tags, operation: "purge", fromPeer });
+  if (fromPeer || bucket.replication !== undefined || old?.replication.replica) {
+    // Without rules and peers nothing can bring the version back, and no tombstone is needed.
+    rows.putTombstone(commit, bucket.id, old ?? { key: request.key, versionId, kind: "object" }, {
+      time: request.source?.mtime ?? time,
+      will: fromPeer || arns.length > 0 ? "everywhere" : "local",
+      replication: fromPeer ? { replica: true, targets: {} } : rows.pending(arns),
+    });
+  }
+  if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
+  rows.putLogRows(commit, context, bucket, { arns, version: { key: request.key, versionId }, operation: "purge", size: 0, time });
+  return { commit, result, poke: arns };
+}

@@ -1,0 +1,255 @@
+/** PUT: bytes first, then one commit, then forget the old bytes. Also the commit that copy and multipart completion end with. */
+import { StoreError } from "../model/errors.ts";
+import { keepsVersions, type Bucket } from "../model/bucket.ts";
+import { NULL_VERSION, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
+import {
+  newerRegister,
+  type BlobRef,
+  type Checksum,
+  type ObjectVersion,
+  type Part,
+  type Register,
+  type Version,
+} from "../model/version.ts";
+import type { WrittenBlob } from "../storage/blobs/blobs.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import * as keys from "../storage/keys.ts";
+import { checkWrite, hasConditions, preconditionFailed } from "./conditions.ts";
+import type { Context, VersionRow } from "./context.ts";
+import * as rows from "./rows.ts";
+import type { IncomingBody, ObjectAttributesInput, PutRequest, PutResult, ReplicaSource, WriteConditions } from "./types.ts";
+
+/** Everything of a new object but its place in time: what PUT, copy and complete hand to `commitObject`. */
+export interface NewObject {
+  readonly bucket: BucketName;
+  readonly key: ObjectKey;
+  readonly versionId?: VersionId | undefined;
+  readonly source?: ReplicaSource | undefined;
+  readonly conditions?: WriteConditions | undefined;
+  readonly attributes: ObjectAttributesInput;
+  readonly size: number;
+  readonly etag: string;
+  readonly checksum?: Checksum | undefined;
+  readonly blob?: BlobRef | undefined;
+  readonly inlineRow?: Buffer | undefined;
+  readonly parts?: readonly Part[] | undefined;
+  /** Rows that must leave with this commit (an upload's), added after the version's own. */
+  readonly also?: ((commit: CommitBuilder) => void) | undefined;
+}
+
+/** Stores an object. Errors: NoSuchBucket, PreconditionFailed, BadDigest, IncompleteBody, XMinioStorageFull, ... */
+export async function put(context: Context, request: PutRequest): Promise<PutResult> {
+  await refuseEarly(context, request);
+  const written = await receive(context, request.body);
+  const checksum = checksumOf(request.body, written);
+  const object: NewObject = {
+    bucket: request.bucket,
+    key: request.key,
+    versionId: request.versionId,
+    source: request.source,
+    conditions: request.conditions,
+    attributes: request.attributes,
+    size: written.size,
+    etag: request.source?.etag ?? (written.md5 as string),
+    checksum,
+    blob: written.ref,
+    inlineRow: written.inlineRow,
+  };
+  return commitOrDiscard(context, object);
+}
+
+/** Reads a body to durable bytes and holds it against what the client claimed. */
+export async function receive(context: Context, body: IncomingBody): Promise<WrittenBlob> {
+  const written = await context.blobs.write(body.stream, {
+    sizeHint: body.size,
+    md5: true,
+    sha256: body.sha256 !== undefined,
+    checksum: body.checksumAlgorithm,
+  });
+  const fault = claimFault(body, written);
+  if (fault === undefined) return written;
+  await discard(context, written.ref);
+  throw fault;
+}
+
+function claimFault(body: IncomingBody, written: WrittenBlob): StoreError | undefined {
+  if (body.size !== undefined && written.size !== body.size) return new StoreError("IncompleteBody");
+  if (body.md5 !== undefined && written.md5 !== body.md5) return new StoreError("BadDigest");
+  if (body.sha256 !== undefined && written.sha256 !== body.sha256) return new StoreError("XAmzContentSHA256Mismatch");
+  const expected = body.expectedChecksum?.();
+  if (expected !== undefined && expected !== written.checksum) {
+    return new StoreError("BadDigest", { message: "The checksum you specified did not match what was received." });
+  }
+  return undefined;
+}
+
+export function checksumOf(body: IncomingBody, written: WrittenBlob): Checksum | undefined {
+  if (body.checksumAlgorithm === undefined || written.checksum === undefined) return undefined;
+  return { algorithm: body.checksumAlgorithm, type: "FULL_OBJECT", value: written.checksum };
+}
+
+async function discard(context: Context, ref: BlobRef | undefined): Promise<void> {
+  if (ref !== undefined && !ref.inline) await context.blobs.discard(ref.id);
+}
+
+/** Commits; when that fails, the bytes that no commit names are removed at once. */
+export async function commitOrDiscard(context: Context, object: NewObject): Promise<PutResult> {
+  let stored = false;
+  try {
+    const result = await commitObject(context, object);
+    stored = result.purged === undefined;
+    return result;
+  } finally {
+    if (!stored) await discard(context, object.blob);
+  }
+}
+
+/** Refuses before the body is read what would be refused after it: saves the client the transfer. */
+async function refuseEarly(context: Context, request: PutRequest): Promise<void> {
+  const { bucket } = await context.bucketRow(request.bucket);
+  if (hasConditions(request.conditions)) {
+    checkWrite(request.conditions, (await context.currentRow(bucket.id, request.key))?.version);
+  }
+  if (request.versionId !== undefined) {
+    checkVersionIdAllowed(bucket, request.versionId);
+    const { row } = await context.rowById(bucket.id, request.key, request.versionId);
+    if (row !== undefined) decideExisting(row.version, request.source);
+  }
+}
+
+/** replication.md 3.2: a UUID needs versioning Enabled; `null` is fine anywhere. */
+export function checkVersionIdAllowed(bucket: Bucket, versionId: VersionId): void {
+  if (versionId !== NULL_VERSION && bucket.versioning?.status !== "Enabled") {
+    throw new StoreError("InvalidArgument", { message: "A version id needs a bucket with versioning enabled.", bucket: bucket.name });
+  }
+}
+
+/**
+ * A replica meets a version that is already here (replication.md 3.3). "keep" is told to the sender as 412, which
+ * every source takes as success; damaged bytes are always replaced.
+ */
+export function decideExisting(existing: Version, source: ReplicaSource | undefined): void {
+  if (existing.kind === "delete-marker") {
+    if (existing.versionId === NULL_VERSION && (source?.mtime ?? 0n) > existing.mtime) return;
+    throw new StoreError("MethodNotAllowed", { key: existing.key });
+  }
+  if (existing.damaged !== undefined) return;
+  if (source?.etag !== undefined && source.etag === existing.etag && sameSecondOrOlder(source, existing)) {
+    throw preconditionFailed(existing);
+  }
+  // An older or equally old other content must not replace what is here (MinIO lets it: replication.md B5).
+  if (source?.mtime !== undefined && source.mtime <= existing.mtime) throw preconditionFailed(existing);
+}
+
+function sameSecondOrOlder(source: ReplicaSource, existing: ObjectVersion): boolean {
+  return existing.versionId !== NULL_VERSION || source.mtime === undefined || source.mtime <= existing.mtime;
+}
+
+interface Place {
+  readonly bucketRaw: { key: Buffer; raw: Buffer };
+  readonly bucket: Bucket;
+  readonly versionId: VersionId;
+  readonly versioned: boolean;
+}
+
+function placeOf(context: Context, row: { bucket: Bucket; key: Buffer; raw: Buffer }, object: NewObject): Place {
+  const { bucket } = row;
+  if (object.versionId !== undefined) checkVersionIdAllowed(bucket, object.versionId);
+  const versioned = object.versionId === undefined ? keepsVersions(bucket, object.key) : object.versionId !== NULL_VERSION;
+  const versionId = object.versionId ?? (versioned ? (context.random.uuid() as VersionId) : NULL_VERSION);
+  return { bucketRaw: row, bucket, versionId, versioned };
+}
+
+/** One commit: the version, its rows, the change log. See `decideExisting` and `purgedBefore` for replicas. */
+export async function commitObject(context: Context, object: NewObject): Promise<PutResult> {
+  return context.commit<PutResult>(async () => {
+    // 1. Where it goes.
+    const place = placeOf(context, await context.bucketRow(object.bucket), object);
+    const { bucket, versionId } = place;
+    const commit = new CommitBuilder().unchanged(place.bucketRaw.key, place.bucketRaw.raw);
+    // 2. What is there under its id: only a replica or a null version can meet one.
+    const known = object.versionId !== undefined || versionId === NULL_VERSION;
+    const before = known ? await context.rowById(bucket.id, object.key, versionId) : undefined;
+    if (before !== undefined) commit.unchanged(before.idKey, before.idRaw);
+    if (object.source !== undefined && before?.row !== undefined) decideExisting(before.row.version, object.source);
+    // 3. Was it purged here? Only an explicit resync undoes a local purge; one meant for everyone stays.
+    if (object.source !== undefined) {
+      const purged = await purgedBefore(context, commit, { bucket, object, versionId });
+      if (purged !== undefined) return { result: { bucket, version: await build(context, object, place, undefined, undefined), versioned: place.versioned, purged } };
+    }
+    // 4. Conditions, against the current version, in the same commit.
+    const current = object.source?.mtime === undefined || hasConditions(object.conditions) ? await context.currentRow(bucket.id, object.key) : undefined;
+    if (hasConditions(object.conditions)) {
+      checkWrite(object.conditions, current?.version);
+      commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, bucket.id, object.key)), current?.key);
+    }
+    // 5. The rows.
+    const version = await build(context, object, place, before?.row, current?.version);
+    if (before?.row !== undefined) {
+      // The row may move to another time or be changed in place by a register write: its bytes are part of the check.
+      commit.unchanged(before.row.key, before.row.raw);
+      rows.removeVersion(commit, bucket.id, before.row, await rows.partsOf(context, bucket.id, before.row.version));
+    }
+    rows.putVersion(commit, bucket.id, version, object.parts);
+    if (object.inlineRow !== undefined && object.blob !== undefined) {
+      commit.put(keys.blobRowKey(keys.SPACE.data, object.blob.id), object.inlineRow);
+    }
+    const arns = object.source === undefined ? rows.followers(bucket, { key: object.key, tags: version.tags?.value, operation: "put", fromPeer: false }) : [];
+    rows.putLogRows(commit, context, bucket, { arns, version, operation: "put", size: version.size, time: context.clock.nowNs() });
+    object.also?.(commit);
+    return { commit, result: { bucket, version, versioned: place.versioned }, poke: arns };
+  });
+}
+
+async function purgedBefore(
+  context: Context,
+  commit: CommitBuilder,
+  at: { bucket: Bucket; object: NewObject; versionId: VersionId },
+): Promise<"everywhere" | "local" | undefined> {
+  const { key, raw, tombstone } = await context.tombstoneRow(at.bucket.id, at.object.key, at.versionId);
+  commit.unchanged(key, raw);
+  if (tombstone === undefined) return undefined;
+  const source = at.object.source as ReplicaSource;
+  // The null id is used again and again: a tombstone only speaks for what was there before it.
+  const newerNull = at.versionId === NULL_VERSION && (source.mtime ?? 0n) > tombstone.time;
+  if (newerNull || (tombstone.will === "local" && source.resyncId !== undefined)) {
+    commit.delete(key);
+    return undefined;
+  }
+  return tombstone.will;
+}
+
+async function build(
+  context: Context,
+  object: NewObject,
+  place: Place,
+  before: VersionRow | undefined,
+  current: Version | undefined,
+): Promise<ObjectVersion> {
+  const { attributes, source } = object;
+  const mtime = source?.mtime ?? rows.timeAfter(context, current);
+  const register = <T>(value: T | undefined, time: bigint | undefined): Register<T> | undefined =>
+    value === undefined ? undefined : { value, time: time ?? mtime };
+  const healed = before?.version.kind === "object" && before.version.damaged !== undefined ? before.version : undefined;
+  const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : undefined;
+  const arns =
+    source === undefined ? rows.followers(place.bucket, { key: object.key, tags, operation: "put", fromPeer: false }) : [];
+  return {
+    kind: "object",
+    key: object.key,
+    versionId: place.versionId,
+    mtime,
+    replication: healed?.replication ?? (source?.replica ? { replica: true, targets: {} } : rows.pending(arns)),
+    size: object.size,
+    etag: object.etag,
+    headers: attributes.headers,
+    userMetadata: attributes.userMetadata,
+    storageClass: attributes.storageClass,
+    checksum: object.checksum,
+    tags: newerRegister(healed?.tags, register(tags, source?.tagsTime)),
+    retention: newerRegister(healed?.retention, register(attributes.retention, source?.retentionTime)),
+    legalHold: newerRegister(healed?.legalHold, register(attributes.legalHold, source?.legalHoldTime)),
+    blob: object.blob,
+    partCount: object.parts?.length ?? 0,
+  };
+}

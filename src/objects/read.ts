@@ -1,0 +1,114 @@
+/** Finding a version and reading its bytes, checked; damage is recorded and never served. */
+import { StoreError } from "../model/errors.ts";
+import type { Bucket } from "../model/bucket.ts";
+import type { VersionId } from "../model/names.ts";
+import type { BlobRef, ObjectVersion, Part, Tombstone, Version } from "../model/version.ts";
+import { replicationStatus } from "../model/version.ts";
+import { BlobDamagedError } from "../storage/blobs/blobs.ts";
+import * as keys from "../storage/keys.ts";
+import type { Context, VersionRow } from "./context.ts";
+import * as rows from "./rows.ts";
+import { markDamaged } from "./status.ts";
+import type { FoundObject, VersionSelector } from "./types.ts";
+
+async function locate(context: Context, selector: VersionSelector): Promise<{ bucket: Bucket; row: VersionRow | undefined }> {
+  const { bucket } = await context.bucketRow(selector.bucket);
+  const row =
+    selector.versionId === undefined
+      ? await context.currentRow(bucket.id, selector.key)
+      : (await context.rowById(bucket.id, selector.key, selector.versionId)).row;
+  return { bucket, row };
+}
+
+/** Objects.version */
+export async function version(context: Context, selector: VersionSelector): Promise<{ bucket: Bucket; version: Version } | undefined> {
+  const { bucket, row } = await locate(context, selector);
+  return row === undefined ? undefined : { bucket, version: row.version };
+}
+
+/** Objects.tombstone */
+export async function tombstone(context: Context, selector: VersionSelector & { versionId: VersionId }): Promise<Tombstone | undefined> {
+  const { bucket } = await context.bucketRow(selector.bucket);
+  return (await context.tombstoneRow(bucket.id, selector.key, selector.versionId)).tombstone;
+}
+
+/** Objects.find; s3-api.md section 9 for the answers about delete markers. */
+export async function find(context: Context, selector: VersionSelector): Promise<FoundObject> {
+  const { bucket, row } = await locate(context, selector);
+  const names = { bucket: selector.bucket, key: selector.key };
+  if (row === undefined) throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "NoSuchVersion", names);
+  const found = row.version;
+  if (found.kind === "delete-marker") {
+    const status = replicationStatus(found.replication);
+    const headers: Record<string, string> = { "x-amz-delete-marker": "true", "x-amz-version-id": found.versionId };
+    if (status !== undefined && status !== "COMPLETED") headers["x-minio-replication-deletemarker-status"] = status;
+    headers["last-modified"] = new Date(Number(found.mtime / 1_000_000n)).toUTCString();
+    throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "MethodNotAllowed", { ...names, headers });
+  }
+  const parts = await rows.partsOf(context, bucket.id, found);
+  const isLatest = selector.versionId === undefined || (await isCurrent(context, bucket.id, row));
+  return {
+    bucket,
+    version: found,
+    parts,
+    isLatest,
+    read: (start, end) => read(context, { bucket, version: found, parts }, start, end),
+  };
+}
+
+async function isCurrent(context: Context, bucketId: string, row: VersionRow): Promise<boolean> {
+  const range = keys.prefixRange(keys.objectPrefix(keys.SPACE.version, bucketId, row.version.key));
+  const [first] = await context.index.scan(range, { limit: 1, keysOnly: true });
+  return first !== undefined && first.key.equals(row.key);
+}
+
+interface Readable {
+  readonly bucket: Bucket;
+  readonly version: ObjectVersion;
+  readonly parts: readonly Part[];
+}
+
+async function* read(context: Context, object: Readable, start: number, end: number): AsyncIterable<Buffer> {
+  if (object.version.damaged !== undefined) throw damagedError(object, object.version.damaged);
+  try {
+    if (object.version.blob !== undefined) {
+      yield* readBlob(context, object.version.blob, start, end);
+      return;
+    }
+    let offset = 0;
+    for (const part of object.parts) {
+      const from = Math.max(start - offset, 0);
+      const to = Math.min(end - offset, part.size);
+      if (from < to) yield* readBlob(context, part.blob, from, to);
+      offset += part.size;
+      if (offset >= end) return;
+    }
+  } catch (error) {
+    if (!(error instanceof BlobDamagedError)) throw error;
+    throw await damageFound(context, object, error);
+  }
+}
+
+async function* readBlob(context: Context, ref: BlobRef, start: number, end: number): AsyncIterable<Buffer> {
+  if (start >= end) return;
+  const row = ref.inline ? await context.index.get(keys.blobRowKey(keys.SPACE.data, ref.id)) : undefined;
+  yield* context.blobs.read(ref, start, end, row);
+}
+
+/** A version that was removed while it was read lost its bytes rightly: that is no damage. */
+async function damageFound(context: Context, object: Readable, error: BlobDamagedError): Promise<StoreError> {
+  const { version: seen, bucket } = object;
+  const { row } = await context.rowById(bucket.id, seen.key, seen.versionId);
+  const still = row?.version.kind === "object" && (row.version.blob?.id === seen.blob?.id || seen.blob === undefined);
+  if (!still) return new StoreError("NoSuchVersion", { bucket: bucket.name, key: seen.key });
+  await markDamaged(context, { bucket: bucket.name, key: seen.key, versionId: seen.versionId }, error.state);
+  return damagedError(object, error.state);
+}
+
+function damagedError(object: Readable, reason: string): StoreError {
+  return new StoreError("XResilverObjectDamaged", {
+    bucket: object.bucket.name,
+    key: object.version.key,
+    message: `The stored bytes of this version are ${reason}. A resync from a healthy site brings them back.`,
+  });
+}

@@ -1,0 +1,88 @@
+/** Tags, retention, legal hold: the parts of a version that change, each with its own time; the newer wins. */
+import { StoreError } from "../model/errors.ts";
+import type { Bucket } from "../model/bucket.ts";
+import type { UnixNs } from "../model/names.ts";
+import { newerRegister, type ObjectVersion, type Register, type Retention, type Tags } from "../model/version.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import { encodeVersion } from "../storage/records.ts";
+import type { BucketRow, Context, VersionRow } from "./context.ts";
+import * as rows from "./rows.ts";
+import type { ReplicaMetadataRequest, VersionSelector } from "./types.ts";
+
+async function objectRow(context: Context, bucket: Bucket, selector: VersionSelector): Promise<VersionRow & { version: ObjectVersion }> {
+  const row =
+    selector.versionId === undefined
+      ? await context.currentRow(bucket.id, selector.key)
+      : (await context.rowById(bucket.id, selector.key, selector.versionId)).row;
+  const names = { bucket: bucket.name, key: selector.key };
+  if (row === undefined) throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "NoSuchVersion", names);
+  if (row.version.kind === "delete-marker") {
+    const headers = { "x-amz-delete-marker": "true", "x-amz-version-id": row.version.versionId };
+    throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "MethodNotAllowed", { ...names, headers });
+  }
+  return { ...row, version: row.version };
+}
+
+/** A register write by a client: now, but never behind the value that it replaces. */
+async function change(
+  context: Context,
+  selector: VersionSelector,
+  edit: (version: ObjectVersion, time: (old: Register<unknown> | undefined) => UnixNs) => ObjectVersion,
+): Promise<ObjectVersion> {
+  return context.commit<ObjectVersion>(async () => {
+    const row: BucketRow = await context.bucketRow(selector.bucket);
+    const { bucket } = row;
+    const old = await objectRow(context, bucket, selector);
+    const now = context.clock.nowNs();
+    const edited = edit(old.version, (before) => (before !== undefined && before.time >= now ? before.time + 1n : now));
+    const arns = rows.followers(bucket, {
+      key: selector.key,
+      tags: edited.tags?.value,
+      operation: "metadata",
+      fromPeer: false,
+      replica: old.version.replication.replica === true,
+    });
+    const version: ObjectVersion = { ...edited, replication: rows.pending(arns, old.version.replication) };
+    const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(old.key, old.raw).put(old.key, encodeVersion(version));
+    rows.putLogRows(commit, context, bucket, { arns, version, operation: "metadata", size: 0, time: now });
+    return { commit, result: version, poke: arns };
+  });
+}
+
+/** Objects.setTags. No tags is a value too: it must win over older tags at the peers. */
+export function setTags(context: Context, selector: VersionSelector, tags: Tags): Promise<ObjectVersion> {
+  return change(context, selector, (version, time) => ({ ...version, tags: { value: tags, time: time(version.tags) } }));
+}
+
+export function setRetention(context: Context, selector: VersionSelector, retention: Retention | null): Promise<ObjectVersion> {
+  return change(context, selector, (version, time) => ({ ...version, retention: { value: retention, time: time(version.retention) } }));
+}
+
+export function setLegalHold(context: Context, selector: VersionSelector, on: boolean): Promise<ObjectVersion> {
+  return change(context, selector, (version, time) => ({ ...version, legalHold: { value: on, time: time(version.legalHold) } }));
+}
+
+/**
+ * Objects.applyReplicaMetadata: each register only when the peer's is newer. A missing time means that the peer never
+ * changed that register since the object was written, so it counts as old as the version itself.
+ */
+export async function applyReplicaMetadata(context: Context, request: ReplicaMetadataRequest): Promise<ObjectVersion> {
+  return context.commit<ObjectVersion>(async () => {
+    const { bucket } = await context.bucketRow(request.bucket);
+    const old = await objectRow(context, bucket, request);
+    const since = old.version.mtime;
+    const { source } = request;
+    const theirs = <T>(value: T | undefined, time: UnixNs | undefined): Register<T> | undefined =>
+      value === undefined ? undefined : { value, time: time ?? since };
+    const none = Object.keys(request.tags).length === 0 && source.tagsTime === undefined;
+    const version: ObjectVersion = {
+      ...old.version,
+      tags: newerRegister(old.version.tags, none ? undefined : theirs(request.tags, source.tagsTime)),
+      retention: newerRegister(old.version.retention, theirs(request.retention, source.retentionTime)),
+      legalHold: newerRegister(old.version.legalHold, theirs(request.legalHold, source.legalHoldTime)),
+    };
+    const raw = encodeVersion(version);
+    if (raw.equals(old.raw)) return { result: version };
+    return { commit: new CommitBuilder().unchanged(old.key, old.raw).put(old.key, raw), result: version };
+  });
+}

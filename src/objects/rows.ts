@@ -1,0 +1,138 @@
+/** How versions, their bytes, tombstones, counters and change-log rows enter and leave a commit: one way for every use case. */
+import type { Bucket } from "../model/bucket.ts";
+import type { Arn, BucketName, UnixNs } from "../model/names.ts";
+import { targetsFor, type ReplicatedOperation } from "../model/replication-config.ts";
+import type { BlobRef, ObjectVersion, Part, PurgeWill, ReplicationState, Tags, Tombstone, Version } from "../model/version.ts";
+import type { CommitBuilder } from "../storage/index/commit-builder.ts";
+import * as keys from "../storage/keys.ts";
+import { encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
+import type { Context, VersionRow } from "./context.ts";
+import type { LogRow } from "./types.ts";
+
+const EMPTY = Buffer.alloc(0);
+
+export const usageCounter = (bucketId: string, what: "versions" | "markers" | "bytes"): Buffer =>
+  keys.counterKey(`usage/${bucketId}/${what}`);
+/** Rows of the change log (retry queue included) of a target: how many, and how many bytes they stand for. */
+export const logCounter = (arn: Arn, what: "count" | "bytes"): Buffer => keys.counterKey(`log/${arn}/${what}`);
+
+function addUsage(commit: CommitBuilder, bucketId: string, version: Version, sign: 1n | -1n): void {
+  if (version.kind === "delete-marker") {
+    commit.add(usageCounter(bucketId, "markers"), sign);
+    return;
+  }
+  commit.add(usageCounter(bucketId, "versions"), sign);
+  commit.add(usageCounter(bucketId, "bytes"), sign * BigInt(version.size));
+}
+
+/** Puts a version and its lookup row; parts when it is multipart. */
+export function putVersion(commit: CommitBuilder, bucketId: string, version: Version, parts?: readonly Part[]): void {
+  const rowKey = keys.versionRowKey(bucketId, version);
+  commit.put(rowKey, encodeVersion(version));
+  commit.put(keys.idRowKey(keys.SPACE.byId, bucketId, version.key, version.versionId), keys.u64(version.mtime));
+  if (parts !== undefined && parts.length > 0) {
+    commit.put(keys.idRowKey(keys.SPACE.parts, bucketId, version.key, version.versionId), encodeRow({ parts }));
+  }
+  addUsage(commit, bucketId, version, 1n);
+}
+
+/** Forgets bytes: an inline row goes now, a file is left to the collector, since readers may hold it open. */
+export function dropBlob(commit: CommitBuilder, ref: BlobRef): void {
+  if (ref.inline) commit.delete(keys.blobRowKey(keys.SPACE.data, ref.id));
+  else commit.put(keys.blobRowKey(keys.SPACE.garbage, ref.id), EMPTY);
+}
+
+/** Removes every row of a version. `parts` are those of a multipart version. */
+export function removeVersion(commit: CommitBuilder, bucketId: string, row: VersionRow, parts: readonly Part[]): void {
+  const { version } = row;
+  commit.delete(row.key);
+  commit.delete(keys.idRowKey(keys.SPACE.byId, bucketId, version.key, version.versionId));
+  addUsage(commit, bucketId, version, -1n);
+  if (version.kind === "delete-marker") return;
+  if (version.blob !== undefined) dropBlob(commit, version.blob);
+  for (const part of parts) dropBlob(commit, part.blob);
+  if (version.partCount > 0) commit.delete(keys.idRowKey(keys.SPACE.parts, bucketId, version.key, version.versionId));
+  if (version.damaged !== undefined) commit.delete(keys.idRowKey(keys.SPACE.damage, bucketId, version.key, version.versionId));
+}
+
+/** One row in the log of each target, and the counters with it. */
+export function putLogRows(
+  commit: CommitBuilder,
+  context: Context,
+  bucket: Bucket,
+  entry: { arns: readonly Arn[]; version: Pick<Version, "key" | "versionId">; operation: LogRow["operation"]; size: number; time: UnixNs },
+): void {
+  if (entry.arns.length === 0) return;
+  const row: LogRow = {
+    bucket: bucket.name,
+    bucketId: bucket.id,
+    key: entry.version.key,
+    versionId: entry.version.versionId,
+    size: entry.size,
+    operation: entry.operation,
+    time: entry.time,
+    attempts: 0,
+  };
+  const value = encodeRow(row);
+  for (const arn of entry.arns) {
+    commit.put(keys.logRowKey(keys.SPACE.log, arn, entry.time, context.random.bytes(8)), value);
+    commit.add(logCounter(arn, "count"), 1n);
+    commit.add(logCounter(arn, "bytes"), BigInt(entry.size));
+  }
+}
+
+/** The targets a change made here must reach. Writes that came from a peer go no further (replication.md 1.4). */
+export function followers(
+  bucket: Bucket,
+  change: { key: Version["key"]; tags?: Tags | undefined; operation: ReplicatedOperation; fromPeer: boolean; replica?: boolean },
+): Arn[] {
+  if (change.fromPeer || bucket.replication === undefined) return [];
+  return targetsFor(bucket.replication, {
+    key: change.key,
+    tags: change.tags,
+    operation: change.operation,
+    replica: change.replica ?? false,
+  });
+}
+
+/** Status PENDING for every target that must follow, statuses of other targets kept. */
+export function pending(arns: readonly Arn[], before?: ReplicationState): ReplicationState {
+  const targets: Record<string, "PENDING" | "COMPLETED" | "FAILED"> = { ...before?.targets };
+  for (const arn of arns) targets[arn] = "PENDING";
+  return before?.replica ? { replica: true, targets } : { targets };
+}
+
+export interface Purge {
+  readonly time: UnixNs;
+  readonly will: PurgeWill;
+  readonly replication: ReplicationState;
+}
+
+export function putTombstone(commit: CommitBuilder, bucketId: string, version: Pick<Version, "key" | "versionId" | "kind">, purge: Purge): void {
+  const tombstone: Tombstone = {
+    key: version.key,
+    versionId: version.versionId,
+    time: purge.time,
+    will: purge.will,
+    wasMarker: version.kind === "delete-marker",
+    replication: purge.replication,
+  };
+  commit.put(keys.idRowKey(keys.SPACE.tombstone, bucketId, version.key, version.versionId), encodeTombstone(tombstone));
+}
+
+/** Time of a write made here: now, but after what it replaces, even when that came from a site whose clock is ahead. */
+export function timeAfter(context: Context, current: Version | undefined): UnixNs {
+  const now = context.clock.nowNs();
+  return current !== undefined && current.mtime >= now ? current.mtime + 1n : now;
+}
+
+/** Parts of a version's row when it has any. */
+export async function partsOf(context: Context, bucketId: string, version: Version): Promise<Part[]> {
+  return version.kind === "object" && version.partCount > 0 ? context.parts(bucketId, version) : [];
+}
+
+export function asObject(version: Version): ObjectVersion | undefined {
+  return version.kind === "object" ? version : undefined;
+}
+
+export type { BucketName };

@@ -1,0 +1,104 @@
+/** What replication and checks record on a version: target status, damage; and the end of a change-log row. */
+import type { Arn, VersionId } from "../model/names.ts";
+import type { ReplicationState, TargetStatus, Version } from "../model/version.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import * as keys from "../storage/keys.ts";
+import { encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
+import type { Context } from "./context.ts";
+import { logCounter } from "./rows.ts";
+import type { FinishedLogRow, VersionSelector } from "./types.ts";
+
+/** Objects.setTargetStatus: on the version, or on its tombstone when it was purged; nothing when it is gone. */
+export async function setTargetStatus(
+  context: Context,
+  selector: VersionSelector & { versionId: VersionId },
+  arn: Arn,
+  status: TargetStatus,
+): Promise<void> {
+  await context.commit<void>(async () => {
+    const { bucket } = await context.bucketRow(selector.bucket);
+    const commit = new CommitBuilder();
+    await addStatus(context, commit, { bucketId: bucket.id, key: selector.key, versionId: selector.versionId, arn, status });
+    return { commit: commit.puts.length > 0 ? commit : undefined, result: undefined };
+  });
+}
+
+interface StatusChange {
+  readonly bucketId: string;
+  readonly key: Version["key"];
+  readonly versionId: VersionId;
+  readonly arn: Arn;
+  readonly status: TargetStatus;
+  /** What was sent: when the registers changed since, another row is on its way and the status stays PENDING. */
+  readonly sent?: Version | undefined;
+}
+
+async function addStatus(context: Context, commit: CommitBuilder, change: StatusChange): Promise<void> {
+  const { row } = await context.rowById(change.bucketId, change.key, change.versionId);
+  if (row !== undefined) {
+    if (change.status === "COMPLETED" && change.sent !== undefined && changedSince(change.sent, row.version)) return;
+    const replication = withStatus(row.version.replication, change.arn, change.status);
+    if (replication === undefined) return;
+    commit.unchanged(row.key, row.raw).put(row.key, encodeVersion({ ...row.version, replication }));
+    return;
+  }
+  const stone = await context.tombstoneRow(change.bucketId, change.key, change.versionId);
+  if (stone.tombstone === undefined) return;
+  const replication = withStatus(stone.tombstone.replication, change.arn, change.status);
+  if (replication === undefined) return;
+  commit.unchanged(stone.key, stone.raw).put(stone.key, encodeTombstone({ ...stone.tombstone, replication }));
+}
+
+function withStatus(state: ReplicationState, arn: Arn, status: TargetStatus): ReplicationState | undefined {
+  if (state.targets[arn] === status) return undefined;
+  return { ...state, targets: { ...state.targets, [arn]: status } };
+}
+
+function changedSince(sent: Version, now: Version): boolean {
+  if (sent.kind !== "object" || now.kind !== "object") return sent.kind !== now.kind;
+  for (const name of ["tags", "retention", "legalHold"] as const) if (sent[name]?.time !== now[name]?.time) return true;
+  return false;
+}
+
+/**
+ * Objects.finishLogRows: ends rows of the change log (or moves them to the retry queue), with the counters and the
+ * versions' statuses, in one commit. Rows that another process ended meanwhile are skipped.
+ */
+export async function finishLogRows(context: Context, arn: Arn, finished: readonly FinishedLogRow[]): Promise<void> {
+  await context.commit<void>(async () => {
+    const commit = new CommitBuilder();
+    const last = new Map<string, FinishedLogRow>();
+    for (const item of finished) {
+      const raw = await context.index.get(item.rowKey);
+      if (raw === undefined) continue;
+      commit.unchanged(item.rowKey, raw).delete(item.rowKey);
+      if (item.retry !== undefined) {
+        const moved = { ...item.row, attempts: item.row.attempts + 1, error: item.retry.reason };
+        commit.put(keys.logRowKey(keys.SPACE.retry, arn, item.retry.due, context.random.bytes(8)), encodeRow(moved));
+      } else {
+        commit.add(logCounter(arn, "count"), -1n).add(logCounter(arn, "bytes"), -BigInt(item.row.size));
+      }
+      last.set(`${item.row.bucketId}/${item.row.versionId}/${item.row.key}`, item);
+    }
+    for (const item of last.values()) {
+      if (item.status === undefined) continue;
+      const { bucketId, key, versionId } = item.row;
+      await addStatus(context, commit, { bucketId, key, versionId, arn, status: item.status, sent: item.sent });
+    }
+    return { commit: commit.deletes.length + commit.puts.length > 0 ? commit : undefined, result: undefined };
+  });
+}
+
+/** Objects.markDamaged */
+export async function markDamaged(context: Context, selector: VersionSelector & { versionId: VersionId }, reason: string): Promise<void> {
+  await context.commit<void>(async () => {
+    const { bucket } = await context.bucketRow(selector.bucket);
+    const { row } = await context.rowById(bucket.id, selector.key, selector.versionId);
+    if (row?.version.kind !== "object" || row.version.damaged !== undefined) return { result: undefined };
+    const commit = new CommitBuilder()
+      .unchanged(row.key, row.raw)
+      .put(row.key, encodeVersion({ ...row.version, damaged: reason }))
+      .put(keys.idRowKey(keys.SPACE.damage, bucket.id, selector.key, selector.versionId), Buffer.from(reason));
+    return { commit, result: undefined };
+  });
+}

@@ -1,0 +1,299 @@
+/** Multipart uploads: parts are blobs of their own; completion is one commit that names them, no byte is copied. */
+import { createHash } from "node:crypto";
+import { StoreError } from "../model/errors.ts";
+import type { Bucket } from "../model/bucket.ts";
+import { combineCrc, compositeChecksum } from "../model/checksum.ts";
+import type { UploadId } from "../model/names.ts";
+import type { BlobRef, Checksum, ChecksumType, ObjectVersion, Part } from "../model/version.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import * as keys from "../storage/keys.ts";
+import { decodeRow, encodeRow } from "../storage/records.ts";
+import { checkCopySource, checkWrite, hasConditions } from "./conditions.ts";
+import type { Context } from "./context.ts";
+import { checkVersionIdAllowed, commitObject, decideExisting, receive } from "./put.ts";
+import { find } from "./read.ts";
+import * as rows from "./rows.ts";
+import type {
+  CompletedPart,
+  CompleteUploadRequest,
+  CreateUploadRequest,
+  IncomingBody,
+  PutResult,
+  ReadConditions,
+  StoredPart,
+  Upload,
+  UploadSelector,
+  VersionSelector,
+} from "./types.ts";
+
+/** s3-api.md section 12. */
+const PART_SIZE_MIN = 5 * 1024 * 1024;
+const PARTS_PAGE = 1000;
+const UPLOAD_ID = /^[0-9a-f]{32}$/;
+
+interface PartRow {
+  readonly number: number;
+  readonly size: number;
+  readonly etag: string;
+  readonly checksum?: Checksum | undefined;
+  readonly mtime: bigint;
+  readonly blob: BlobRef;
+}
+
+interface UploadRow {
+  readonly bucket: Bucket;
+  readonly key: Buffer;
+  readonly raw: Buffer;
+  readonly upload: Upload;
+}
+
+export async function createUpload(context: Context, request: CreateUploadRequest): Promise<Upload> {
+  return context.commit<Upload>(async () => {
+    const row = await context.bucketRow(request.bucket);
+    const { bucket } = row;
+    if (hasConditions(request.conditions)) checkWrite(request.conditions, (await context.currentRow(bucket.id, request.key))?.version);
+    if (request.versionId !== undefined) {
+      checkVersionIdAllowed(bucket, request.versionId);
+      const existing = (await context.rowById(bucket.id, request.key, request.versionId)).row;
+      if (existing !== undefined) decideExisting(existing.version, request.source);
+      const { tombstone } = await context.tombstoneRow(bucket.id, request.key, request.versionId);
+      if (tombstone !== undefined && (tombstone.will === "everywhere" || request.source?.resyncId === undefined)) {
+        // 412 is what every source takes for "nothing to do"; the header tells our own why.
+        throw new StoreError("PreconditionFailed", { key: request.key, headers: { "x-resilver-purged": tombstone.will } });
+      }
+    }
+    const upload: Upload = {
+      uploadId: context.random.bytes(16).toString("hex") as UploadId,
+      key: request.key,
+      initiated: context.clock.nowNs(),
+      initiator: request.initiator,
+      attributes: request.attributes,
+      checksumAlgorithm: request.checksumAlgorithm,
+      checksumType: request.checksumType,
+      versionId: request.versionId,
+      replica:
+        request.source === undefined
+          ? undefined
+          : { etag: request.source.etag, replica: request.source.replica, resyncId: request.source.resyncId },
+    };
+    const commit = new CommitBuilder()
+      .unchanged(row.key, row.raw)
+      .put(keys.uploadRowKey(bucket.id, request.key, upload.uploadId), encodeRow(upload));
+    return { commit, result: upload };
+  });
+}
+
+async function uploadRow(context: Context, selector: UploadSelector): Promise<UploadRow> {
+  const { bucket } = await context.bucketRow(selector.bucket);
+  const missing = new StoreError("NoSuchUpload", { bucket: selector.bucket, key: selector.key });
+  if (!UPLOAD_ID.test(selector.uploadId)) throw missing;
+  const key = keys.uploadRowKey(bucket.id, selector.key, selector.uploadId);
+  const raw = await context.index.get(key);
+  if (raw === undefined) throw missing;
+  return { bucket, key, raw, upload: decodeRow<Upload>(raw) };
+}
+
+export async function getUpload(context: Context, selector: UploadSelector): Promise<Upload> {
+  return (await uploadRow(context, selector)).upload;
+}
+
+export async function putPart(context: Context, selector: UploadSelector, number: number, body: IncomingBody): Promise<StoredPart> {
+  const { upload } = await uploadRow(context, selector);
+  if (upload.checksumAlgorithm !== undefined && body.checksumAlgorithm !== undefined && body.checksumAlgorithm !== upload.checksumAlgorithm) {
+    throw new StoreError("InvalidArgument", { message: "The part's checksum algorithm is not the upload's." });
+  }
+  const written = await receive(context, { ...body, checksumAlgorithm: body.checksumAlgorithm ?? upload.checksumAlgorithm });
+  const algorithm = body.checksumAlgorithm ?? upload.checksumAlgorithm;
+  const part: PartRow = {
+    number,
+    size: written.size,
+    etag: written.md5 as string,
+    checksum:
+      algorithm !== undefined && written.checksum !== undefined
+        ? { algorithm, type: "FULL_OBJECT", value: written.checksum }
+        : undefined,
+    mtime: context.clock.nowNs(),
+    blob: written.ref,
+  };
+  let stored = false;
+  try {
+    await context.commit<void>(async () => {
+      const row = await uploadRow(context, selector);
+      const partKey = keys.uploadPartKey(selector.uploadId, number);
+      const before = await context.index.get(partKey);
+      const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(partKey, before).put(partKey, encodeRow(part));
+      if (before !== undefined) rows.dropBlob(commit, decodeRow<PartRow>(before).blob);
+      if (written.inlineRow !== undefined) commit.put(keys.blobRowKey(keys.SPACE.data, written.ref.id), written.inlineRow);
+      return { commit, result: undefined };
+    });
+    stored = true;
+  } finally {
+    if (!stored && !written.ref.inline) await context.blobs.discard(written.ref.id);
+  }
+  return part;
+}
+
+export async function copyPart(
+  context: Context,
+  selector: UploadSelector,
+  number: number,
+  from: { source: VersionSelector; conditions?: ReadConditions | undefined; range?: { start: number; end: number } | undefined },
+): Promise<StoredPart & { from: ObjectVersion }> {
+  await uploadRow(context, selector);
+  const source = await find(context, from.source);
+  checkCopySource(from.conditions, source.version);
+  const { start, end } = from.range ?? { start: 0, end: source.version.size };
+  if (end > source.version.size) {
+    throw new StoreError("InvalidArgument", { message: "The range reaches beyond the end of the source." });
+  }
+  const part = await putPart(context, selector, number, { stream: source.read(start, end), size: end - start });
+  return { ...part, from: source.version };
+}
+
+async function allParts(context: Context, uploadId: UploadId): Promise<Map<number, { key: Buffer; raw: Buffer; part: PartRow }>> {
+  const out = new Map<number, { key: Buffer; raw: Buffer; part: PartRow }>();
+  const range = keys.uploadPartRange(uploadId);
+  let start = range.start;
+  for (;;) {
+    const page = await context.index.scan({ start, end: range.end }, { limit: PARTS_PAGE });
+    for (const { key, value } of page) {
+      const part = decodeRow<PartRow>(value);
+      out.set(part.number, { key, raw: value, part });
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PARTS_PAGE) return out;
+    start = Buffer.concat([last.key, Buffer.from([0])]);
+  }
+}
+
+export async function listParts(
+  context: Context,
+  selector: UploadSelector,
+  options: { after: number; limit: number },
+): Promise<{ upload: Upload; parts: StoredPart[]; truncated: boolean }> {
+  const { upload } = await uploadRow(context, selector);
+  const range = keys.uploadPartRange(selector.uploadId);
+  const start = options.after > 0 ? Buffer.concat([keys.uploadPartKey(selector.uploadId, Math.min(options.after, 65535)), Buffer.from([0])]) : range.start;
+  const page = await context.index.scan({ start, end: range.end }, { limit: options.limit + 1 });
+  const parts = page.slice(0, options.limit).map((entry) => decodeRow<PartRow>(entry.value));
+  return { upload, parts, truncated: page.length > options.limit };
+}
+
+export async function abortUpload(context: Context, selector: UploadSelector): Promise<void> {
+  await context.commit<void>(async () => {
+    const row = await uploadRow(context, selector);
+    const commit = new CommitBuilder().unchanged(row.key, row.raw).delete(row.key);
+    for (const { key, part } of (await allParts(context, selector.uploadId)).values()) {
+      commit.delete(key);
+      rows.dropBlob(commit, part.blob);
+    }
+    return { commit, result: undefined };
+  });
+}
+
+/** Ends every upload of a bucket that is gone. */
+export async function abortAll(context: Context, bucket: Bucket): Promise<void> {
+  const range = keys.keyPrefixRange(keys.SPACE.upload, bucket.id, "");
+  for (;;) {
+    const [entry] = await context.index.scan(range, { limit: 1 });
+    if (entry === undefined) return;
+    const { uploadId } = decodeRow<Upload>(entry.value);
+    const commit = new CommitBuilder().delete(entry.key);
+    for (const { key, part } of (await allParts(context, uploadId)).values()) {
+      commit.delete(key);
+      rows.dropBlob(commit, part.blob);
+    }
+    await context.index.commit(commit);
+  }
+}
+
+type StoredParts = Map<number, { key: Buffer; raw: Buffer; part: PartRow }>;
+
+/** The parts that make the object, checked against what the client lists (s3-api.md sections 5 and 12). */
+function chooseParts(upload: Upload, wanted: readonly CompletedPart[], stored: StoredParts): PartRow[] {
+  let last = 0;
+  const chosen = wanted.map((item, position) => {
+    if (item.number <= last) throw new StoreError("InvalidPartOrder");
+    last = item.number;
+    const part = stored.get(item.number)?.part;
+    if (part === undefined || part.etag !== item.etag) throw new StoreError("InvalidPart");
+    if (position < wanted.length - 1 && part.size < PART_SIZE_MIN) throw new StoreError("EntityTooSmall");
+    checkPartChecksum(upload, item, part);
+    return part;
+  });
+  if (chosen.length === 0) throw new StoreError("MalformedXML", { message: "The list of parts is empty." });
+  return chosen;
+}
+
+function checkPartChecksum(upload: Upload, item: CompletedPart, part: PartRow): void {
+  if (item.checksum !== undefined) {
+    if (part.checksum?.algorithm !== item.checksum.algorithm || part.checksum.value !== item.checksum.value) throw new StoreError("InvalidPart");
+    return;
+  }
+  if (upload.checksumAlgorithm !== undefined && typeOf(upload) === "COMPOSITE" && upload.replica === undefined) {
+    throw new StoreError("InvalidPart", { message: "Each part needs the checksum that the upload was created with." });
+  }
+}
+
+function typeOf(upload: Upload): ChecksumType {
+  if (upload.checksumType !== undefined) return upload.checksumType;
+  return upload.checksumAlgorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE";
+}
+
+function objectChecksum(upload: Upload, parts: readonly PartRow[]): Checksum | undefined {
+  const algorithm = upload.checksumAlgorithm;
+  if (algorithm === undefined || parts.some((part) => part.checksum?.algorithm !== algorithm)) return undefined;
+  const type = typeOf(upload);
+  const values = parts.map((part) => ({ checksum: (part.checksum as Checksum).value, size: part.size }));
+  const value = type === "FULL_OBJECT" ? combineCrc(algorithm, values) : compositeChecksum(algorithm, values.map((v) => v.checksum));
+  return { algorithm, type, value };
+}
+
+function multipartEtag(parts: readonly PartRow[]): string {
+  const hash = createHash("md5");
+  for (const part of parts) hash.update(Buffer.from(part.etag, "hex"));
+  return `${hash.digest("hex")}-${parts.length}`;
+}
+
+/** Objects.completeUpload */
+export async function completeUpload(context: Context, request: CompleteUploadRequest): Promise<PutResult> {
+  const row = await uploadRow(context, request);
+  const { upload } = row;
+  const stored = await allParts(context, request.uploadId);
+  if (request.checksumType !== undefined && upload.checksumAlgorithm !== undefined && request.checksumType !== typeOf(upload)) {
+    throw new StoreError("InvalidArgument", { message: "The checksum type is not the one that the upload was created with." });
+  }
+  const chosen = chooseParts(upload, request.parts, stored);
+  const size = chosen.reduce((sum, part) => sum + part.size, 0);
+  if (request.expectedSize !== undefined && request.expectedSize !== size) {
+    throw new StoreError("InvalidRequest", { message: "The size of the object is not the one given in x-amz-mp-object-size." });
+  }
+  const checksum = objectChecksum(upload, chosen);
+  const { expectedChecksum } = request;
+  if (expectedChecksum !== undefined && checksum?.algorithm === expectedChecksum.algorithm && checksum.value !== expectedChecksum.value) {
+    throw new StoreError("BadDigest", { message: "The checksum you specified did not match the object's." });
+  }
+  const source = upload.replica === undefined ? undefined : { ...upload.replica, ...request.source, etag: request.source?.etag ?? upload.replica.etag, replica: upload.replica.replica };
+  return commitObject(context, {
+    bucket: request.bucket,
+    key: request.key,
+    versionId: upload.versionId,
+    source,
+    conditions: request.conditions,
+    attributes: upload.attributes,
+    size,
+    etag: source?.etag ?? multipartEtag(chosen),
+    checksum,
+    parts: chosen.map((part): Part => ({ number: part.number, size: part.size, etag: part.etag, checksum: part.checksum?.value, blob: part.blob })),
+    also: (commit) => removeUpload(commit, row, stored, new Set(chosen.map((part) => part.number))),
+  });
+}
+
+/** The upload and its parts leave in the commit that makes the object; a part that was replaced meanwhile is a conflict. */
+function removeUpload(commit: CommitBuilder, row: UploadRow, stored: StoredParts, used: ReadonlySet<number>): void {
+  commit.unchanged(row.key, row.raw).delete(row.key);
+  for (const [number, { key, raw, part }] of stored) {
+    commit.unchanged(key, raw).delete(key);
+    if (!used.has(number)) rows.dropBlob(commit, part.blob);
+  }
+}
