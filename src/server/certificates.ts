@@ -1,0 +1,78 @@
+/**
+ * TLS material in MinIO's layout: public.crt and private.key make the server speak HTTPS; sub-folders hold further
+ * pairs chosen by server name; CAs/ holds roots trusted for outgoing connections. Re-read when a file changes.
+ */
+import { existsSync, readdirSync, readFileSync, watch, type FSWatcher } from "node:fs";
+import { join } from "node:path";
+import { X509Certificate } from "node:crypto";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { UsageError } from "./settings.ts";
+
+interface Pair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+export interface Certificates {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Picks the context for a server name; the first pair when none fits. */
+  context(serverName: string): SecureContext;
+}
+
+function readPair(dir: string): Pair | undefined {
+  const [certPath, keyPath] = [join(dir, "public.crt"), join(dir, "private.key")];
+  const found = [existsSync(certPath), existsSync(keyPath)];
+  if (!found[0] && !found[1]) return undefined;
+  if (!found[0] || !found[1]) throw new UsageError(`${dir} needs both public.crt and private.key`);
+  const pair = { cert: readFileSync(certPath), key: readFileSync(keyPath) };
+  try {
+    createSecureContext(pair);
+  } catch (cause) {
+    throw new UsageError(`${certPath} and ${keyPath} do not make a key pair: ${(cause as Error).message}`);
+  }
+  return pair;
+}
+
+/** undefined: no certificate, plain HTTP. Throws UsageError when the files do not fit. */
+export function readCertificates(certsDir: string): Certificates | undefined {
+  if (!existsSync(certsDir)) return undefined;
+  const main = readPair(certsDir);
+  if (main === undefined) return undefined;
+  const pairs = [main];
+  for (const entry of readdirSync(certsDir, { withFileTypes: true })) {
+    if (!entry.isDirectory() || entry.name === "CAs" || entry.name.startsWith("..")) continue;
+    const pair = readPair(join(certsDir, entry.name));
+    if (pair !== undefined) pairs.push(pair);
+  }
+  const choices = pairs.map((pair) => ({
+    certificate: new X509Certificate(pair.cert),
+    context: createSecureContext({ ...pair, minVersion: "TLSv1.2" }),
+  }));
+  return {
+    ...main,
+    context: (name) => (choices.find((choice) => choice.certificate.checkHost(name) !== undefined) ?? choices[0])?.context as SecureContext,
+  };
+}
+
+/** Roots for outgoing TLS: those of the machine and the PEM files under CAs/. */
+export function outgoingRoots(certsDir: string): string[] {
+  const own = join(certsDir, "CAs");
+  if (!existsSync(own)) return getCACertificates("default");
+  const files = readdirSync(own, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return [...getCACertificates("default"), ...files.map((entry) => readFileSync(join(own, entry.name), "utf8"))];
+}
+
+const SETTLE_MS = 200;
+
+/** Calls `changed` after the folder's files changed and came to rest. Undefined when there is no folder to watch. */
+export function watchCertificates(certsDir: string, changed: () => void): FSWatcher | undefined {
+  if (!existsSync(certsDir)) return undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const watcher = watch(certsDir, { persistent: false, recursive: true }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(changed, SETTLE_MS);
+    timer.unref();
+  });
+  return watcher;
+}

@@ -1,0 +1,118 @@
+/** The site's data directory: made, recognised, and owned by one server at a time. Layout: docs/format.md. */
+import { randomUUID } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { createConnection, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { UsageError } from "./settings.ts";
+
+/** Raised with every change of the layout that an older program must not touch. */
+export const FORMAT_VERSION = 1;
+
+export interface Format {
+  readonly product: "resilver";
+  readonly format: number;
+  /** UUID of the site: the deployment id of the admin API. */
+  readonly siteId: string;
+}
+
+const OTHER_PROGRAMS: Readonly<Record<string, string>> = {
+  ".minio.sys": "a drive of MinIO",
+  ".rustfs.sys": "a drive of RustFS",
+  ".sgwtmp": "a directory of VersityGW",
+};
+
+/** Makes DIR when absent, or checks that it is ours and not newer than this program. Throws UsageError. */
+export function openDataDirectory(dir: string): Format {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const formatPath = join(dir, "format.json");
+  if (existsSync(formatPath)) return readFormat(formatPath);
+  const entries = readdirSync(dir).filter((name) => name !== "lost+found" && !LOCK_NAMES.has(name));
+  for (const name of entries) {
+    if (OTHER_PROGRAMS[name] !== undefined) throw new UsageError(`${dir} is ${OTHER_PROGRAMS[name]}; choose an empty directory`);
+  }
+  if (entries.some((name) => !["index", "blobs", "staging", "format.json.new"].includes(name))) {
+    throw new UsageError(`${dir} holds other files (${entries.slice(0, 3).join(", ")}, ...); choose an empty directory`);
+  }
+  if (entries.includes("index")) {
+    throw new UsageError(`${dir} has an index but no format.json; restore format.json from a backup, or choose an empty directory`);
+  }
+  const format: Format = { product: "resilver", format: FORMAT_VERSION, siteId: randomUUID() };
+  writeDurably(dir, "format.json", `${JSON.stringify(format)}\n`);
+  return format;
+}
+
+function readFormat(path: string): Format {
+  let format: Partial<Format>;
+  try {
+    format = JSON.parse(readFileSync(path, "utf8")) as Partial<Format>;
+  } catch (cause) {
+    throw new UsageError(`${path} cannot be read: ${(cause as Error).message}`);
+  }
+  if (format.product !== "resilver" || typeof format.format !== "number" || typeof format.siteId !== "string") {
+    throw new UsageError(`${path} was not written by Resilver; choose an empty directory`);
+  }
+  if (format.format > FORMAT_VERSION) {
+    throw new UsageError(`${path} has format ${format.format}; this program knows up to ${FORMAT_VERSION}. Use a newer Resilver`);
+  }
+  return format as Format;
+}
+
+/** Written aside, fsynced, renamed, directory fsynced: a crash leaves the old file or the new one. */
+function writeDurably(dir: string, name: string, text: string): void {
+  const temporary = join(dir, `${name}.new`);
+  const file = openSync(temporary, "w", 0o600);
+  writeSync(file, text);
+  fsyncSync(file);
+  closeSync(file);
+  renameSync(temporary, join(dir, name));
+  const directory = openSync(dir, "r");
+  fsyncSync(directory);
+  closeSync(directory);
+}
+
+const LOCK_NAME = "server.lock";
+const LOCK_NAMES = new Set([LOCK_NAME]);
+
+/**
+ * Owns DIR until the process ends, however it ends: the lock is a listening socket inside DIR, which the kernel drops
+ * with its process, so kill -9 leaves nothing to clean up by hand. Throws UsageError when another server holds it.
+ */
+export async function lockDataDirectory(dir: string): Promise<Server> {
+  // A socket's path is limited to about 100 bytes; through the open directory any DIR is short.
+  const handle = openSync(dir, "r");
+  const path = process.platform === "linux" ? `/proc/self/fd/${handle}/${LOCK_NAME}` : join(dir, LOCK_NAME);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const server = await listenOn(path);
+    if (server !== undefined) return server;
+    if (await answers(path)) break;
+    try {
+      unlinkSync(join(dir, LOCK_NAME));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+  closeSync(handle);
+  throw new UsageError(`${dir} is in use by another Resilver server. Stop it first, or choose another directory`);
+}
+
+function listenOn(path: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(undefined) : reject(error)));
+    server.listen(path, () => {
+      server.unref();
+      resolve(server);
+    });
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

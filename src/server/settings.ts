@@ -1,0 +1,197 @@
+/**
+ * Settings of the server: command line, environment, defaults, in that order (contract: every setting has a RESILVER_
+ * name, and MinIO's name works where it has the same setting). Wrong input is a UsageError that says what to type.
+ */
+import { readFileSync } from "node:fs";
+import { availableParallelism, homedir } from "node:os";
+import { join, resolve } from "node:path";
+
+export interface Settings {
+  readonly dir: string;
+  /** Host to listen on; undefined: all interfaces. */
+  readonly host: string | undefined;
+  /** 0: a free port. */
+  readonly port: number;
+  readonly certsDir: string;
+  readonly workers: number;
+  readonly quiet: boolean;
+  readonly json: boolean;
+  readonly root: { readonly accessKey: string; readonly secretKey: string };
+  readonly region: string;
+  readonly domains: readonly string[];
+  readonly serverUrl: string | undefined;
+  readonly metricsPublic: boolean;
+  /** `name:base64 of 32 bytes`, as MinIO writes it; undefined: none. */
+  readonly kmsSecretKey: string | undefined;
+}
+
+/** Exit code 2: wrong usage or configuration. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Settings by their name without prefix; `minio` lists MinIO's names, the first set one wins. */
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  ROOT_USER: ["MINIO_ROOT_USER", "MINIO_ACCESS_KEY"],
+  ROOT_PASSWORD: ["MINIO_ROOT_PASSWORD", "MINIO_SECRET_KEY"],
+  ROOT_USER_FILE: ["MINIO_ROOT_USER_FILE", "MINIO_ACCESS_KEY_FILE"],
+  ROOT_PASSWORD_FILE: ["MINIO_ROOT_PASSWORD_FILE", "MINIO_SECRET_KEY_FILE"],
+  ADDRESS: ["MINIO_ADDRESS"],
+  CERTS_DIR: [],
+  WORKERS: [],
+  REGION: ["MINIO_REGION", "MINIO_SITE_REGION", "MINIO_REGION_NAME"],
+  SITE_REGION: [],
+  DOMAIN: ["MINIO_DOMAIN"],
+  SERVER_URL: ["MINIO_SERVER_URL"],
+  KMS_SECRET_KEY: ["MINIO_KMS_SECRET_KEY"],
+  KMS_SECRET_KEY_FILE: ["MINIO_KMS_SECRET_KEY_FILE"],
+  PROMETHEUS_AUTH_TYPE: ["MINIO_PROMETHEUS_AUTH_TYPE"],
+  BROWSER: ["MINIO_BROWSER"],
+  VOLUMES: ["MINIO_VOLUMES"],
+  OPTS: ["MINIO_OPTS"],
+};
+
+const WORKERS_MAX = 64;
+const WORKERS_DEFAULT_MAX = 2;
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
+const DEFAULT_ROOT = "minioadmin";
+
+function reader(env: Env): (name: string) => string | undefined {
+  for (const name of Object.keys(env)) {
+    if (name.startsWith("RESILVER_") && NAMES[name.slice("RESILVER_".length)] === undefined) {
+      const known = Object.keys(NAMES).map((known) => `RESILVER_${known}`);
+      throw new UsageError(`unknown setting ${name}. Known settings: ${known.join(", ")}`);
+    }
+  }
+  return (name) => {
+    for (const candidate of [`RESILVER_${name}`, ...(NAMES[name] ?? [])]) {
+      const value = env[candidate];
+      if (value !== undefined && value !== "") return value;
+    }
+    return undefined;
+  };
+}
+
+interface Flags {
+  readonly values: ReadonlyMap<string, string>;
+  readonly positional: readonly string[];
+}
+
+const VALUE_FLAGS = new Map([
+  ["address", "address"],
+  ["certs-dir", "certs-dir"],
+  ["S", "certs-dir"],
+  ["workers", "workers"],
+]);
+const BOOL_FLAGS = new Set(["quiet", "json", "help", "h"]);
+
+function parseFlags(argv: readonly string[]): Flags {
+  const values = new Map<string, string>();
+  const positional: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] as string;
+    if (!word.startsWith("-") || word === "-") {
+      positional.push(word);
+      continue;
+    }
+    const [name = "", inline] = splitOnce(word.replace(/^--?/, ""), "=");
+    if (BOOL_FLAGS.has(name)) {
+      values.set(name, "true");
+      continue;
+    }
+    const flag = VALUE_FLAGS.get(name);
+    if (flag === undefined) throw new UsageError(`unknown flag ${word}. See: resilver server --help`);
+    const value = inline ?? argv[++i];
+    if (value === undefined) throw new UsageError(`${word} needs a value`);
+    values.set(flag, value);
+  }
+  return { values, positional };
+}
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function secretFile(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    throw new UsageError(`cannot read the secret file ${path}: ${(cause as Error).message}`);
+  }
+}
+
+function rootAccount(get: (name: string) => string | undefined): Settings["root"] & { isDefault: boolean } {
+  const accessKey = secretFile(get("ROOT_USER_FILE")) ?? get("ROOT_USER");
+  const secretKey = secretFile(get("ROOT_PASSWORD_FILE")) ?? get("ROOT_PASSWORD");
+  if (accessKey === undefined && secretKey === undefined) return { accessKey: DEFAULT_ROOT, secretKey: DEFAULT_ROOT, isDefault: true };
+  if (accessKey === undefined || secretKey === undefined) {
+    throw new UsageError("set both RESILVER_ROOT_USER and RESILVER_ROOT_PASSWORD, or neither");
+  }
+  if (accessKey.length < 3) throw new UsageError("RESILVER_ROOT_USER must have at least 3 characters");
+  if (secretKey.length < 8) throw new UsageError("RESILVER_ROOT_PASSWORD must have at least 8 characters");
+  return { accessKey, secretKey, isDefault: accessKey === DEFAULT_ROOT && secretKey === DEFAULT_ROOT };
+}
+
+function parseAddress(text: string): { host: string | undefined; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*))(?::(\d+))?$/.exec(text);
+  const port = match?.[3] === undefined ? 9000 : Number(match[3]);
+  if (match === null || port > 65535) throw new UsageError(`--address ${text}: expected [HOST]:PORT, for instance 127.0.0.1:9000`);
+  const host = match[1] ?? match[2];
+  return { host: host === "" ? undefined : host, port };
+}
+
+function listenAddress(text: string | undefined, root: { isDefault: boolean }): { host: string | undefined; port: number } {
+  const address = parseAddress(text ?? ":9000");
+  if (!root.isDefault) return address;
+  if (address.host === undefined) return { host: "127.0.0.1", port: address.port };
+  if (LOOPBACK.has(address.host)) return address;
+  throw new UsageError(
+    `the default root account may only listen on loopback, not on ${address.host}. Choose your own first:\n` +
+      `  RESILVER_ROOT_USER=admin RESILVER_ROOT_PASSWORD=<at least 8 characters> resilver server --address ${text ?? ""} DIR`,
+  );
+}
+
+function workerCount(text: string | undefined): number {
+  if (text === undefined) return Math.min(availableParallelism(), WORKERS_DEFAULT_MAX);
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > WORKERS_MAX) {
+    throw new UsageError(`--workers ${text}: expected a number from 1 to ${WORKERS_MAX}`);
+  }
+  return count;
+}
+
+function dataDirectory(positional: readonly string[], volumes: string | undefined): string {
+  const dirs = volumes !== undefined ? volumes.split(/\s+/).filter((word) => word !== "") : positional;
+  const dir = dirs[0];
+  if (dir === undefined) throw new UsageError("no data directory given. Type: resilver server DIR");
+  if (dirs.length > 1) throw new UsageError(`one data directory is served, not ${dirs.length}: ${dirs.join(" ")}`);
+  if (dir.includes("{") && dir.includes("...")) throw new UsageError(`${dir}: one directory is served; several drives are the file system's business here`);
+  return resolve(dir);
+}
+
+/** Reads the settings of `resilver server`. Throws UsageError. */
+export function readSettings(argv: readonly string[], env: Env): Settings {
+  const get = reader(env);
+  const { values, positional } = parseFlags([...(get("OPTS")?.split(/\s+/).filter((word) => word !== "") ?? []), ...argv]);
+  const root = rootAccount(get);
+  const metrics = get("PROMETHEUS_AUTH_TYPE") ?? "jwt";
+  if (metrics !== "jwt" && metrics !== "public") throw new UsageError(`RESILVER_PROMETHEUS_AUTH_TYPE is "${metrics}": expected jwt or public`);
+  return {
+    dir: dataDirectory(positional, get("VOLUMES")),
+    ...listenAddress(values.get("address") ?? get("ADDRESS"), root),
+    certsDir: values.get("certs-dir") ?? get("CERTS_DIR") ?? join(homedir(), ".resilver", "certs"),
+    workers: workerCount(values.get("workers") ?? get("WORKERS")),
+    quiet: values.has("quiet"),
+    json: values.has("json"),
+    root: { accessKey: root.accessKey, secretKey: root.secretKey },
+    region: get("REGION") ?? get("SITE_REGION") ?? "",
+    domains: (get("DOMAIN") ?? "").split(",").map((domain) => domain.trim()).filter((domain) => domain !== ""),
+    serverUrl: get("SERVER_URL"),
+    metricsPublic: metrics === "public",
+    kmsSecretKey: secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY"),
+  };
+}
