@@ -55,6 +55,8 @@ function withStatus(state: ReplicationState, arn: Arn, status: TargetStatus): Re
 }
 
 function changedSince(sent: Version, now: Version): boolean {
+  // A null version may have been replaced by another of the same id.
+  if (sent.mtime !== now.mtime) return true;
   if (sent.kind !== "object" || now.kind !== "object") return sent.kind !== now.kind;
   for (const name of ["tags", "retention", "legalHold"] as const) if (sent[name]?.time !== now[name]?.time) return true;
   return false;
@@ -77,6 +79,10 @@ export async function finishLogRows(context: Context, arn: Arn, finished: readon
         commit.put(keys.logRowKey(keys.SPACE.retry, arn, item.retry.due, context.random.bytes(8)), encodeRow(moved));
       } else {
         commit.add(logCounter(arn, "count"), -1n).add(logCounter(arn, "bytes"), -BigInt(item.row.size));
+      }
+      if (item.counted !== undefined) {
+        commit.add(keys.counterKey(`${item.counted.as}/${arn}/count`), 1n);
+        commit.add(keys.counterKey(`${item.counted.as}/${arn}/bytes`), BigInt(item.counted.bytes));
       }
       last.set(`${item.row.bucketId}/${item.row.versionId}/${item.row.key}`, item);
     }

@@ -300,4 +300,6 @@ export interface FinishedLogRow {
   readonly sent?: Version | undefined;
   /** Set: the row moves to the retry queue, to be tried again at `due`; its counters stay. Absent: the row is done. */
   readonly retry?: { readonly due: UnixNs; readonly reason: string } | undefined;
+  /** Adds to the target's durable totals: one version of so many bytes reached it, or an attempt failed. */
+  readonly counted?: { readonly as: "sent" | "failed"; readonly bytes: number } | undefined;
 }

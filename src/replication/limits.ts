@@ -1,0 +1,56 @@
+/** Every number that bounds replication and resync, in one place. Times in milliseconds, sizes in bytes. */
+const MIB = 1024 * 1024;
+
+/** Requests in flight to one target for small objects, markers, purges and metadata. */
+export const SMALL_IN_FLIGHT_MAX = 64;
+/** Objects of this size and above use a lane of their own, so that they never hold up small ones. */
+export const LARGE_OBJECT_BYTES = 64 * MIB;
+export const LARGE_IN_FLIGHT_MAX = 4;
+/** Rows of the change log held in memory for one target; the rest stays in the index. */
+export const LOOKAHEAD_ROWS = 512;
+/** The log is read again when fewer rows than this wait in memory. */
+export const LOOKAHEAD_LOW = 128;
+/** Rows in memory that may wait behind another row of their key before the log is read no further. */
+export const RETRY_ROWS_PER_SCAN = 256;
+/** A log that nobody announced a row of is looked at this often. */
+export const FALLBACK_POLL_MS = 500;
+
+/** First delay after a failed row, doubled up to the cap, for ever. */
+export const RETRY_FIRST_MS = 500;
+export const RETRY_CAP_MS = 5 * 60_000;
+/** What only an operator can mend (a damaged source version) is tried again this often. */
+export const REFUSED_RETRY_MS = 15 * 60_000;
+
+/** Health probe of a target: how often when all is well, how long it may take. */
+export const PROBE_INTERVAL_MS = 5_000;
+export const PROBE_TIMEOUT_MS = 3_000;
+/** Probe of a target that is down: first delay, doubled up to the ordinary interval. */
+export const PROBE_FIRST_MS = 100;
+
+/** Bodies up to this size are gathered and sent as one buffer. */
+export const BUFFERED_BODY_BYTES = 1 * MIB;
+/** Parts of one multipart object sent at the same time. */
+export const PARTS_IN_FLIGHT_MAX = 4;
+/** A request that moves no byte for this long has failed. */
+export const REQUEST_IDLE_MS = 60_000;
+/** CompleteMultipartUpload may be slow on the target (replication.md 3.5). */
+export const COMPLETE_TIMEOUT_MS = 10 * 60_000;
+
+/** Versions written into the change log by one commit of the existing-objects job. */
+export const EXISTING_BATCH = 500;
+
+/** Versions in flight of one resync. */
+export const RESYNC_IN_FLIGHT_MAX = 48;
+/** Bytes of object bodies in flight of one resync. */
+export const RESYNC_BYTES_IN_FLIGHT_MAX = 256 * MIB;
+export const RESYNC_PAGE = 1000;
+/** A running resync saves its counters and its low-water mark this often. */
+export const RESYNC_CHECKPOINT_MS = 500;
+/** A version that fails is tried this many times in a resync before it counts as failed. */
+export const RESYNC_ATTEMPTS = 4;
+/** Names of failed or not replicable versions kept in the record of a resync. */
+export const RESYNC_SAMPLES = 20;
+/** Versions examined at the same time by a damage check. */
+export const DAMAGE_CHECK_IN_FLIGHT_MAX = 32;
+/** A damage check reports its progress this often. */
+export const DAMAGE_CHECK_PROGRESS_MS = 500;

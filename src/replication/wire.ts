@@ -1,0 +1,111 @@
+/**
+ * What a sender needs of a connection to a target, and what an answer means. `client-adapter.ts` makes one from the
+ * outgoing S3 client; tests put a fake in its place.
+ */
+import { StoreError } from "../model/errors.ts";
+
+export interface TargetRequest {
+  readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Object key; absent: the bucket itself. */
+  readonly key?: string | undefined;
+  /** Absolute path outside the bucket, e.g. `/resilver/v1/damage-check`. */
+  readonly path?: string | undefined;
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Buffer | AsyncIterable<Buffer> | undefined;
+  /** Needed with a streamed body. */
+  readonly contentLength?: number | undefined;
+  /** `hashed`: signed with the digest of the (buffered) body; `unsigned`: UNSIGNED-PAYLOAD. */
+  readonly payload: "hashed" | "unsigned";
+  /** Receives the body of a 2xx answer piece by piece instead of `TargetResponse.body`. */
+  readonly onData?: ((chunk: Buffer) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Longest silence; the default is REQUEST_IDLE_MS. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+export interface TargetResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer;
+}
+
+/** A connection to one target bucket with its credentials. Rejects only when no answer came (network, abort). */
+export interface TargetClient {
+  readonly bucket: string;
+  request(request: TargetRequest): Promise<TargetResponse>;
+  /** Anonymous `GET` of a path such as `/minio/health/live`. */
+  probe(path: string, timeoutMs: number): Promise<TargetResponse>;
+  close(): Promise<void>;
+}
+
+/** What became of bringing one version in line at one target. */
+export type SendOutcome =
+  /** The target holds it now; `bytes` of body were moved (0 for markers and metadata). */
+  | { readonly kind: "sent"; readonly bytes: number; readonly what: "object" | "metadata" | "delete-marker" }
+  | { readonly kind: "alreadyEqual" }
+  /** Our purge was carried out there. */
+  | { readonly kind: "purged" }
+  /** The target purged the version and its purge wins: nothing was stored. */
+  | { readonly kind: "purgedThere" }
+  /** Nothing of the version is left here: there is nothing to do. */
+  | { readonly kind: "gone" }
+  /** Worth another try. `network`: no answer came at all. */
+  | { readonly kind: "retry"; readonly reason: string; readonly code: string; readonly network: boolean; readonly afterMs?: number }
+  /** Trying again cannot help until someone acts. */
+  | { readonly kind: "refused"; readonly reason: string; readonly code: string };
+
+/** A body could not be read here (damage); told apart from failures of the connection. */
+export class SourceReadError extends Error {
+  override name = "SourceReadError";
+  readonly code: string;
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.code = cause instanceof StoreError ? cause.code : "InternalError";
+  }
+}
+
+const CODE = /<Code>([^<]*)<\/Code>/;
+const MESSAGE = /<Message>([^<]*)<\/Message>/;
+
+/** Code and message of a failed answer: from the XML or JSON body, else from the headers that a HEAD carries. */
+export function errorOf(response: TargetResponse): { code: string; message: string } {
+  const text = response.body.subarray(0, 16_384).toString("utf8");
+  const code = CODE.exec(text)?.[1] ?? /"Code":"([^"]*)"/.exec(text)?.[1] ?? response.headers["x-minio-error-code"];
+  const message = MESSAGE.exec(text)?.[1] ?? response.headers["x-minio-error-desc"]?.replace(/^"|"$/g, "");
+  return { code: code ?? `HTTP${response.status}`, message: message ?? `the target answered ${response.status}` };
+}
+
+/** `Retry-After` in milliseconds, when it is a number of seconds. */
+function retryAfterMs(response: TargetResponse): number | undefined {
+  const seconds = Number(response.headers["retry-after"] ?? "");
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, 60_000) : undefined;
+}
+
+/** A failed answer as an outcome: everything is tried again, since rights and buckets can be mended at the target. */
+export function failedAnswer(response: TargetResponse): SendOutcome {
+  const { code, message } = errorOf(response);
+  const afterMs = retryAfterMs(response);
+  const base = { kind: "retry", reason: message, code, network: false } as const;
+  return afterMs === undefined ? base : { ...base, afterMs };
+}
+
+/** An exception while sending as an outcome. */
+export function failedSend(error: unknown): SendOutcome {
+  if (error instanceof SourceReadError) {
+    const damaged = error.code === "XResilverObjectDamaged";
+    const reason = damaged ? "the version's bytes are damaged here" : error.message;
+    if (damaged) return { kind: "refused", reason, code: error.code };
+    return { kind: "retry", reason, code: error.code, network: false };
+  }
+  // A fault of our own storage (a full disk, a lost race) says nothing about the target.
+  if (error instanceof StoreError) return { kind: "retry", reason: error.message, code: error.code, network: false };
+  const reason = error instanceof Error ? error.message : String(error);
+  return { kind: "retry", reason, code: "NetworkError", network: true };
+}
+
+/** The target says that it holds a purge of this version which wins (answers of Resilver). */
+export function isPurgedThere(response: TargetResponse): boolean {
+  return response.headers["x-resilver-purged"] !== undefined;
+}
