@@ -211,10 +211,11 @@ type StoredParts = Map<number, { key: Buffer; raw: Buffer; part: PartRow }>;
 
 /** The parts that make the object, checked against what the client lists (s3-api.md sections 5 and 12). */
 function chooseParts(upload: Upload, wanted: readonly CompletedPart[], stored: StoredParts): PartRow[] {
-  let last = 0;
-  const chosen = wanted.map((item, position) => {
+  wanted.reduce((last, item) => {
     if (item.number <= last) throw new StoreError("InvalidPartOrder");
-    last = item.number;
+    return item.number;
+  }, 0);
+  const chosen = wanted.map((item, position) => {
     const part = stored.get(item.number)?.part;
     if (part === undefined || part.etag !== item.etag) throw new StoreError("InvalidPart");
     if (position < wanted.length - 1 && part.size < PART_SIZE_MIN) throw new StoreError("EntityTooSmall");

@@ -1,0 +1,45 @@
+/** Objects over memory, for tests of this layer and those above it. */
+import { parseBucketName, parseObjectKey, type BucketName, type ObjectKey } from "../model/names.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { systemRandom } from "../runtime/random.ts";
+import { memoryBlobStore, type MemoryBlobStore } from "../storage/blobs/memory.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { memoryIndex } from "../storage/index/memory.ts";
+import { createObjects } from "./create.ts";
+import type { Objects } from "./objects.ts";
+import type { IncomingBody, ObjectAttributesInput } from "./types.ts";
+
+export interface TestSite {
+  readonly objects: Objects;
+  readonly index: OrderedIndex;
+  readonly blobs: MemoryBlobStore;
+  readonly poked: string[];
+}
+
+export function testSite(): TestSite {
+  const index = memoryIndex();
+  const blobs = memoryBlobStore(systemRandom);
+  const poked: string[] = [];
+  const objects = createObjects({ index, blobs, clock: systemClock(), random: systemRandom, poke: (arns) => void poked.push(...arns) });
+  return { objects, index, blobs, poked };
+}
+
+export function bodyOf(text: string | Buffer): IncomingBody {
+  const bytes = Buffer.from(text);
+  return {
+    stream: (async function* () {
+      if (bytes.length > 0) yield bytes;
+    })(),
+    size: bytes.length,
+  };
+}
+
+export const PLAIN: ObjectAttributesInput = { headers: {}, userMetadata: {}, storageClass: "STANDARD" };
+export const bucketName = (text: string): BucketName => parseBucketName(text);
+export const objectKey = (text: string): ObjectKey => parseObjectKey(text);
+
+export async function textOf(pieces: AsyncIterable<Buffer>): Promise<string> {
+  const out: Buffer[] = [];
+  for await (const piece of pieces) out.push(piece);
+  return Buffer.concat(out).toString("utf8");
+}

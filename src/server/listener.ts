@@ -1,0 +1,93 @@
+/** The site's listening socket: HTTP, or HTTPS when there are certificates; shared between processes by the kernel. */
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { readCertificates, watchCertificates, type Certificates } from "./certificates.ts";
+import { UsageError } from "./settings.ts";
+
+/** s3-api.md section 20: names plus values of a request's headers. Node counts the request line too. */
+const HEADER_BYTES_MAX = 16 * 1024 + 32 * 1024;
+const HEADERS_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 65_000;
+const CONNECTIONS_BACKLOG = 2048;
+const STOP_GRACE_MS = 10_000;
+
+export interface Listener {
+  readonly port: number;
+  readonly host: string;
+  readonly secure: boolean;
+  /** No new connections; requests in flight get 10 s. */
+  stop(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly certsDir: string;
+  /** Several processes of this site listen on the same port. */
+  readonly shared: boolean;
+  readonly warn: (message: string) => void;
+}
+
+function makeServer(handler: RequestListener, options: ListenOptions): { server: Server; secure: boolean; forget: () => void } {
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    // A large upload over a slow line is no attack: the S3 layer ends bodies that make no progress.
+    requestTimeout: 0,
+    // Node's own Date header and duplicate joining are kept; names are read from rawHeaders where their case matters.
+    noDelay: true,
+  };
+  let certificates: Certificates | undefined = readCertificates(options.certsDir);
+  if (certificates === undefined) return { server: createHttpServer(limits, handler), secure: false, forget: () => undefined };
+  const server = createHttpsServer(
+    {
+      ...limits,
+      cert: certificates.cert,
+      key: certificates.key,
+      minVersion: "TLSv1.2",
+      SNICallback: (name, done) => done(null, certificates?.context(name)),
+    },
+    handler,
+  );
+  const watcher = watchCertificates(options.certsDir, () => {
+    try {
+      certificates = readCertificates(options.certsDir) ?? certificates;
+      if (certificates !== undefined) server.setSecureContext({ cert: certificates.cert, key: certificates.key, minVersion: "TLSv1.2" });
+    } catch (error) {
+      options.warn(`certificates not reloaded, the old ones stay in use: ${(error as Error).message}`);
+    }
+  });
+  return { server, secure: true, forget: () => watcher?.close() };
+}
+
+/** Listens, or throws UsageError when the address cannot be had. */
+export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listener> {
+  const { server, secure, forget } = makeServer(handler, options);
+  server.maxRequestsPerSocket = 0;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const where = `${options.host ?? ""}:${options.port}`;
+      if (error.code === "EADDRINUSE") reject(new UsageError(`${where} is in use; choose another with --address`));
+      else reject(new UsageError(`cannot listen on ${where}: ${error.message}`));
+    });
+    server.listen({ port: options.port, host: options.host, backlog: CONNECTIONS_BACKLOG, reusePort: options.shared }, resolve);
+  });
+  const { port, address } = server.address() as AddressInfo;
+  return {
+    port,
+    host: address,
+    secure,
+    stop: () =>
+      new Promise((resolve) => {
+        forget();
+        const force = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+        server.close(() => {
+          clearTimeout(force);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
