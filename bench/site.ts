@@ -1,0 +1,97 @@
+/** Starts a site for a benchmark, makes signed requests for it, and reads its memory. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { signRequest } from "../src/protocol/sigv4-sign.ts";
+
+export const ACCESS = "benchadmin";
+export const SECRET = "benchadmin-secret";
+const root = resolve(import.meta.dirname, "..");
+
+export interface BenchSite {
+  readonly port: number;
+  readonly pid: number;
+  readonly dir: string;
+  stop(): Promise<void>;
+}
+
+/** Data lies under RESILVER_BENCH_DIR, else under the temporary folder: it should be a real disk. */
+export const benchDir = (): string => mkdtempSync(join(process.env["RESILVER_BENCH_DIR"] ?? tmpdir(), "resilver-bench-"));
+
+export async function startSite(workers: number): Promise<BenchSite> {
+  const dir = benchDir();
+  const { RESILVER_BENCH_DIR: _unused, ...environment } = process.env;
+  const child: ChildProcess = spawn(join(root, "bin", "resilver"), ["server", "--address", "127.0.0.1:0", "--workers", String(workers), join(dir, "site")], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...environment, RESILVER_ROOT_USER: ACCESS, RESILVER_ROOT_PASSWORD: SECRET },
+  });
+  const line = await new Promise<string>((ready, fail) => {
+    child.stdout?.once("data", (text: Buffer) => ready(text.toString()));
+    child.once("exit", () => fail(new Error("the server ended before it was ready")));
+  });
+  return {
+    port: Number(/:(\d+)/.exec(line)?.[1]),
+    pid: child.pid ?? 0,
+    dir,
+    async stop() {
+      const ended = new Promise((done) => child.once("exit", done));
+      child.kill("SIGTERM");
+      await ended;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface RequestParts {
+  readonly method: string;
+  /** Raw path. */
+  readonly path: string;
+  readonly query?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  /** Sign the body's hash (as SDKs do over plain HTTP); else UNSIGNED-PAYLOAD. */
+  readonly signBody?: boolean;
+}
+
+/** The bytes of a signed request, head and body apart (the body is shared between requests). */
+export function signed(port: number, parts: RequestParts): readonly Buffer[] {
+  const body = parts.body ?? Buffer.alloc(0);
+  const headers: Record<string, string> = { host: `127.0.0.1:${port}`, ...parts.headers };
+  if (parts.body !== undefined) headers["content-length"] = String(body.length);
+  const payloadHash = parts.signBody || body.length === 0 ? createHash("sha256").update(body).digest("hex") : "UNSIGNED-PAYLOAD";
+  const all = signRequest({
+    method: parts.method,
+    path: parts.path,
+    query: parts.query ?? "",
+    headers,
+    payloadHash,
+    accessKey: ACCESS,
+    secretKey: SECRET,
+    region: "us-east-1",
+    nowMs: Date.now(),
+  });
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  const target = parts.query === undefined ? parts.path : `${parts.path}?${parts.query}`;
+  const head = Buffer.from(`${parts.method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1");
+  return body.length === 0 ? [head] : [head, body];
+}
+
+/** Resident memory of a process and its children, MiB. Pages of mapped files (the index) are counted apart. */
+export function memory(pid: number): { privateMiB: number; fileMiB: number } {
+  let privateKib = 0;
+  let fileKib = 0;
+  for (const id of [pid, ...childrenOf(pid)]) {
+    const status = readFileSync(`/proc/${id}/status`, "utf8");
+    const read = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0);
+    privateKib += read("RssAnon");
+    fileKib += read("RssFile") + read("RssShmem");
+  }
+  return { privateMiB: Math.round(privateKib / 1024), fileMiB: Math.round(fileKib / 1024) };
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.split(" ").filter((word) => word.trim() !== "").map(Number);
+}

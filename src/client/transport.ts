@@ -1,0 +1,125 @@
+/** Connections to one server: keep-alive pools of undici, TLS roots, fixed name resolution, limits of waiting. */
+import { Agent, type Dispatcher } from "undici";
+import { NetworkError } from "./errors.ts";
+
+export interface TransportOptions {
+  /** Accept any certificate (`--insecure`). */
+  readonly insecureTls?: boolean | undefined;
+  /** PEM roots; absent: those of the machine. */
+  readonly ca?: readonly string[] | undefined;
+  /** `host:port` or `host` to address (`--resolve`). */
+  readonly resolve?: Readonly<Record<string, string>> | undefined;
+  /** Most connections at once; default 64. */
+  readonly connections?: number | undefined;
+  /** No answer's head after this long is a failure; default 10 minutes (a completion may take long). */
+  readonly headersTimeoutMs?: number | undefined;
+  /** No byte of an answer's body for this long is a failure; default 60 s. */
+  readonly bodyTimeoutMs?: number | undefined;
+  readonly connectTimeoutMs?: number | undefined;
+}
+
+const CONNECTIONS = 64;
+const HEADERS_TIMEOUT_MS = 600_000;
+const BODY_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 15_000;
+
+export interface TransportRequest {
+  readonly origin: string;
+  readonly method: string;
+  /** Raw path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | AsyncIterable<Buffer> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface S3Response {
+  readonly status: number;
+  /** Lower-case names; values of a repeated header joined with ", ". */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body; must be read to its end, or `discard` called. */
+  readonly stream: AsyncIterable<Buffer>;
+  bytes(): Promise<Buffer>;
+  discard(): Promise<void>;
+}
+
+export class Transport {
+  readonly #agent: Agent;
+
+  constructor(options: TransportOptions) {
+    const resolve = options.resolve;
+    this.#agent = new Agent({
+      connections: options.connections ?? CONNECTIONS,
+      headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
+      bodyTimeout: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      pipelining: 1,
+      connect: {
+        timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+        rejectUnauthorized: options.insecureTls !== true,
+        ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
+        ...(resolve === undefined
+          ? {}
+          : {
+              lookup: (host: string, _options: unknown, done: (error: null, addresses: { address: string; family: number }[]) => void) => {
+                const address = resolve[host] ?? host;
+                done(null, [{ address, family: address.includes(":") ? 6 : 4 }]);
+              },
+            }),
+      },
+    });
+  }
+
+  /** Throws NetworkError; never throws for a status. */
+  async request(request: TransportRequest): Promise<S3Response> {
+    let data: Dispatcher.ResponseData;
+    try {
+      data = await this.#agent.request({
+        origin: request.origin,
+        method: request.method as Dispatcher.HttpMethod,
+        path: request.path,
+        headers: request.headers,
+        body: (request.body as Buffer | undefined) ?? null,
+        signal: request.signal ?? null,
+      });
+    } catch (cause) {
+      throw new NetworkError(`${request.method} ${request.origin}`, cause);
+    }
+    return responseOf(data, `${request.method} ${request.origin}`);
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+}
+
+function responseOf(data: Dispatcher.ResponseData, what: string): S3Response {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(data.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return {
+    status: data.statusCode,
+    headers,
+    stream: guarded(data.body as AsyncIterable<Buffer>, what),
+    async bytes() {
+      try {
+        return Buffer.from(await data.body.arrayBuffer());
+      } catch (cause) {
+        throw new NetworkError(what, cause);
+      }
+    },
+    async discard() {
+      await data.body.dump().catch(() => undefined);
+    },
+  };
+}
+
+async function* guarded(body: AsyncIterable<Buffer>, what: string): AsyncIterable<Buffer> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw new NetworkError(what, cause);
+  }
+}
