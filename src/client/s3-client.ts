@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { amzDate } from "../protocol/time.ts";
 import { encodeQueryValue, encodeS3Path } from "../protocol/uri.ts";
 import { signRequest } from "../protocol/sigv4-sign.ts";
-import { parseErrorDocument } from "../protocol/error-document?.ts";
+import { parseErrorDocument } from "../protocol/error-document.ts";
 import { S3ResponseError, type ErrorFields } from "./errors.ts";
 import { Transport, type S3Response, type TransportOptions } from "./transport.ts";
 
