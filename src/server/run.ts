@@ -1,0 +1,79 @@
+/** The life of a server: start, ready line, signals, stop. With several workers the first process also minds the others. */
+import { systemClock } from "../runtime/clock.ts";
+import { createLogger, type Logger } from "../observe/log.ts";
+import { lockDataDirectory, openDataDirectory } from "./data-directory.ts";
+import { listen, type Listener } from "./listener.ts";
+import { startWorkers, type Poke, type Workers } from "./processes.ts";
+import { readSettings, UsageError, type Settings } from "./settings.ts";
+import { openSite, type Site } from "./site.ts";
+
+function loggerFor(settings: Settings): Logger {
+  return createLogger({ json: settings.json, clock: systemClock(), write: (line) => void process.stderr.write(line) });
+}
+
+/** Resolves with the first signal that asks for the end; a restart asked through the admin API counts as one. */
+function stopAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function readyLine(settings: Settings, listener: Listener): string {
+  const host = settings.host ?? "127.0.0.1";
+  const url = `${listener.secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${listener.port}`;
+  return settings.json ? JSON.stringify({ ready: true, url, port: listener.port, dir: settings.dir }) : `Resilver is ready on ${url} serving ${settings.dir}`;
+}
+
+/** `resilver server`: returns the exit code. */
+export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv, version: string): Promise<number> {
+  const settings = readSettings(argv, env);
+  const log = loggerFor(settings);
+  const format = openDataDirectory(settings.dir);
+  await lockDataDirectory(settings.dir);
+  let workers: Workers | undefined;
+  const site = await openSite({ settings, format, log, version, background: true, tellOthers: (message) => workers?.broadcast(message) });
+  const shared = settings.workers > 1;
+  const warn = (message: string): void => log.warn(message);
+  const listener = await listen(site.handler, { ...settings, shared, warn });
+  if (shared) {
+    workers = await startWorkers({
+      script: process.argv[1] as string,
+      args: ["server-process", ...argv],
+      env: { ...env, RESILVER_ADDRESS: undefined, MINIO_ADDRESS: undefined, [PORT_VARIABLE]: String(listener.port) },
+      count: settings.workers - 1,
+      onMessage: (message) => site.told(message),
+      warn,
+    });
+  }
+  await site.start();
+  process.stdout.write(settings.quiet ? "" : `${readyLine(settings, listener)}\n`);
+  await Promise.race([stopAsked(), site.stopAsked]);
+  await Promise.all([listener.stop(), workers?.stop()]);
+  await site.stop();
+  return 0;
+}
+
+/** How the first process tells the others its port (which may have been chosen by the kernel). Not a setting. */
+const PORT_VARIABLE = "RESILVER__PORT";
+
+/** A further serving process of the same site: no lock, no background work; it ends with the first. */
+export async function runFurtherProcess(argv: readonly string[], env: NodeJS.ProcessEnv, version: string): Promise<number> {
+  const { [PORT_VARIABLE]: port, ...rest } = env;
+  if (port === undefined || process.send === undefined) throw new UsageError("server-process is started by resilver server");
+  const settings = { ...readSettings(argv, rest), port: Number(port) };
+  const log = loggerFor(settings);
+  const format = openDataDirectory(settings.dir);
+  // The first process is gone: nobody minds this one, and the lock on the directory went with it.
+  process.once("disconnect", () => process.exit(0));
+  const send = (message: object): void => void process.send?.(message);
+  const site: Site = await openSite({ settings, format, log, version, background: false, tellOthers: send });
+  process.on("message", (message: Poke) => site.told(message));
+  const listener = await listen(site.handler, { ...settings, shared: true, warn: (message) => log.warn(message) });
+  await site.start();
+  send({ ready: true });
+  await stopAsked();
+  await listener.stop();
+  await site.stop();
+  process.disconnect();
+  return 0;
+}
