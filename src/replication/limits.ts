@@ -6,6 +6,8 @@ export const SMALL_IN_FLIGHT_MAX = 64;
 /** Objects of this size and above use a lane of their own, so that they never hold up small ones. */
 export const LARGE_OBJECT_BYTES = 64 * MIB;
 export const LARGE_IN_FLIGHT_MAX = 4;
+/** Connections to one target: both lanes, parts of large objects, a resync beside them. */
+export const TARGET_CONNECTIONS_MAX = 160;
 /** Rows of the change log held in memory for one target; the rest stays in the index. */
 export const LOOKAHEAD_ROWS = 512;
 /** The log is read again when fewer rows than this wait in memory. */

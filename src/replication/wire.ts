@@ -105,6 +105,11 @@ export function failedSend(error: unknown): SendOutcome {
   return { kind: "retry", reason, code: "NetworkError", network: true };
 }
 
+/** A copy or a Complete may answer 200 and an error document after it. */
+export function errorInBody(answer: TargetResponse): boolean {
+  return answer.body.subarray(0, 512).includes("<Error>");
+}
+
 /** The target says that it holds a purge of this version which wins (answers of Resilver). */
 export function isPurgedThere(response: TargetResponse): boolean {
   return response.headers["x-resilver-purged"] !== undefined;

@@ -1,0 +1,82 @@
+/** Makes the sender's view of a target (wire.ts) from the outgoing S3 client. */
+import { S3Client, type S3Response } from "../client/s3-client.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { REQUEST_IDLE_MS, TARGET_CONNECTIONS_MAX } from "./limits.ts";
+import type { TargetClient, TargetRequest, TargetResponse } from "./wire.ts";
+
+export interface TargetAddress {
+  /** `host:port` */
+  readonly endpoint: string;
+  readonly secure: boolean;
+  readonly bucket: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly sessionToken?: string | undefined;
+  readonly region: string;
+}
+
+export interface ClientSettings {
+  readonly clock: Clock;
+  readonly userAgent: string;
+  /** PEM roots trusted in addition to none: absent, those of the machine. */
+  readonly ca?: readonly string[] | undefined;
+}
+
+async function collected(response: S3Response, onData: TargetRequest["onData"]): Promise<TargetResponse> {
+  if (onData === undefined || response.status >= 300) {
+    return { status: response.status, headers: response.headers, body: await response.bytes() };
+  }
+  for await (const chunk of response.stream) onData(chunk);
+  return { status: response.status, headers: response.headers, body: Buffer.alloc(0) };
+}
+
+/** Three pools of connections: ordinary requests, those that may stay silent for long, and probes that wait behind none. */
+export function targetClient(address: TargetAddress, settings: ClientSettings): TargetClient {
+  const { clock } = settings;
+  const base = {
+    url: `${address.secure ? "https" : "http"}://${address.endpoint}`,
+    sessionToken: address.sessionToken,
+    region: address.region,
+    userAgent: settings.userAgent,
+    ca: settings.ca,
+  };
+  const keys = { accessKey: address.accessKey, secretKey: address.secretKey };
+  const ordinary = new S3Client(
+    { ...base, ...keys, connections: TARGET_CONNECTIONS_MAX, headersTimeoutMs: REQUEST_IDLE_MS, bodyTimeoutMs: REQUEST_IDLE_MS },
+    clock.nowMs,
+  );
+  const patient = new S3Client({ ...base, ...keys, connections: 8 }, clock.nowMs);
+  const prober = new S3Client({ ...base, accessKey: "", secretKey: "", connections: 2 }, clock.nowMs);
+
+  const send = async (client: S3Client, request: TargetRequest): Promise<TargetResponse> => {
+    const { body } = request;
+    const stream = body === undefined || Buffer.isBuffer(body) ? body : { stream: body, length: request.contentLength ?? 0 };
+    const response = await client.request({
+      method: request.method,
+      ...(request.path === undefined ? { bucket: address.bucket, key: request.key } : { key: request.path.slice(1) }),
+      query: request.query,
+      headers: request.headers,
+      body: stream,
+      signal: request.signal,
+    });
+    return collected(response, request.onData);
+  };
+
+  return {
+    bucket: address.bucket,
+    request: (request) => send((request.idleTimeoutMs ?? 0) > REQUEST_IDLE_MS ? patient : ordinary, request),
+    async probe(path, timeoutMs) {
+      const limit = new AbortController();
+      const answered = new AbortController();
+      void clock.sleep(timeoutMs, answered.signal).then(() => limit.abort(new Error(`no answer within ${timeoutMs} ms`)));
+      try {
+        return await send(prober, { method: "GET", path, payload: "hashed", signal: limit.signal });
+      } finally {
+        answered.abort();
+      }
+    },
+    async close() {
+      await Promise.all([ordinary.close(), patient.close(), prober.close()]);
+    },
+  };
+}

@@ -1,0 +1,114 @@
+/** Live connections to targets: one per record as it is stored now; endpoints and their health are shared between them. */
+import type { Arn } from "../model/names.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { tokenBucket, type Limiter } from "./bandwidth.ts";
+import type { TargetAddress } from "./client-adapter.ts";
+import { Endpoint, type HealthView } from "./health.ts";
+import { resumeStore, type ResumeStore } from "./resume.ts";
+import type { SendTarget } from "./sender.ts";
+import type { TargetRecord } from "./target-record.ts";
+import type { TargetClient } from "./wire.ts";
+
+export interface Connection extends SendTarget {
+  readonly record: TargetRecord;
+  readonly endpoint: Endpoint;
+}
+
+interface Entry {
+  connection: Connection;
+  fingerprint: string;
+  /** Read by the limiter on every call, so that a changed limit holds at once. */
+  rate: { bytesPerSecond: number };
+  limiter: Limiter;
+}
+
+export interface ConnectionsDeps {
+  readonly clock: Clock;
+  readonly index: OrderedIndex;
+  readonly sealer: { open(sealed: string): string };
+  readonly clientFor: (address: TargetAddress) => TargetClient;
+}
+
+const NEVER_ASKED: HealthView = { isOnline: true, lastOnlineMs: 0, totalDowntimeMs: 0, offlineCount: 0, latency: { curr: 0, avg: 0, max: 0 } };
+
+export class Connections {
+  readonly #deps: ConnectionsDeps;
+  readonly #resume: ResumeStore;
+  readonly #entries = new Map<Arn, Entry>();
+  readonly #endpoints = new Map<string, { endpoint: Endpoint; running: Promise<void> }>();
+  #closed = false;
+
+  constructor(deps: ConnectionsDeps) {
+    this.#deps = deps;
+    this.#resume = resumeStore(deps.index);
+  }
+
+  /** The connection of a target as its record says now; a changed address or credential makes a new one. */
+  of(record: TargetRecord): Connection {
+    const fingerprint = [record.endpoint, record.secure, record.targetBucket, record.accessKey, record.secret, record.region].join("\n");
+    const known = this.#entries.get(record.arn);
+    if (known !== undefined) {
+      known.rate.bytesPerSecond = record.bandwidth;
+      if (known.fingerprint === fingerprint) {
+        if (known.connection.record !== record) known.connection = { ...known.connection, record };
+        return known.connection;
+      }
+      // Requests under way on it fail as network errors and are repeated on the new one.
+      void known.connection.client.close();
+    }
+    return this.#open(record, fingerprint);
+  }
+
+  #open(record: TargetRecord, fingerprint: string): Connection {
+    const secretKey = this.#deps.sealer.open(record.secret);
+    const client = this.#deps.clientFor({ ...record, bucket: record.targetBucket, secretKey });
+    const rate = { bytesPerSecond: record.bandwidth };
+    const limiter = tokenBucket(this.#deps.clock, () => rate.bytesPerSecond);
+    const endpoint = this.#endpoint(record, client);
+    const connection: Connection = { arn: record.arn, client, limiter, resume: this.#resume, record, endpoint };
+    this.#entries.set(record.arn, { connection, fingerprint, rate, limiter });
+    return connection;
+  }
+
+  #endpoint(record: TargetRecord, client: TargetClient): Endpoint {
+    const name = `${record.secure ? "https" : "http"}://${record.endpoint}`;
+    const known = this.#endpoints.get(name);
+    if (known !== undefined) {
+      known.endpoint.use(client);
+      return known.endpoint;
+    }
+    const endpoint = new Endpoint(name, client, this.#deps.clock);
+    this.#endpoints.set(name, { endpoint, running: this.#closed ? Promise.resolve() : endpoint.run() });
+    return endpoint;
+  }
+
+  /** Health of a target's endpoint; the connection is opened when it is the first question. */
+  health(record: TargetRecord): HealthView {
+    if (this.#closed) return NEVER_ASKED;
+    return this.of(record).endpoint.view();
+  }
+
+  async forget(arn: Arn): Promise<void> {
+    const entry = this.#entries.get(arn);
+    if (entry === undefined) return;
+    this.#entries.delete(arn);
+    const { endpoint } = entry.connection;
+    const [other] = [...this.#entries.values()].filter((known) => known.connection.endpoint === endpoint);
+    if (other !== undefined) endpoint.use(other.connection.client);
+    else {
+      endpoint.stop();
+      this.#endpoints.delete(endpoint.name);
+    }
+    await entry.connection.client.close();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { endpoint } of this.#endpoints.values()) endpoint.stop();
+    await Promise.all([...this.#entries.values()].map((entry) => entry.connection.client.close()));
+    await Promise.all([...this.#endpoints.values()].map((known) => known.running));
+    this.#entries.clear();
+    this.#endpoints.clear();
+  }
+}

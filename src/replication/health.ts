@@ -1,0 +1,144 @@
+/**
+ * Health of the endpoints that targets live on: a probe every few seconds and a circuit breaker that closes by itself.
+ * While it is open nothing is read from a change log and nothing is sent.
+ */
+import type { Clock } from "../runtime/clock.ts";
+import { RESILVER } from "../protocol/replication-headers.ts";
+import { PROBE_FIRST_MS, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS } from "./limits.ts";
+import type { TargetClient } from "./wire.ts";
+
+const NS_PER_MS = 1_000_000;
+
+export interface HealthView {
+  readonly isOnline: boolean;
+  /** Milliseconds since the epoch; 0: never. */
+  readonly lastOnlineMs: number;
+  readonly totalDowntimeMs: number;
+  readonly offlineCount: number;
+  /** Nanoseconds. */
+  readonly latency: { readonly curr: number; readonly avg: number; readonly max: number };
+}
+
+/** One endpoint (scheme, host, port), shared by every target on it. */
+export class Endpoint {
+  readonly name: string;
+  readonly #clock: Clock;
+  #client: TargetClient;
+  #state: "closed" | "open" = "closed";
+  #lastOnlineMs = 0;
+  #downSinceMs = 0;
+  #downtimeMs = 0;
+  #offlineCount = 0;
+  #latency = { curr: 0, sum: 0, count: 0, max: 0 };
+  #resilver: string | undefined;
+  #probing: Promise<boolean> | undefined;
+  #stopped = new AbortController();
+  #wake = new AbortController();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(name: string, client: TargetClient, clock: Clock) {
+    this.name = name;
+    this.#client = client;
+    this.#clock = clock;
+  }
+
+  /** The client whose connection probes go over: replaced when credentials change. */
+  use(client: TargetClient): void {
+    this.#client = client;
+  }
+
+  /** Requests may go out. */
+  get isOpenForWork(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Protocol version when the endpoint is this program, as the last probe said. */
+  get resilver(): string | undefined {
+    return this.#resilver;
+  }
+
+  /** Called whenever the endpoint comes back. Returns the way to stop listening. */
+  onOnline(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  view(): HealthView {
+    const down = this.#state === "open" ? this.#clock.nowMs() - this.#downSinceMs : 0;
+    const { curr, sum, count, max } = this.#latency;
+    return {
+      isOnline: this.#state === "closed",
+      lastOnlineMs: this.#lastOnlineMs,
+      totalDowntimeMs: this.#downtimeMs + down,
+      offlineCount: this.#offlineCount,
+      latency: { curr, avg: count === 0 ? 0 : Math.round(sum / count), max },
+    };
+  }
+
+  /** A request got no answer: asks the endpoint at once whether it lives. True: it does, so the fault was the request's. */
+  confirm(): Promise<boolean> {
+    return this.probe();
+  }
+
+  /** One probe; calls made meanwhile share it. */
+  probe(): Promise<boolean> {
+    this.#probing ??= this.#probeOnce().finally(() => {
+      this.#probing = undefined;
+    });
+    return this.#probing;
+  }
+
+  async #probeOnce(): Promise<boolean> {
+    const started = this.#clock.nowNs();
+    let alive = false;
+    try {
+      const answer = await this.#client.probe("/minio/health/live", PROBE_TIMEOUT_MS);
+      alive = answer.status === 200 && answer.headers["x-minio-server-status"] !== "offline";
+      if (alive) this.#resilver = answer.headers[RESILVER];
+    } catch {
+      alive = false;
+    }
+    if (alive) this.#measured(Number(this.#clock.nowNs() - started));
+    this.#set(alive);
+    return alive;
+  }
+
+  #measured(ns: number): void {
+    this.#lastOnlineMs = this.#clock.nowMs();
+    this.#latency = { curr: ns, sum: this.#latency.sum + ns, count: this.#latency.count + 1, max: Math.max(this.#latency.max, ns) };
+  }
+
+  #set(alive: boolean): void {
+    if (!alive && this.#state === "closed") {
+      this.#state = "open";
+      this.#offlineCount++;
+      this.#downSinceMs = this.#clock.nowMs();
+      // The loop is in its long sleep: from now on it asks often.
+      this.#wake.abort();
+    } else if (alive && this.#state === "open") {
+      this.#state = "closed";
+      this.#downtimeMs += this.#clock.nowMs() - this.#downSinceMs;
+      for (const listener of this.#listeners) listener();
+    }
+  }
+
+  /** Probes until `stop`: seldom while all is well, soon and then ever less often while it is down. */
+  async run(): Promise<void> {
+    let waitMs = 0;
+    while (!this.#stopped.signal.aborted) {
+      this.#wake = new AbortController();
+      await this.#clock.sleep(waitMs, AbortSignal.any([this.#wake.signal, this.#stopped.signal]));
+      if (this.#stopped.signal.aborted) return;
+      const woken = this.#wake.signal.aborted;
+      const alive = woken ? false : await this.probe();
+      if (alive) waitMs = PROBE_INTERVAL_MS;
+      else waitMs = woken || waitMs >= PROBE_INTERVAL_MS ? PROBE_FIRST_MS : Math.min(Math.max(waitMs, PROBE_FIRST_MS) * 2, PROBE_INTERVAL_MS - 1);
+    }
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+}
+
+export const msToNs = (ms: number): number => Math.round(ms * NS_PER_MS);

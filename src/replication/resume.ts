@@ -1,0 +1,46 @@
+/**
+ * Multipart uploads under way at targets, so that a large object goes on where it was after a cut or a restart.
+ * A row is written after CreateMultipartUpload and removed after Complete or abort.
+ */
+import { createHash } from "node:crypto";
+import type { Arn, ObjectKey, VersionId } from "../model/names.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { namedRowKey, SPACE } from "../storage/keys.ts";
+import { decodeRow, encodeRow } from "../storage/records.ts";
+
+export interface ResumePoint {
+  readonly arn: Arn;
+  readonly bucketId: string;
+  readonly key: ObjectKey;
+  readonly versionId: VersionId;
+}
+
+export interface ResumeStore {
+  /** The upload id of an unfinished upload of exactly this content. */
+  find(at: ResumePoint, etag: string): Promise<string | undefined>;
+  save(at: ResumePoint, etag: string, uploadId: string): Promise<void>;
+  forget(at: ResumePoint): Promise<void>;
+}
+
+function rowKey(at: ResumePoint): Buffer {
+  const name = createHash("sha256").update(`${at.bucketId}\0${at.versionId}\0${at.key}`).digest("hex");
+  return namedRowKey(SPACE.job, `sending/${at.arn}/${name}`);
+}
+
+export function resumeStore(index: OrderedIndex): ResumeStore {
+  return {
+    async find(at, etag) {
+      const raw = await index.get(rowKey(at));
+      if (raw === undefined) return undefined;
+      const row = decodeRow<{ etag: string; uploadId: string }>(raw);
+      return row.etag === etag ? row.uploadId : undefined;
+    },
+    async save(at, etag, uploadId) {
+      await index.commit(new CommitBuilder().put(rowKey(at), encodeRow({ ...at, etag, uploadId })));
+    },
+    async forget(at) {
+      await index.commit(new CommitBuilder().delete(rowKey(at)));
+    },
+  };
+}

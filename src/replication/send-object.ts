@@ -1,0 +1,254 @@
+/** Object bodies to a target: one PUT, or a multipart upload with identical parts (replication.md 3.4 and 3.5). */
+import type { FoundObject } from "../objects/types.ts";
+import type { ObjectVersion, Part } from "../model/version.ts";
+import { hasCode } from "../model/errors.ts";
+import { parseXml, escapeXml } from "../protocol/xml.ts";
+import { REPLICATION_STATUS, REPLICA, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
+import { limited, type Limiter } from "./bandwidth.ts";
+import { completeHeaders, newObjectHeaders } from "./headers.ts";
+import { BUFFERED_BODY_BYTES, COMPLETE_TIMEOUT_MS, PARTS_IN_FLIGHT_MAX } from "./limits.ts";
+import type { SendContext } from "./sender.ts";
+import { errorInBody, errorOf, failedAnswer, failedSend, isPurgedThere, SourceReadError, type SendOutcome, type TargetResponse } from "./wire.ts";
+
+/** Reads with every failure marked as ours, so that damage here is never taken for a fault of the connection. */
+async function* sourceBytes(found: FoundObject, start: number, end: number): AsyncIterable<Buffer> {
+  try {
+    yield* found.read(start, end);
+  } catch (error) {
+    throw new SourceReadError(error);
+  }
+}
+
+/** Small bodies as one buffer (read before the request begins), larger ones as a stream. */
+async function bodyOf(found: FoundObject, start: number, end: number, limiter: Limiter | undefined): Promise<Buffer | AsyncIterable<Buffer>> {
+  const size = end - start;
+  if (size > BUFFERED_BODY_BYTES) return limited(sourceBytes(found, start, end), limiter);
+  const pieces: Buffer[] = [];
+  for await (const piece of sourceBytes(found, start, end)) pieces.push(piece);
+  await limiter?.take(size);
+  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size);
+}
+
+async function open(context: SendContext, version: ObjectVersion): Promise<FoundObject | undefined> {
+  const { bucket, key, versionId } = context.request;
+  try {
+    const found = await context.objects.find({ bucket, key, versionId });
+    // Replaced in between (a null version): its own row brings the new content.
+    return found.version.etag === version.etag && found.version.size === version.size ? found : undefined;
+  } catch (error) {
+    if (hasCode(error, "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NoSuchBucket")) return undefined;
+    throw error;
+  }
+}
+
+const changedMeanwhile: SendOutcome = { kind: "retry", code: "Changed", reason: "the version changed while it was sent", network: false, afterMs: 0 };
+
+/** `fetch`-like clients wrap what a body threw: the source's own failure is what counts. */
+function unwrapped(error: unknown): unknown {
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof SourceReadError) return at;
+  return error;
+}
+
+/** One PUT. `guard` false leaves the ETag out, so that the target rewrites what it has (3.3). */
+export async function sendSingle(context: SendContext, version: ObjectVersion, guard: boolean): Promise<SendOutcome> {
+  const { request, target } = context;
+  const found = await open(context, version);
+  if (found === undefined) return changedMeanwhile;
+  const body = await bodyOf(found, 0, version.size, target.limiter);
+  let answer: TargetResponse;
+  try {
+    answer = await target.client.request({
+      method: "PUT",
+      key: request.key,
+      query: { versionId: request.versionId },
+      headers: newObjectHeaders(version, request.marks, { mtime: true, etag: guard }),
+      body,
+      contentLength: version.size,
+      payload: "unsigned",
+      signal: request.signal,
+    });
+  } catch (error) {
+    throw unwrapped(error);
+  }
+  return stored(answer, version.size);
+}
+
+function stored(answer: TargetResponse, bytes: number): SendOutcome {
+  if (isPurgedThere(answer)) return { kind: "purgedThere" };
+  if (answer.status === 412 && errorOf(answer).code !== "XResilverPurged") return { kind: "alreadyEqual" };
+  return answer.status < 300 ? { kind: "sent", bytes, what: "object" } : failedAnswer(answer);
+}
+
+interface SentPart {
+  readonly number: number;
+  readonly etag: string;
+  readonly checksum?: string | undefined;
+}
+
+/** Parts with the same numbers and sizes; an upload that was cut goes on with the parts that the target has. */
+export async function sendMultipart(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
+  const { request, target } = context;
+  const found = await open(context, version);
+  if (found === undefined) return changedMeanwhile;
+  const at = { arn: target.arn, bucketId: request.bucketId, key: request.key, versionId: request.versionId };
+  const resumed = await resumeUpload(context, version);
+  let uploadId = resumed?.uploadId;
+  if (uploadId === undefined) {
+    const created = await createUpload(context, version);
+    if (typeof created !== "string") return created;
+    uploadId = created;
+    await target.resume?.save(at, version.etag, uploadId);
+  }
+  const ended = await sendPartsAndComplete(context, { version, found, uploadId, have: resumed?.parts ?? new Map() });
+  const again = ended.kind === "retry" && ended.network;
+  // Without an answer the upload may go on later; a refusal ends it, so that the target keeps no orphan.
+  if (again && target.resume !== undefined) return ended;
+  await target.resume?.forget(at);
+  if (ended.kind === "retry" || ended.kind === "refused") await abort(context, uploadId);
+  return ended;
+}
+
+async function createUpload(context: SendContext, version: ObjectVersion): Promise<string | SendOutcome> {
+  const { request, target } = context;
+  const headers = newObjectHeaders(version, request.marks, { mtime: false, etag: true });
+  const answer = await target.client.request({
+    method: "POST",
+    key: request.key,
+    query: { uploads: "", versionId: request.versionId },
+    headers: { ...headers, [REPLICATION_STATUS]: REPLICA },
+    body: Buffer.alloc(0),
+    payload: "unsigned",
+    signal: request.signal,
+  });
+  if (answer.status >= 300 || isPurgedThere(answer)) return stored(answer, 0);
+  const uploadId = parseXml(answer.body).value("UploadId") ?? "";
+  if (uploadId === "") return { kind: "retry", code: "BadAnswer", reason: "the target gave no upload id", network: false };
+  return uploadId;
+}
+
+/** Parts that the target holds of an upload begun earlier, by number; undefined: begin anew. */
+async function resumeUpload(context: SendContext, version: ObjectVersion): Promise<{ uploadId: string; parts: Map<number, SentPart> } | undefined> {
+  const { request, target } = context;
+  const at = { arn: target.arn, bucketId: request.bucketId, key: request.key, versionId: request.versionId };
+  const uploadId = await target.resume?.find(at, version.etag);
+  if (uploadId === undefined) return undefined;
+  const parts = new Map<number, SentPart>();
+  for (let marker = "0"; ; ) {
+    const answer = await target.client.request({
+      method: "GET",
+      key: request.key,
+      query: { uploadId, "part-number-marker": marker, "max-parts": "1000" },
+      payload: "hashed",
+      signal: request.signal,
+    });
+    if (answer.status !== 200) return undefined;
+    const root = parseXml(answer.body);
+    for (const part of root.all("Part")) {
+      const number = Number(part.value("PartNumber"));
+      const etag = (part.value("ETag") ?? "").replaceAll('"', "");
+      const checksum = version.checksum === undefined ? undefined : part.value(`Checksum${version.checksum.algorithm}`);
+      parts.set(number, { number, etag, checksum });
+    }
+    const next = root.value("NextPartNumberMarker") ?? "0";
+    if (root.value("IsTruncated") !== "true" || next === marker) return { uploadId, parts };
+    marker = next;
+  }
+}
+
+interface Upload {
+  readonly version: ObjectVersion;
+  readonly found: FoundObject;
+  readonly uploadId: string;
+  /** Parts that the target has already. */
+  readonly have: ReadonlyMap<number, SentPart>;
+}
+
+async function sendPartsAndComplete(context: SendContext, upload: Upload): Promise<SendOutcome> {
+  const parts = upload.found.parts;
+  const done: SentPart[] = [];
+  let failed: SendOutcome | undefined;
+  let thrown: { error: unknown } | undefined;
+  let next = 0;
+  let offset = 0;
+  const worker = async (): Promise<void> => {
+    while (failed === undefined && thrown === undefined && next < parts.length) {
+      const part = parts[next++] as Part;
+      const start = offset;
+      offset += part.size;
+      try {
+        const result = await sendPart(context, upload, part, start);
+        if ("kind" in result) failed = result;
+        else done.push(result);
+      } catch (error) {
+        thrown = { error: unwrapped(error) };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARTS_IN_FLIGHT_MAX, parts.length) }, worker));
+  if (thrown !== undefined) return failedSend(thrown.error);
+  if (failed !== undefined) return failed;
+  try {
+    return await complete(context, upload, done);
+  } catch (error) {
+    return failedSend(error);
+  }
+}
+
+async function sendPart(context: SendContext, upload: Upload, part: Part, start: number): Promise<SentPart | SendOutcome> {
+  const { request, target } = context;
+  const known = upload.have.get(part.number);
+  if (known !== undefined && known.etag === part.etag) return { number: part.number, etag: known.etag, checksum: part.checksum ?? known.checksum };
+  const headers: Record<string, string> = { [SOURCE_REPLICATION_REQUEST]: "true" };
+  const algorithm = upload.version.checksum?.algorithm;
+  if (algorithm !== undefined && part.checksum !== undefined) {
+    headers["x-amz-checksum-algorithm"] = algorithm;
+    headers[`x-amz-checksum-${algorithm.toLowerCase()}`] = part.checksum;
+  }
+  const answer = await target.client.request({
+    method: "PUT",
+    key: request.key,
+    query: { partNumber: String(part.number), uploadId: upload.uploadId },
+    headers,
+    body: await bodyOf(upload.found, start, start + part.size, target.limiter),
+    contentLength: part.size,
+    payload: "unsigned",
+    signal: request.signal,
+  });
+  if (answer.status >= 300) return failedAnswer(answer);
+  const echoed = algorithm === undefined ? undefined : answer.headers[`x-amz-checksum-${algorithm.toLowerCase()}`];
+  return { number: part.number, etag: (answer.headers["etag"] ?? "").replaceAll('"', ""), checksum: part.checksum ?? echoed };
+}
+
+async function complete(context: SendContext, upload: Upload, parts: SentPart[]): Promise<SendOutcome> {
+  const { request, target } = context;
+  const { version, uploadId } = upload;
+  const algorithm = version.checksum?.algorithm;
+  parts.sort((a, b) => a.number - b.number);
+  const xml = parts.map((part) => {
+    const sum = algorithm !== undefined && part.checksum !== undefined ? `<Checksum${algorithm}>${escapeXml(part.checksum)}</Checksum${algorithm}>` : "";
+    return `<Part><PartNumber>${part.number}</PartNumber><ETag>${escapeXml(part.etag)}</ETag>${sum}</Part>`;
+  });
+  const answer = await target.client.request({
+    method: "POST",
+    key: request.key,
+    query: { uploadId },
+    headers: completeHeaders(version, request.marks),
+    body: Buffer.from(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${xml.join("")}</CompleteMultipartUpload>`),
+    payload: "hashed",
+    idleTimeoutMs: COMPLETE_TIMEOUT_MS,
+    signal: request.signal,
+  });
+  if (answer.status < 300 && errorInBody(answer)) return failedAnswer(answer);
+  return stored(answer, version.size);
+}
+
+/** Best effort: the target's own clean-up takes what this misses. */
+async function abort(context: SendContext, uploadId: string): Promise<void> {
+  const { request, target } = context;
+  try {
+    await target.client.request({ method: "DELETE", key: request.key, query: { uploadId }, payload: "hashed" });
+  } catch {
+    // The connection is gone; the outcome that led here is what gets reported.
+  }
+}
+

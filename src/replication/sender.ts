@@ -1,0 +1,219 @@
+/**
+ * Brings one version in line at one target: looks at what it is here now and speaks MinIO's wire (replication.md 3).
+ * Repeats and reorderings are harmless. Stores nothing here; the caller records the outcome.
+ */
+import type { Objects } from "../objects/objects.ts";
+import { hasCode } from "../model/errors.ts";
+import type { Arn, BucketName, ObjectKey, VersionId } from "../model/names.ts";
+import type { DeleteMarker, ObjectVersion, Tombstone, Version } from "../model/version.ts";
+import { unreachable } from "../runtime/assert.ts";
+import { encodeS3Path } from "../protocol/uri.ts";
+import * as wire from "../protocol/replication-headers.ts";
+import type { Limiter } from "./bandwidth.ts";
+import { compareObject, remoteOfHead } from "./compare.ts";
+import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts";
+import type { ResumeStore } from "./resume.ts";
+import { sendMultipart, sendSingle } from "./send-object.ts";
+import { errorInBody, errorOf, failedAnswer, failedSend, isPurgedThere, type SendOutcome, type TargetClient } from "./wire.ts";
+
+export interface SendTarget {
+  readonly arn: Arn;
+  readonly client: TargetClient;
+  readonly limiter?: Limiter | undefined;
+  /** Remembers multipart uploads under way, so that a cut one goes on where it was. */
+  readonly resume?: ResumeStore | undefined;
+}
+
+export interface SendRequest {
+  readonly bucket: BucketName;
+  readonly bucketId: string;
+  readonly key: ObjectKey;
+  readonly versionId: VersionId;
+  /** True: ask the target first (metadata edits, repeats); false: a fresh write goes straight out. */
+  readonly compareFirst: boolean;
+  /** A row of the change log that an earlier row's send already covered costs no request. */
+  readonly skipCompleted?: boolean | undefined;
+  readonly marks: SendMarks;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the version is here. `version` is what was sent, for the status commit. */
+export type LocalState =
+  | { readonly kind: "version"; readonly version: Version }
+  | { readonly kind: "tombstone"; readonly tombstone: Tombstone }
+  | { readonly kind: "nothing" };
+
+export interface Sent {
+  readonly outcome: SendOutcome;
+  readonly local: LocalState;
+}
+
+/** Everything one request needs, bundled for the files that do the work. */
+export interface SendContext {
+  readonly objects: Objects;
+  readonly target: SendTarget;
+  readonly request: SendRequest;
+}
+
+export async function localState(objects: Objects, at: Omit<SendRequest, "compareFirst" | "marks" | "signal">): Promise<LocalState> {
+  try {
+    const found = await objects.version(at);
+    if (found !== undefined) return found.bucket.id === at.bucketId ? { kind: "version", version: found.version } : { kind: "nothing" };
+    const tombstone = await objects.tombstone(at);
+    return tombstone === undefined ? { kind: "nothing" } : { kind: "tombstone", tombstone };
+  } catch (error) {
+    if (hasCode(error, "NoSuchBucket")) return { kind: "nothing" };
+    throw error;
+  }
+}
+
+/** Never rejects: whatever happens is an outcome. */
+export async function sendVersion(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
+  let local: LocalState = { kind: "nothing" };
+  try {
+    local = await localState(objects, request);
+    return { local, outcome: await dispatch({ objects, target, request }, local) };
+  } catch (error) {
+    return { local, outcome: failedSend(error) };
+  }
+}
+
+function isCompleted({ request, target }: SendContext, local: LocalState): boolean {
+  if (request.skipCompleted !== true || local.kind === "nothing") return false;
+  const state = local.kind === "version" ? local.version.replication : local.tombstone.replication;
+  return state.targets[target.arn] === "COMPLETED";
+}
+
+async function dispatch(context: SendContext, local: LocalState): Promise<SendOutcome> {
+  if (isCompleted(context, local)) return { kind: "alreadyEqual" };
+  switch (local.kind) {
+    case "nothing":
+      return { kind: "gone" };
+    case "tombstone":
+      // A purge that no rule replicates is this site's own affair.
+      return local.tombstone.will === "everywhere" ? sendPurge(context, local.tombstone) : { kind: "gone" };
+    case "version":
+      return local.version.kind === "object" ? sendObject(context, local.version) : sendMarker(context, local.version);
+    default:
+      return unreachable(local);
+  }
+}
+
+async function sendObject(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
+  if (version.damaged !== undefined) {
+    return { kind: "refused", code: "XResilverObjectDamaged", reason: `the version's bytes are ${version.damaged} here` };
+  }
+  return context.request.compareFirst ? compareAndSend(context, version) : sendContent(context, version, true);
+}
+
+function sendContent(context: SendContext, version: ObjectVersion, guard: boolean): Promise<SendOutcome> {
+  return version.partCount > 0 ? sendMultipart(context, version) : sendSingle(context, version, guard);
+}
+
+const SLOW_DOWN = ["SlowDownRead", "SlowDownWrite"];
+
+/** replication.md section 4: a HEAD decides between nothing, a metadata copy and the whole version. */
+async function compareAndSend(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
+  const { request } = context;
+  const head = await context.target.client.request({
+    method: "HEAD",
+    key: request.key,
+    query: { versionId: request.versionId },
+    headers: { ...resyncHeader(request.marks), [wire.SOURCE_PROXY_REQUEST]: "false", [wire.TAGGING_DIRECTIVE]: "ACCESS" },
+    payload: "hashed",
+    signal: request.signal,
+  });
+  if (head.status !== 200) {
+    const absent = head.status === 404 || head.status === 405 || (head.status === 503 && SLOW_DOWN.includes(errorOf(head).code));
+    return absent ? sendContent(context, version, true) : failedAnswer(head);
+  }
+  const remote = remoteOfHead(head);
+  if (remote === undefined) return { kind: "retry", code: "BadAnswer", reason: "the target's HEAD has no usable Last-Modified", network: false };
+  const found = compareObject(version, remote);
+  switch (found.kind) {
+    case "equal":
+    case "newerThere":
+      return { kind: "alreadyEqual" };
+    case "fixed":
+      return { kind: "alreadyEqual" };
+    case "registers":
+      return sendMetadata(context, version);
+    case "content":
+      // Without the ETag guard the target takes the same bytes again and with them the right time (3.3).
+      return sendContent(context, version, found.what !== "modification time");
+    default:
+      return unreachable(found);
+  }
+}
+
+const resyncHeader = (marks: SendMarks): Record<string, string> =>
+  marks.resyncId === undefined ? {} : { [wire.RESILVER_RESYNC]: marks.resyncId };
+
+async function sendMetadata(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
+  const { request, target } = context;
+  const copySource = `${target.client.bucket}/${encodeS3Path(request.key)}?versionId=${request.versionId}`;
+  const answer = await target.client.request({
+    method: "PUT",
+    key: request.key,
+    query: { versionId: request.versionId },
+    headers: metadataCopyHeaders(version, copySource, request.marks),
+    body: Buffer.alloc(0),
+    payload: "unsigned",
+    signal: request.signal,
+  });
+  if (isPurgedThere(answer)) return { kind: "purgedThere" };
+  if (answer.status !== 200 || errorInBody(answer)) return failedAnswer(answer);
+  return { kind: "sent", bytes: 0, what: "metadata" };
+}
+
+/** replication.md 3.7: DELETE with the marker header toggles at MinIO, so HEAD comes first, always. */
+async function sendMarker(context: SendContext, marker: DeleteMarker): Promise<SendOutcome> {
+  const { request, target } = context;
+  const head = await target.client.request({
+    method: "HEAD",
+    key: request.key,
+    query: { versionId: request.versionId },
+    headers: { ...resyncHeader(request.marks), [wire.SOURCE_PROXY_REQUEST]: "false", [wire.CHECK_REPLICATION_READY]: "true" },
+    payload: "hashed",
+    signal: request.signal,
+  });
+  if (head.status === 405) return { kind: "alreadyEqual" };
+  // An object under the same id would be deleted by the request: only a null id can meet one, and then the newer stays.
+  if (head.status < 300) {
+    const remote = remoteOfHead(head);
+    const older = remote !== undefined && BigInt(remote.mtimeMs) * 1_000_000n < marker.mtime;
+    if (request.versionId !== "null" || !older) return { kind: "alreadyEqual" };
+  } else if (head.status !== 404 && !SLOW_DOWN.includes(errorOf(head).code) && head.headers[wire.REPLICATION_READY] !== "true") {
+    return failedAnswer(head);
+  }
+  const answer = await target.client.request({
+    method: "DELETE",
+    key: request.key,
+    query: { versionId: request.versionId },
+    headers: {
+      ...sourceHeaders(request.marks, marker.mtime),
+      [wire.SOURCE_DELETE_MARKER]: "true",
+      [wire.REPLICATION_STATUS]: wire.REPLICA,
+    },
+    payload: "hashed",
+    signal: request.signal,
+  });
+  if (isPurgedThere(answer)) return { kind: "purgedThere" };
+  return answer.status < 300 ? { kind: "sent", bytes: 0, what: "delete-marker" } : failedAnswer(answer);
+}
+
+/** replication.md 3.8, for markers too: the form without the marker header removes and never re-creates. */
+async function sendPurge(context: SendContext, tombstone: Tombstone): Promise<SendOutcome> {
+  const { request, target } = context;
+  const answer = await target.client.request({
+    method: "DELETE",
+    key: request.key,
+    query: { versionId: request.versionId },
+    headers: { ...sourceHeaders(request.marks, tombstone.time), [wire.REPLICATION_STATUS]: wire.REPLICA },
+    payload: "hashed",
+    signal: request.signal,
+  });
+  if (answer.status < 300) return { kind: "purged" };
+  const { code } = errorOf(answer);
+  return code === "NoSuchVersion" || code === "NoSuchKey" ? { kind: "purged" } : failedAnswer(answer);
+}

@@ -1,0 +1,85 @@
+/** What a target must be before it is used: reachable, there, versioned, not this very bucket (replication.md 2.4). */
+import { StoreError } from "../model/errors.ts";
+import { parseXml } from "../protocol/xml.ts";
+import { SOURCE_REPLICATION_CHECK, REPLICATION_STATUS, REPLICA, SOURCE_DELETE_MARKER } from "../protocol/replication-headers.ts";
+import { sourceHeaders } from "./headers.ts";
+import { PROBE_TIMEOUT_MS } from "./limits.ts";
+import { errorOf, type TargetClient, type TargetRequest, type TargetResponse } from "./wire.ts";
+
+function unreachableTarget(detail: string, cause?: unknown): StoreError {
+  return new StoreError("XMinioAdminReplicationRemoteConnectionError", { message: `Remote service connection error (${detail})`, cause });
+}
+
+async function ask(client: TargetClient, request: TargetRequest): Promise<TargetResponse> {
+  try {
+    return await client.request(request);
+  } catch (cause) {
+    throw unreachableTarget(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+/** A refusal that repeating cannot mend is a 400 with the target's own words: clients repeat a 503 for a minute. */
+function refusedBy(what: string, answer: TargetResponse): StoreError {
+  const { code, message } = errorOf(answer);
+  if (answer.status >= 500 || answer.status === 429) return unreachableTarget(`${what}: ${code} ${message}`);
+  return new StoreError("InvalidRequest", { message: `The remote target refused ${what}: ${code} (${message})` });
+}
+
+/** HEAD of the bucket. Absent: `notFound` names the code. */
+export async function checkBucketThere(client: TargetClient, notFound: string): Promise<void> {
+  const answer = await ask(client, { method: "HEAD", payload: "hashed" });
+  if (answer.status === 404) throw new StoreError(notFound, { message: `The remote bucket "${client.bucket}" does not exist` });
+  if (answer.status >= 300) throw refusedBy(`access to the bucket "${client.bucket}"`, answer);
+}
+
+export async function checkVersioned(client: TargetClient): Promise<void> {
+  const answer = await ask(client, { method: "GET", query: { versioning: "" }, payload: "hashed" });
+  if (answer.status >= 300) throw refusedBy("?versioning", answer);
+  if (parseXml(answer.body).value("Status") !== "Enabled") {
+    throw new StoreError("RemoteTargetNotVersionedError", { message: `The remote bucket "${client.bucket}" does not have versioning enabled` });
+  }
+}
+
+/** The endpoint must say that it lives. Returns its answer. */
+export async function checkAlive(client: TargetClient): Promise<TargetResponse> {
+  let answer: TargetResponse;
+  try {
+    answer = await client.probe("/minio/health/live", PROBE_TIMEOUT_MS);
+  } catch (cause) {
+    throw unreachableTarget(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  const offline = answer.status !== 200 || answer.headers["x-minio-server-status"] === "offline";
+  if (offline) throw unreachableTarget(`GET /minio/health/live answered ${answer.status}`);
+  return answer;
+}
+
+/** True when the endpoint answers with this site's own id (replication.md 2.4, the second self check). */
+export async function isThisSite(client: TargetClient, hostId: string): Promise<boolean> {
+  if (hostId === "") return false;
+  try {
+    const answer = await client.probe("/minio/health/ready", PROBE_TIMEOUT_MS);
+    return answer.headers["x-amz-id-2"] === hostId;
+  } catch {
+    return false;
+  }
+}
+
+/** replication.md 2.5: a PUT and two DELETEs that the target must refuse with ReplicationPermissionCheck. */
+export async function checkWrites(client: TargetClient, probe: { key: string; versionId: string; nowNs: bigint }): Promise<void> {
+  const headers = { ...sourceHeaders({}, probe.nowNs), [REPLICATION_STATUS]: REPLICA, [SOURCE_REPLICATION_CHECK]: "true" };
+  const body = Buffer.from("aaaaaaaa");
+  const base = { key: probe.key, payload: "hashed" } as const;
+  const put = { ...base, method: "PUT", query: { versionId: probe.versionId }, headers, body, contentLength: body.length } as const;
+  const marker = { ...base, method: "DELETE", headers: { ...headers, [SOURCE_DELETE_MARKER]: "true" } } as const;
+  const purge = { ...base, method: "DELETE", headers } as const;
+  const steps: [string, TargetRequest][] = [
+    ["s3:PutObject and s3:ReplicateObject", put],
+    ["s3:DeleteObject and s3:ReplicateDelete of markers", marker],
+    ["s3:DeleteObject and s3:ReplicateDelete", purge],
+  ];
+  for (const [right, request] of steps) {
+    const { code, message } = errorOf(await ask(client, request));
+    if (code === "ReplicationPermissionCheck") continue;
+    throw new StoreError("InvalidRequest", { message: `The replication user lacks ${right} at the target: ${code} (${message})` });
+  }
+}

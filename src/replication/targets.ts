@@ -1,0 +1,281 @@
+/**
+ * Remote targets of buckets: stored with sealed secrets, checked when set, listed with their health, and turned into
+ * connections. The admin API calls `set`, `list` and `remove` (replication.md 2.2 to 2.4).
+ */
+import type { Objects } from "../objects/objects.ts";
+import { StoreError } from "../model/errors.ts";
+import type { Bucket } from "../model/bucket.ts";
+import { parseArn, type Arn, type BucketName } from "../model/names.ts";
+import { ruleArn } from "../model/replication-config.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
+import { decodeRow, encodeRow } from "../storage/records.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import type { TargetAddress } from "./client-adapter.ts";
+import { Connections, type Connection } from "./connections.ts";
+import { dropLog } from "./log.ts";
+import * as checks from "./target-checks.ts";
+import { listedTarget, normalEndpoint, parseTargetJson, ZERO_TIME, type TargetInput, type TargetRecord } from "./target-record.ts";
+import type { TargetClient } from "./wire.ts";
+
+/** Seals text at rest. */
+export interface Sealer {
+  seal(plain: string): string;
+  open(sealed: string): string;
+}
+
+export interface TargetsDeps {
+  readonly index: OrderedIndex;
+  readonly objects: Objects;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly clientFor: (address: TargetAddress) => TargetClient;
+  /** This site's x-amz-id-2, and whether `host:port` is an address that it listens on. */
+  readonly hostId: string;
+  readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
+}
+
+interface TargetsRow {
+  readonly bucket: BucketName;
+  readonly targets: readonly TargetRecord[];
+}
+
+interface Loaded {
+  readonly bucket: Bucket;
+  readonly key: Buffer;
+  readonly raw: Buffer | undefined;
+  readonly targets: readonly TargetRecord[];
+}
+
+export interface KnownTarget {
+  readonly bucket: BucketName;
+  readonly bucketId: string;
+  readonly record: TargetRecord;
+}
+
+export class Targets {
+  readonly #deps: TargetsDeps;
+  readonly connections: Connections;
+
+  constructor(deps: TargetsDeps) {
+    this.#deps = deps;
+    this.connections = new Connections({ clock: deps.clock, clientFor: deps.clientFor, sealer: deps.sealer, index: deps.index });
+  }
+
+  /**
+   * Adds a target, or with `update` among the flags changes the flagged groups of one. Returns its ARN.
+   * `json`: the client's document, text or parsed. Errors: replication.md 2.4.
+   */
+  async set(bucketName: BucketName, json: unknown, flags: Iterable<string> = []): Promise<Arn> {
+    const flagged = new Set(flags);
+    const loaded = await this.#load(bucketName);
+    const input = parseTargetJson(json);
+    const update = flagged.has("update");
+    const record = update ? this.#updated(loaded, input, flagged) : this.#added(loaded, input);
+    if (record.unchanged) return record.target.arn;
+    await this.#check(loaded, record.target, record.secret);
+    await this.#store(loaded, record.target);
+    return record.target.arn;
+  }
+
+  #added(loaded: Loaded, input: TargetInput): { target: TargetRecord; secret: string; unchanged: boolean } {
+    if (input.type !== "replication") throw new StoreError("XMinioAdminConfigBadJSON", { message: 'The target type must be "replication"' });
+    const fresh = this.#record(input);
+    const same = loaded.targets.filter((known) => sameBucket(known, fresh.target));
+    const twin = same.find((known) => known.accessKey === fresh.target.accessKey);
+    // The same again is no change; with another secret it is the operator's correction, and is checked like one.
+    if (twin !== undefined) {
+      const unchanged = this.#deps.sealer.open(twin.secret) === fresh.secret;
+      return { target: { ...twin, secret: fresh.target.secret, sessionToken: fresh.target.sessionToken }, secret: fresh.secret, unchanged };
+    }
+    const [other] = same;
+    if (other === undefined) return { ...fresh, unchanged: false };
+    if (isUsed(loaded.bucket, other.arn)) {
+      throw new StoreError("XMinioAdminBucketRemoteAlreadyExists", { message: "A target for this endpoint and bucket exists and a rule uses it", bucket: loaded.bucket.name });
+    }
+    // Left behind by an attempt that never got its rule: the new one takes its place.
+    return { target: { ...fresh.target, arn: other.arn }, secret: fresh.secret, unchanged: false };
+  }
+
+  #record(input: TargetInput): { target: TargetRecord; secret: string } {
+    const { credentials, endpoint, targetbucket } = input;
+    if (!endpoint || !targetbucket || !credentials?.accessKey || !credentials.secretKey) {
+      throw new StoreError("XMinioAdminConfigBadJSON", { message: "endpoint, targetbucket and credentials are needed" });
+    }
+    const secure = input.secure ?? false;
+    const region = input.region || input.omitempty || "";
+    const target: TargetRecord = {
+      arn: `arn:minio:replication:${region}:${this.#deps.random.uuid()}:${targetbucket}` as Arn,
+      endpoint: normalEndpoint(endpoint, secure),
+      endpointAsGiven: endpoint,
+      secure,
+      targetBucket: targetbucket,
+      accessKey: credentials.accessKey,
+      secret: this.#deps.sealer.seal(credentials.secretKey),
+      sessionToken: credentials.sessionToken,
+      region,
+      path: input.path ?? "",
+      api: input.api ?? "",
+      bandwidth: input.bandwidthlimit ?? 0,
+      sync: input.replicationSync ?? false,
+      disableProxy: input.disableProxy ?? false,
+      healthCheckNs: input.healthCheckDuration ?? 0,
+      storageClass: input.storageclass ?? "",
+      resetId: "",
+      resetBefore: ZERO_TIME,
+    };
+    return { target, secret: credentials.secretKey };
+  }
+
+  #updated(loaded: Loaded, input: TargetInput, flags: ReadonlySet<string>): { target: TargetRecord; secret: string; unchanged: boolean } {
+    const known = loaded.targets.find((target) => target.arn === input.arn);
+    if (known === undefined) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: loaded.bucket.name });
+    let target: TargetRecord = known;
+    let secret = this.#deps.sealer.open(known.secret);
+    if (flags.has("creds")) {
+      // An edit may leave the secret out: the stored one stays.
+      const kept = input.credentials?.secretKey ? input : { ...input, credentials: { ...input.credentials, secretKey: secret } };
+      const fresh = this.#record(kept);
+      secret = fresh.secret;
+      const { endpoint, endpointAsGiven, secure, targetBucket, accessKey, sessionToken } = fresh.target;
+      target = { ...target, endpoint, endpointAsGiven, secure, targetBucket, accessKey, sessionToken, secret: fresh.target.secret };
+    }
+    if (flags.has("sync")) target = { ...target, sync: input.replicationSync ?? false };
+    if (flags.has("proxy")) target = { ...target, disableProxy: input.disableProxy ?? false };
+    if (flags.has("path")) target = { ...target, path: input.path ?? "" };
+    if (flags.has("bandwidth")) target = { ...target, bandwidth: input.bandwidthlimit ?? 0 };
+    if (flags.has("healthcheck")) target = { ...target, healthCheckNs: input.healthCheckDuration ?? 0 };
+    const clash = loaded.targets.some((other) => other.arn !== target.arn && sameBucket(other, target));
+    if (clash) throw new StoreError("XMinioAdminBucketRemoteAlreadyExists", { bucket: loaded.bucket.name });
+    return { target, secret, unchanged: false };
+  }
+
+  /** replication.md 2.4, rows 1 and 4 to 8. */
+  async #check(loaded: Loaded, target: TargetRecord, secretKey: string): Promise<void> {
+    if (target.bandwidth < 0) throw new StoreError("XMinioAdminReplicationBandwidthLimitError", { message: "The bandwidth limit must not be negative" });
+    if (loaded.bucket.versioning?.status !== "Enabled") {
+      throw new StoreError("ReplicationSourceNotVersionedError", { bucket: loaded.bucket.name });
+    }
+    const client = this.#deps.clientFor({ ...target, bucket: target.targetBucket, secretKey });
+    try {
+      if (target.targetBucket === loaded.bucket.name) {
+        const own = this.#deps.isOwnAddress?.(target.endpoint) === true || (await checks.isThisSite(client, this.#deps.hostId));
+        if (own) throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: loaded.bucket.name });
+      }
+      await checks.checkBucketThere(client, "XMinioAdminRemoteTargetNotFoundError");
+      await checks.checkVersioned(client);
+      await checks.checkAlive(client);
+    } finally {
+      await client.close();
+    }
+  }
+
+  async #store(loaded: Loaded, target: TargetRecord): Promise<void> {
+    await this.#change(loaded, (targets) => {
+      const at = targets.findIndex((known) => known.arn === target.arn);
+      return at < 0 ? [...targets, target] : targets.with(at, target);
+    });
+  }
+
+  /** Rewrites the row of a bucket; a row that changed meanwhile is read again. */
+  async #change(loaded: Loaded, change: (targets: readonly TargetRecord[]) => readonly TargetRecord[]): Promise<void> {
+    for (let current = loaded; ; current = await this.#load(loaded.bucket.name)) {
+      const targets = change(current.targets);
+      const commit = new CommitBuilder().unchanged(current.key, current.raw);
+      if (targets.length === 0) commit.delete(current.key);
+      else commit.put(current.key, encodeRow({ bucket: current.bucket.name, targets } satisfies TargetsRow));
+      if ((await this.#deps.index.commit(commit)) === "committed") return;
+    }
+  }
+
+  async #load(bucketName: BucketName): Promise<Loaded> {
+    const bucket = await this.#deps.objects.bucket(bucketName);
+    const key = namedRowKey(SPACE.targets, bucket.id);
+    const raw = await this.#deps.index.get(key);
+    return { bucket, key, raw, targets: raw === undefined ? [] : decodeRow<TargetsRow>(raw).targets };
+  }
+
+  /** Targets of a bucket, or of all buckets when the name is empty; null when there are none (replication.md 2.2). */
+  async list(bucketName: BucketName | "", type = ""): Promise<object[] | null> {
+    if (type !== "" && type !== "replication") return null;
+    const known = bucketName === "" ? await this.all() : await this.ofBucket(bucketName);
+    const listed = known.map(({ bucket, record }) => listedTarget(record, bucket, this.connections.health(record)));
+    return listed.length === 0 ? null : listed;
+  }
+
+  /** Removes a target that no enabled rule uses, with what still waited in its log. */
+  async remove(bucketName: BucketName, arnText: string): Promise<void> {
+    const arn = parseArn(arnText);
+    const loaded = await this.#load(bucketName);
+    if (!loaded.targets.some((target) => target.arn === arn)) {
+      throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
+    }
+    if (isUsed(loaded.bucket, arn)) throw new StoreError("XMinioAdminRemoteRemoveDisallowed", { bucket: bucketName });
+    await this.#drop(loaded, [arn]);
+  }
+
+  /** DELETE ?replication. Throws XMinioAdminRemoteTargetNotFoundError when there are none. */
+  async removeAll(bucketName: BucketName): Promise<void> {
+    const loaded = await this.#load(bucketName);
+    if (loaded.targets.length === 0) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
+    await this.#drop(loaded, loaded.targets.map((target) => target.arn));
+  }
+
+  async #drop(loaded: Loaded, arns: readonly Arn[]): Promise<void> {
+    await this.#change(loaded, (targets) => targets.filter((target) => !arns.includes(target.arn)));
+    // After the record: a crash in between leaves rows of a target that is gone, and the scheduler drops those.
+    for (const arn of arns) {
+      await dropLog(this.#deps.index, arn);
+      await this.connections.forget(arn);
+    }
+  }
+
+  /** Every target of the site whose bucket exists. */
+  async all(): Promise<KnownTarget[]> {
+    const out: KnownTarget[] = [];
+    const buckets = new Map((await this.#deps.objects.buckets()).map((bucket) => [bucket.id, bucket.name]));
+    for (const entry of await this.#deps.index.scan(namedRange(SPACE.targets, ""), { limit: 100_000 })) {
+      const bucketId = entry.key.toString("utf8", 1);
+      const bucket = buckets.get(bucketId);
+      if (bucket === undefined) continue;
+      for (const record of decodeRow<TargetsRow>(entry.value).targets) out.push({ bucket, bucketId, record });
+    }
+    return out;
+  }
+
+  /** Throws NoSuchBucket. */
+  async ofBucket(bucketName: BucketName): Promise<KnownTarget[]> {
+    const { bucket, targets } = await this.#load(bucketName);
+    return targets.map((record) => ({ bucket: bucket.name, bucketId: bucket.id, record }));
+  }
+
+  /** A target of a bucket. Throws XMinioAdminRemoteTargetNotFoundError. */
+  async get(bucketName: BucketName, arn: string): Promise<KnownTarget> {
+    const found = (await this.ofBucket(bucketName)).find(({ record }) => record.arn === arn);
+    if (found === undefined) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
+    return found;
+  }
+
+  connect(known: KnownTarget): Connection {
+    return this.connections.of(known.record);
+  }
+
+  /** The marks of a resync that started: shown in lists until the next one. */
+  async setReset(bucketName: BucketName, arn: Arn, resetId: string, resetBefore: string): Promise<void> {
+    const loaded = await this.#load(bucketName);
+    await this.#change(loaded, (targets) => targets.map((target) => (target.arn === arn ? { ...target, resetId, resetBefore } : target)));
+  }
+}
+
+const sameBucket = (a: TargetRecord, b: TargetRecord): boolean =>
+  a.endpoint === b.endpoint && a.secure === b.secure && a.targetBucket === b.targetBucket;
+
+/** An enabled rule sends to the ARN. */
+export function isUsed(bucket: Bucket, arn: Arn): boolean {
+  const config = bucket.replication;
+  return config !== undefined && config.rules.some((rule) => rule.enabled && ruleArn(config, rule) === arn);
+}
+
