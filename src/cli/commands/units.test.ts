@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { test } from "node:test";
 import { formatBinarySize, formatElapsed, formatRate, parseBandwidth } from "./units.ts";
 
 test("bandwidth is bits in the 2022 form, bytes in the current one, and explicit units win", () => {

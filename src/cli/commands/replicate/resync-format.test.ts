@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isClean, isFinal, resyncJson, resyncProgressLine, resyncStartText, resyncStatusText } from "./resync-format.ts";
+
+const ARN = "arn:minio:replication::id:dst";
+const done = {
+  arn: ARN,
+  resetid: "ID",
+  startTime: "2026-11-23T00:43:54.733149345Z",
+  endTime: "2026-11-23T00:43:58.174159343Z",
+  resyncStatus: "Completed",
+  completedReplicationSize: 26_223_218,
+  failedReplicationSize: 0,
+  failedReplicationCount: 2,
+  replicationCount: 9,
+  bucket: "src",
+  object: "s-sha256",
+};
+
+test("the text of status is the captured one", () => {
+  assert.equal(
+    resyncStatusText({ target: [done] }),
+    [
+      "Resync status summary:",
+      `● ${ARN}`,
+      "   Status: Completed",
+      "   Replication Status | Size (Bytes)    | Count",
+      "   Replicated         | 25 MiB          | 9",
+      "   Failed             | 0 B             | 2",
+    ].join("\n"),
+  );
+  assert.equal(resyncStatusText({}), "No replication resync status available.");
+});
+
+test("the JSON of status is the captured one, zero counters dropped", () => {
+  assert.equal(
+    JSON.stringify(resyncJson("status", "a/src", { target: [done] })),
+    `{"op":"status","url":"a/src","resyncInfo":{"target":[{"arn":"${ARN}","resetid":"ID",` +
+      `"startTime":"2026-11-23T00:43:54.733149345Z","endTime":"2026-11-23T00:43:58.174159343Z",` +
+      `"resyncStatus":"Completed","completedReplicationSize":26223218,"failedReplicationCount":2,` +
+      `"replicationCount":9,"bucket":"src","object":"s-sha256"}]},"status":"success","targetArn":""}`,
+  );
+  assert.deepEqual(resyncJson("status", "a/src", {})["resyncInfo"], {});
+});
+
+test("the JSON and the line of start are the captured ones", () => {
+  const zero = { completedReplicationSize: 0, failedReplicationSize: 0, failedReplicationCount: 0, replicationCount: 0 };
+  const never = "0001-01-01T00:00:00Z";
+  const started = { arn: ARN, resetid: "ID", startTime: never, endTime: never, ...zero };
+  assert.equal(
+    JSON.stringify(resyncJson("start", "a/src", { target: [started] })),
+    `{"op":"start","url":"a/src","resyncInfo":{"target":[{"arn":"${ARN}","resetid":"ID",` +
+      `"startTime":"${never}","endTime":"${never}"}]},"status":"success","targetArn":""}`,
+  );
+  assert.equal(resyncStartText("a/src", "ID"), "Replication reset started for a/src with ID ID");
+});
+
+test("a watch line names state, counts and rate; failures are not clean", () => {
+  assert.equal(resyncProgressLine(done, 0), "Completed: 9 versions (25 MiB), 2 failed, 7.6 MB/s, 3s, s-sha256");
+  assert.ok(isFinal(done) && !isClean(done));
+  assert.ok(isClean({ ...done, failedReplicationCount: 0 }));
+  assert.ok(!isFinal({ ...done, resyncStatus: "Ongoing" }));
+});

@@ -1,0 +1,101 @@
+/** What `replicate resync` prints (captures.md 6, mc-cli.md 6.5). Pure. */
+import { formatSpan } from "../../format.ts";
+import { formatBinarySize, formatRate } from "../units.ts";
+
+/** One entry of the `target` array of a resync answer (replication.md 7.2). Counters and times may be absent. */
+export interface ResyncTarget {
+  readonly arn: string;
+  readonly resetid: string;
+  readonly startTime?: string | undefined;
+  readonly endTime?: string | undefined;
+  readonly resyncStatus?: string | undefined;
+  readonly completedReplicationSize?: number | undefined;
+  readonly failedReplicationSize?: number | undefined;
+  readonly failedReplicationCount?: number | undefined;
+  readonly replicationCount?: number | undefined;
+  readonly bucket?: string | undefined;
+  readonly object?: string | undefined;
+  /** More members than MinIO knows: a server that counts ahead sends totals here. */
+  readonly [extra: string]: unknown;
+}
+
+export interface ResyncInfo {
+  readonly target?: readonly ResyncTarget[] | undefined;
+}
+
+const FINAL = new Set(["Completed", "Failed", "Canceled"]);
+const ZERO_TIME = "0001-01-01T00:00:00Z";
+
+/** True when the job will not change any more. */
+export function isFinal(target: ResyncTarget): boolean {
+  return FINAL.has(target.resyncStatus ?? "");
+}
+
+/** True when everything due was brought over. */
+export function isClean(target: ResyncTarget): boolean {
+  return target.resyncStatus === "Completed" && (target.failedReplicationCount ?? 0) === 0;
+}
+
+/** The lines of `resync status`. */
+export function resyncStatusText(info: ResyncInfo): string {
+  const targets = info.target ?? [];
+  if (targets.length === 0) return "No replication resync status available.";
+  return ["Resync status summary:", ...targets.flatMap(targetLines)].join("\n");
+}
+
+function targetLines(target: ResyncTarget): string[] {
+  const row = (name: string, size: string, count: string): string =>
+    `   ${name.padEnd(18)} | ${size.padEnd(15)} | ${count}`;
+  return [
+    `● ${target.arn}`,
+    `   Status: ${target.resyncStatus ?? ""}`,
+    row("Replication Status", "Size (Bytes)", "Count"),
+    row("Replicated", formatBinarySize(target.completedReplicationSize ?? 0), String(target.replicationCount ?? 0)),
+    row("Failed", formatBinarySize(target.failedReplicationSize ?? 0), String(target.failedReplicationCount ?? 0)),
+  ];
+}
+
+/** One line for `--watch`: state, what is done, the rate since the start. */
+export function resyncProgressLine(target: ResyncTarget, nowMs: number): string {
+  const done = target.replicationCount ?? 0;
+  const bytes = target.completedReplicationSize ?? 0;
+  const elapsedMs = Math.max(0, (isFinal(target) ? timeMs(target.endTime) : nowMs) - timeMs(target.startTime));
+  const failed = target.failedReplicationCount ?? 0;
+  const parts = [
+    `${target.resyncStatus ?? ""}: ${done} versions (${formatBinarySize(bytes)})`,
+    `${failed} failed`,
+    ...(elapsedMs > 0 ? [formatRate((bytes * 1000) / elapsedMs), formatSpan(elapsedMs)] : []),
+    ...(target.object === undefined || target.object === "" ? [] : [target.object]),
+  ];
+  return parts.join(", ");
+}
+
+function timeMs(text: string | undefined): number {
+  const ms = Date.parse(text ?? "");
+  return Number.isFinite(ms) ? ms : 0;
+}
+
+const COUNTERS = [
+  "completedReplicationSize",
+  "failedReplicationSize",
+  "failedReplicationCount",
+  "replicationCount",
+] as const;
+
+/** The JSON of start, status and cancel: zero counters are left out, as programs have seen it so far. */
+export function resyncJson(op: string, url: string, info: ResyncInfo, arn = ""): Record<string, unknown> {
+  const target = info.target?.map((entry) => {
+    const drop = (name: string): boolean => COUNTERS.some((counter) => counter === name) && entry[name] === 0;
+    const times = { startTime: entry.startTime ?? ZERO_TIME, endTime: entry.endTime ?? ZERO_TIME };
+    const { arn: entryArn, resetid, ...rest } = entry;
+    const ordered = { arn: entryArn, resetid, ...times, ...rest };
+    return Object.fromEntries(Object.entries(ordered).filter(([name]) => !drop(name)));
+  });
+  const resyncInfo = target === undefined || target.length === 0 ? {} : { target };
+  return { op, url, resyncInfo, status: "success", targetArn: arn };
+}
+
+/** The line of `resync start`. */
+export function resyncStartText(url: string, resetId: string): string {
+  return `Replication reset started for ${url} with ID ${resetId}`;
+}
