@@ -1,126 +1,159 @@
 /**
- * Bodies of the admin API that carry secrets, sealed with the caller's secret key (admin-api.md section 2):
- * `salt(32) | algorithm(1) | nonce(8) | fragments`. Readers accept all three algorithms; we write PBKDF2 (0x02), which
- * costs no 64 MiB, and which every client accepts.
+ * Sealed bodies of MinIO's admin API (admin-api.md section 2): salt, algorithm, nonce, then fragments of 16 KiB, each
+ * with its tag. Written with PBKDF2, which costs little; all three algorithms are read.
  */
 import { argon2, createCipheriv, createDecipheriv, pbkdf2, randomBytes } from "node:crypto";
-import { promisify } from "node:util";
-import { StoreError } from "../model/errors.ts";
 
-export const ADMIN_ALGORITHM = { argon2AesGcm: 0, argon2ChaCha: 1, pbkdf2AesGcm: 2 } as const;
-export type AdminAlgorithm = (typeof ADMIN_ALGORITHM)[keyof typeof ADMIN_ALGORITHM];
+export const ADMIN_ALGORITHMS = { argon2Aes: 0, argon2ChaCha: 1, pbkdf2Aes: 2 } as const;
+export type AdminAlgorithm = (typeof ADMIN_ALGORITHMS)[keyof typeof ADMIN_ALGORITHMS];
 
-const SALT = 32;
-const NONCE = 8;
-const HEAD = SALT + 1 + NONCE;
-const TAG = 16;
-const FRAGMENT = 16_384;
-const LAST = 0x80;
-const NOT_LAST = 0x00;
-/** Each Argon2 derivation takes 64 MiB: more at once than this would let strangers eat the memory. */
-const DERIVATIONS_MAX = 2;
+/** Not a sealed body, or sealed with another password, or damaged. The admin layer answers XMinioAdminConfigBadJSON. */
+export class AdminCryptoError extends Error {
+  override name = "AdminCryptoError";
+}
 
-const derivePbkdf2 = promisify(pbkdf2);
-const deriveArgon2 = promisify(argon2);
+const SALT_BYTES = 32;
+const NONCE_BYTES = 8;
+const HEADER_BYTES = SALT_BYTES + 1 + NONCE_BYTES;
+const FRAGMENT_BYTES = 16_384;
+const TAG_BYTES = 16;
+const KEY_BYTES = 32;
+const PBKDF2_ITERATIONS = 8192;
+const ARGON2_MEMORY_KIB = 65_536;
+const ARGON2_LANES = 4;
+/** Each derivation takes 64 MiB: strangers must not fill the memory by sending many bodies at once. */
+const ARGON2_AT_ONCE_MAX = 2;
+const ARGON2_WAITING_MAX = 256;
 
-let deriving = 0;
-const waiting: (() => void)[] = [];
+let argon2Running = 0;
+const argon2Waiting: (() => void)[] = [];
 
-async function bounded<T>(work: () => Promise<T>): Promise<T> {
-  if (deriving >= DERIVATIONS_MAX) await new Promise<void>((go) => waiting.push(go));
-  else deriving++;
+async function withArgon2Slot<T>(work: () => Promise<T>): Promise<T> {
+  if (argon2Running >= ARGON2_AT_ONCE_MAX) {
+    if (argon2Waiting.length >= ARGON2_WAITING_MAX) throw new AdminCryptoError("too many sealed bodies at once");
+    // The one that ends hands its slot over: the count stays.
+    await new Promise<void>((resolve) => argon2Waiting.push(resolve));
+  } else argon2Running++;
   try {
     return await work();
   } finally {
-    const next = waiting.shift();
-    if (next === undefined) deriving--;
+    const next = argon2Waiting.shift();
+    if (next === undefined) argon2Running--;
     else next();
   }
 }
 
-function derive(algorithm: number, password: string, salt: Buffer): Promise<Buffer> {
-  if (algorithm === ADMIN_ALGORITHM.pbkdf2AesGcm) return derivePbkdf2(password, salt, 8192, 32, "sha256");
-  const parameters = { message: Buffer.from(password), nonce: salt, parallelism: 4, tagLength: 32, memory: 65_536, passes: 1 };
-  return bounded(() => deriveArgon2("argon2id", parameters));
+function argon2Key(password: string, salt: Buffer): Promise<Buffer> {
+  const parameters = {
+    message: Buffer.from(password, "utf8"),
+    nonce: salt,
+    parallelism: ARGON2_LANES,
+    tagLength: KEY_BYTES,
+    memory: ARGON2_MEMORY_KIB,
+    passes: 1,
+  };
+  return new Promise((resolve, reject) => {
+    argon2("argon2id", parameters, (error, key) => (error ? reject(error) : resolve(Buffer.from(key))));
+  });
 }
 
-const cipherName = (algorithm: number): "aes-256-gcm" | "chacha20-poly1305" =>
-  algorithm === ADMIN_ALGORITHM.argon2ChaCha ? "chacha20-poly1305" : "aes-256-gcm";
-
-function nonceFor(prefix: Buffer, counter: number): Buffer {
-  const nonce = Buffer.allocUnsafe(12);
-  prefix.copy(nonce);
-  nonce.writeUInt32LE(counter, NONCE);
-  return nonce;
+function pbkdf2Key(password: string, salt: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    pbkdf2(password, salt, PBKDF2_ITERATIONS, KEY_BYTES, "sha256", (error, key) => (error ? reject(error) : resolve(key)));
+  });
 }
 
-interface Stream {
-  readonly cipher: "aes-256-gcm" | "chacha20-poly1305";
-  readonly key: Buffer;
-  readonly prefix: Buffer;
+function deriveKey(algorithm: number, password: string, salt: Buffer): Promise<Buffer> {
+  if (algorithm === ADMIN_ALGORITHMS.pbkdf2Aes) return pbkdf2Key(password, salt);
+  return withArgon2Slot(() => argon2Key(password, salt));
 }
 
-function sealFragment(stream: Stream, counter: number, extra: Buffer, plain: Buffer): Buffer {
-  const cipher = createCipheriv(stream.cipher as "aes-256-gcm", stream.key, nonceFor(stream.prefix, counter), { authTagLength: TAG });
-  if (extra.length > 0) cipher.setAAD(extra, { plaintextLength: plain.length });
-  const body = cipher.update(plain);
-  cipher.final();
-  return Buffer.concat([body, cipher.getAuthTag()]);
-}
+/** One body's key and nonce; fragments are sealed and opened by their number. */
+class Fragments {
+  readonly #cipher: "aes-256-gcm" | "chacha20-poly1305";
+  readonly #key: Buffer;
+  readonly #prefix: Buffer;
+  /** Tag of the empty message under counter 0: binds all fragments together. */
+  readonly #binding: Buffer;
 
-function openFragment(stream: Stream, counter: number, extra: Buffer, sealed: Buffer): Buffer {
-  const plainLength = sealed.length - TAG;
-  const decipher = createDecipheriv(stream.cipher as "aes-256-gcm", stream.key, nonceFor(stream.prefix, counter), { authTagLength: TAG });
-  decipher.setAAD(extra, { plaintextLength: plainLength });
-  decipher.setAuthTag(sealed.subarray(plainLength));
-  const plain = decipher.update(sealed.subarray(0, plainLength));
-  decipher.final();
-  return plain;
-}
-
-/** Associated data of data fragments: a flag, then the tag of an empty message under counter 0, which is never sent. */
-function associated(stream: Stream): (last: boolean) => Buffer {
-  const tag = sealFragment(stream, 0, Buffer.alloc(0), Buffer.alloc(0));
-  const notLast = Buffer.concat([Buffer.from([NOT_LAST]), tag]);
-  const last = Buffer.concat([Buffer.from([LAST]), tag]);
-  return (isLast) => (isLast ? last : notLast);
-}
-
-/** Seals `plain` with `password` (a secret key). Salt and nonce are given by tests only. */
-export async function sealAdminBody(
-  password: string,
-  plain: Buffer,
-  options: { algorithm?: AdminAlgorithm; salt?: Buffer; nonce?: Buffer } = {},
-): Promise<Buffer> {
-  const algorithm = options.algorithm ?? ADMIN_ALGORITHM.pbkdf2AesGcm;
-  const salt = options.salt ?? randomBytes(SALT);
-  const prefix = options.nonce ?? randomBytes(NONCE);
-  const stream: Stream = { cipher: cipherName(algorithm), key: await derive(algorithm, password, salt), prefix };
-  const extra = associated(stream);
-  const out = [salt, Buffer.from([algorithm]), prefix];
-  const count = Math.max(1, Math.ceil(plain.length / FRAGMENT));
-  for (let i = 0; i < count; i++) {
-    out.push(sealFragment(stream, i + 1, extra(i === count - 1), plain.subarray(i * FRAGMENT, (i + 1) * FRAGMENT)));
+  constructor(algorithm: number, key: Buffer, prefix: Buffer) {
+    this.#cipher = algorithm === ADMIN_ALGORITHMS.argon2ChaCha ? "chacha20-poly1305" : "aes-256-gcm";
+    this.#key = key;
+    this.#prefix = prefix;
+    this.#binding = this.#seal(0, Buffer.alloc(0), Buffer.alloc(0));
   }
-  return Buffer.concat(out);
+
+  #nonce(counter: number): Buffer {
+    const nonce = Buffer.alloc(12);
+    this.#prefix.copy(nonce);
+    nonce.writeUInt32LE(counter, NONCE_BYTES);
+    return nonce;
+  }
+
+  #data(last: boolean): Buffer {
+    return Buffer.concat([Buffer.from([last ? 0x80 : 0]), this.#binding]);
+  }
+
+  // The two ciphers have one interface, but Node's types tell them apart by the literal name.
+  #seal(counter: number, plain: Buffer, data: Buffer): Buffer {
+    const cipher = createCipheriv(this.#cipher as "aes-256-gcm", this.#key, this.#nonce(counter), { authTagLength: TAG_BYTES });
+    cipher.setAAD(data, { plaintextLength: plain.length });
+    return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  seal(counter: number, plain: Buffer, last: boolean): Buffer {
+    return this.#seal(counter, plain, this.#data(last));
+  }
+
+  open(counter: number, sealed: Buffer, last: boolean): Buffer {
+    const end = sealed.length - TAG_BYTES;
+    const cipher = createDecipheriv(this.#cipher as "aes-256-gcm", this.#key, this.#nonce(counter), { authTagLength: TAG_BYTES });
+    cipher.setAAD(this.#data(last), { plaintextLength: end });
+    cipher.setAuthTag(sealed.subarray(end));
+    return Buffer.concat([cipher.update(sealed.subarray(0, end)), cipher.final()]);
+  }
 }
 
-/** Opens a sealed body. Anything that does not open (wrong key, cut short, plain JSON) is XMinioAdminConfigBadJSON. */
+export interface SealOptions {
+  /** Default: PBKDF2 and AES-256-GCM, which every MinIO client and server reads. */
+  readonly algorithm?: AdminAlgorithm | undefined;
+  /** 40 bytes, salt and nonce: for vectors only. */
+  readonly random?: Buffer | undefined;
+}
+
+/** Seals `plain` under the signer's secret key. */
+export async function sealAdminBody(password: string, plain: Buffer, options: SealOptions = {}): Promise<Buffer> {
+  const algorithm = options.algorithm ?? ADMIN_ALGORITHMS.pbkdf2Aes;
+  const random = options.random ?? randomBytes(SALT_BYTES + NONCE_BYTES);
+  const salt = random.subarray(0, SALT_BYTES);
+  const prefix = random.subarray(SALT_BYTES, SALT_BYTES + NONCE_BYTES);
+  const fragments = new Fragments(algorithm, await deriveKey(algorithm, password, salt), prefix);
+  const out = [salt, Buffer.from([algorithm]), prefix];
+  for (let at = 0, counter = 1; ; counter++) {
+    const end = Math.min(at + FRAGMENT_BYTES, plain.length);
+    const last = end === plain.length;
+    out.push(fragments.seal(counter, plain.subarray(at, end), last));
+    if (last) return Buffer.concat(out);
+    at = end;
+  }
+}
+
+/** Opens a sealed body of any of the three algorithms. Throws AdminCryptoError. */
 export async function openAdminBody(password: string, sealed: Buffer): Promise<Buffer> {
-  const algorithm = sealed[SALT] ?? -1;
-  if (sealed.length < HEAD + TAG || algorithm > ADMIN_ALGORITHM.pbkdf2AesGcm) throw new StoreError("XMinioAdminConfigBadJSON");
-  const key = await derive(algorithm, password, sealed.subarray(0, SALT));
-  const stream: Stream = { cipher: cipherName(algorithm), key, prefix: sealed.subarray(SALT + 1, HEAD) };
-  const extra = associated(stream);
-  const body = sealed.subarray(HEAD);
+  if (sealed.length < HEADER_BYTES + TAG_BYTES) throw new AdminCryptoError("the body is too short to be a sealed one");
+  const algorithm = sealed[SALT_BYTES] as number;
+  if (algorithm > ADMIN_ALGORITHMS.pbkdf2Aes) throw new AdminCryptoError("the body is not sealed in a known way");
+  const key = await deriveKey(algorithm, password, sealed.subarray(0, SALT_BYTES));
+  const fragments = new Fragments(algorithm, key, sealed.subarray(SALT_BYTES + 1, HEADER_BYTES));
   const out: Buffer[] = [];
-  const count = Math.ceil(body.length / (FRAGMENT + TAG));
   try {
-    for (let i = 0; i < count; i++) {
-      out.push(openFragment(stream, i + 1, extra(i === count - 1), body.subarray(i * (FRAGMENT + TAG), (i + 1) * (FRAGMENT + TAG))));
+    for (let at = HEADER_BYTES, counter = 1; at < sealed.length; counter++) {
+      const end = Math.min(at + FRAGMENT_BYTES + TAG_BYTES, sealed.length);
+      out.push(fragments.open(counter, sealed.subarray(at, end), end === sealed.length));
+      at = end;
     }
   } catch (cause) {
-    throw new StoreError("XMinioAdminConfigBadJSON", { cause });
+    throw new AdminCryptoError("the body does not open with this secret key", { cause });
   }
   return Buffer.concat(out);
 }
