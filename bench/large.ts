@@ -1,0 +1,74 @@
+/**
+ * Large objects against the limit of the same machine in the same run:
+ *   node bench/large.ts [--size-mib 64] [--count 16] [--connections 4] [--workers 2]
+ * PUT is held against writing the same bytes to files with fsync and MD5, GET against reading them. Memory is sampled.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { load } from "./load.ts";
+import { benchDir, memory, signed, startSite } from "./site.ts";
+
+const { values } = parseArgs({
+  options: {
+    "size-mib": { type: "string", default: "64" },
+    count: { type: "string", default: "16" },
+    connections: { type: "string", default: "4" },
+    workers: { type: "string", default: "2" },
+  },
+});
+const MIB = 1024 * 1024;
+const size = Number(values["size-mib"]) * MIB;
+const count = Number(values.count);
+const connections = Number(values.connections);
+const body = randomBytes(size);
+const total = (size * count) / MIB;
+
+function plainFiles(): { write: number; read: number } {
+  const dir = benchDir();
+  const started = performance.now();
+  for (let i = 0; i < count; i++) {
+    const file = openSync(join(dir, `f${i}`), "w");
+    const hash = createHash("md5");
+    for (let at = 0; at < size; at += MIB) {
+      const piece = body.subarray(at, at + MIB);
+      hash.update(piece);
+      writeSync(file, piece);
+    }
+    hash.digest("hex");
+    fsyncSync(file);
+    closeSync(file);
+  }
+  const written = performance.now();
+  const buffer = Buffer.alloc(MIB);
+  for (let i = 0; i < count; i++) {
+    const file = openSync(join(dir, `f${i}`), "r");
+    while (readSync(file, buffer) > 0);
+    closeSync(file);
+  }
+  const done = performance.now();
+  rmSync(dir, { recursive: true });
+  return { write: total / ((written - started) / 1000), read: total / ((done - written) / 1000) };
+}
+
+const limit = plainFiles();
+const site = await startSite(Number(values.workers));
+try {
+  const { port } = site;
+  await load({ port, connections: 1, requests: [signed(port, { method: "PUT", path: "/bench/" })] });
+  let top = 0;
+  const sampler = setInterval(() => (top = Math.max(top, memory(site.pid).privateMiB)), 200);
+  const indexes = Array.from({ length: count }, (_, i) => i);
+  const put = await load({ port, connections, requests: indexes.map((i) => signed(port, { method: "PUT", path: `/bench/large-${i}`, body })) });
+  const get = await load({ port, connections, requests: indexes.map((i) => signed(port, { method: "GET", path: `/bench/large-${i}` })) });
+  clearInterval(sampler);
+  const line = (name: string, rate: number, of: number, failed: number): void =>
+    void process.stdout.write(`${name.padEnd(30)} ${rate.toFixed(0).padStart(6)} MiB/s  ${(rate / of).toFixed(2)} of the limit${failed > 0 ? `  ${failed} FAILED` : ""}\n`);
+  process.stdout.write(`plain files: write + MD5 + fsync ${limit.write.toFixed(0)} MiB/s, read ${limit.read.toFixed(0)} MiB/s\n`);
+  line(`PUT ${values["size-mib"]} MiB`, total / put.seconds, limit.write, put.failed);
+  line(`GET ${values["size-mib"]} MiB`, total / get.seconds, limit.read, get.failed);
+  process.stdout.write(`most memory of all processes: ${top} MiB own\n`);
+} finally {
+  await site.stop();
+}

@@ -1,0 +1,78 @@
+/**
+ * Small objects against the limit of the same machine in the same run:
+ *   node bench/small.ts [--requests 20000] [--connections 32] [--workers 2]
+ * PUT 4 KiB (durable) is held against a bare node:http server that puts each body into LMDB with group commit; GET and
+ * HEAD against a bare node:http server that answers from memory. Prints a table.
+ */
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { load, type LoadResult } from "./load.ts";
+import { benchDir, memory, signed, startSite } from "./site.ts";
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: "string", default: "20000" },
+    connections: { type: "string", default: "32" },
+    workers: { type: "string", default: "2" },
+  },
+});
+const requests = Number(values.requests);
+const connections = Number(values.connections);
+const workers = Number(values.workers);
+const body = randomBytes(4096);
+
+function row(name: string, result: LoadResult, limit?: LoadResult): void {
+  const share = limit === undefined ? "" : `${(result.perSecond / limit.perSecond).toFixed(2)} of the limit`;
+  const failed = result.failed > 0 ? `  ${result.failed} FAILED` : "";
+  process.stdout.write(
+    `${name.padEnd(34)} ${result.perSecond.toFixed(0).padStart(7)}/s   p50 ${result.p50.toFixed(1)} ms  p99 ${result.p99.toFixed(1)} ms  ${share}${failed}\n`,
+  );
+}
+
+async function bare(mode: "empty" | "lmdb", run: (port: number) => Promise<LoadResult>): Promise<LoadResult> {
+  const dir = benchDir();
+  const child = spawn(process.execPath, [join(import.meta.dirname, "bare.ts"), mode, dir], { stdio: ["ignore", "pipe", "inherit"] });
+  const line = await new Promise<string>((ready) => child.stdout.once("data", (text: Buffer) => ready(text.toString())));
+  const result = await run(Number(/:(\d+)/.exec(line)?.[1]));
+  child.kill("SIGKILL");
+  rmSync(dir, { recursive: true, force: true });
+  return result;
+}
+
+const key = (index: number): string => `/bench/${(index % 64).toString(16)}/object-${index}`;
+const many = (count: number, make: (index: number) => readonly Buffer[]): (readonly Buffer[])[] => Array.from({ length: count }, (_, i) => make(i));
+
+const barePut = await bare("lmdb", (port) =>
+  load({ port, connections, requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })) }),
+);
+const bareGet = await bare("empty", (port) => load({ port, connections, requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })) }));
+
+const site = await startSite(workers);
+try {
+  const { port } = site;
+  await load({ port, connections: 1, requests: [signed(port, { method: "PUT", path: "/bench/" })] });
+  const put = await load({ port, connections, requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })) });
+  const get = await load({ port, connections, requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })) });
+  const head = await load({ port, connections, head: true, requests: many(requests, (i) => signed(port, { method: "HEAD", path: key(i) })) });
+  const pages = Math.max(1, Math.floor(requests / 64));
+  const list = await load({
+    port,
+    connections: 8,
+    requests: many(Math.min(pages, 320), (i) => signed(port, { method: "GET", path: "/bench/", query: `list-type=2&prefix=${(i % 64).toString(16)}%2F` })),
+  });
+  const perPage = Math.min(1000, requests / 64);
+  row("bare node:http + LMDB, PUT 4 KiB", barePut);
+  row("PUT 4 KiB, durable", put, barePut);
+  row("bare node:http, GET 4 KiB", bareGet);
+  row("GET 4 KiB", get, bareGet);
+  row("HEAD", head, bareGet);
+  row(`list (${perPage.toFixed(0)} keys a page)`, list);
+  process.stdout.write(`list keys: ${(list.perSecond * perPage).toFixed(0)}/s\n`);
+  const { privateMiB, fileMiB } = memory(site.pid);
+  process.stdout.write(`memory of all processes: ${privateMiB} MiB own, ${fileMiB} MiB of mapped files\n`);
+} finally {
+  await site.stop();
+}
