@@ -12,14 +12,20 @@ export const TARGET_CONNECTIONS_MAX = 160;
 export const LOOKAHEAD_ROWS = 512;
 /** The log is read again when fewer rows than this wait in memory. */
 export const LOOKAHEAD_LOW = 128;
-/** Rows in memory that may wait behind another row of their key before the log is read no further. */
+/** Rows in memory altogether, those that wait behind another row of their key included: then the log is read no further. */
+export const KNOWN_ROWS_MAX = 4096;
 export const RETRY_ROWS_PER_SCAN = 256;
 /** A log that nobody announced a row of is looked at this often. */
 export const FALLBACK_POLL_MS = 500;
 
+/** Targets that another process added, changed or removed are noticed this soon. */
+export const TARGETS_REFRESH_MS = 1_000;
+
 /** First delay after a failed row, doubled up to the cap, for ever. */
 export const RETRY_FIRST_MS = 500;
-export const RETRY_CAP_MS = 5 * 60_000;
+export const RETRY_CAP_MS = 60_000;
+/** When a failed row goes through at last, all others are tried at once, at most this often. */
+export const RETRY_FLUSH_MS = 5_000;
 /** What only an operator can mend (a damaged source version) is tried again this often. */
 export const REFUSED_RETRY_MS = 15 * 60_000;
 

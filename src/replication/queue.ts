@@ -1,0 +1,318 @@
+/**
+ * Works off the change log of one target: a bounded window of rows in memory, two lanes of requests in flight, the rows
+ * of one key one after another, finished rows committed in batches. The index is the only memory: a row that is not
+ * finished when the process ends is simply read again, and sending a version twice is harmless.
+ */
+import type { Objects } from "../objects/objects.ts";
+import type { FinishedLogRow, LogRow } from "../objects/types.ts";
+import type { Arn } from "../model/names.ts";
+import type { Version } from "../model/version.ts";
+import { unreachable } from "../runtime/assert.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { Activity } from "./activity.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Connection } from "./connections.ts";
+import { Fifo } from "./fifo.ts";
+import * as limits from "./limits.ts";
+import { after, dueOf, logRange, readRows, retryRange, type LogEntry } from "./log.ts";
+import { sendVersion, type Sent } from "./sender.ts";
+import type { SendOutcome } from "./wire.ts";
+
+export interface QueueDeps {
+  readonly index: OrderedIndex;
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Something went wrong in this process (not at the target). */
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+interface Item extends LogEntry {
+  /** Row key as a string: its name in `#known`. */
+  readonly name: string;
+  /** Bucket and key: rows with the same one run one after another. */
+  readonly lane: string;
+  readonly large: boolean;
+}
+
+const FINISH_BATCH = 200;
+const NS_PER_MS = 1_000_000n;
+
+export class TargetQueue {
+  readonly arn: Arn;
+  readonly activity: Activity;
+  readonly #deps: QueueDeps;
+  #connection: Connection;
+  readonly #abort = new AbortController();
+  /** Rows in memory: waiting, parked, running or finishing. */
+  readonly #known = new Set<string>();
+  readonly #waiting = { small: new Fifo<Item>(), large: new Fifo<Item>() };
+  /** Keys with a row running, and the rows parked behind it. */
+  readonly #busy = new Map<string, Item[]>();
+  readonly #running = { small: 0, large: 0 };
+  #finished: { item: Item; row: FinishedLogRow }[] = [];
+  #finishing: Promise<void> | undefined;
+  #reading: Promise<void> | undefined;
+  /** The log may hold rows that were not read yet. */
+  #more = true;
+  /** When the next row of the retry queue is due. */
+  #nextDueNs: bigint | undefined;
+  /** Set while the whole retry queue is gone through, due or not, since what held it up seems mended. */
+  #flushFrom: Buffer | undefined;
+  #flushedAtMs = 0;
+  #wake = new AbortController();
+  #unlisten: () => void;
+
+  constructor(deps: QueueDeps, connection: Connection) {
+    this.#deps = deps;
+    this.arn = connection.arn;
+    this.activity = new Activity(deps.clock);
+    this.#connection = connection;
+    this.#unlisten = connection.endpoint.onOnline(() => this.poke());
+  }
+
+  /** The record changed: requests from now on use this connection. */
+  use(connection: Connection): void {
+    if (connection === this.#connection) return;
+    if (connection.endpoint !== this.#connection.endpoint) {
+      this.#unlisten();
+      this.#unlisten = connection.endpoint.onOnline(() => this.poke());
+    }
+    // Other credentials or another address: what failed before may work now.
+    if (connection.client !== this.#connection.client) this.#flushFrom = retryRange(this.arn).start;
+    this.#connection = connection;
+    this.poke();
+  }
+
+  /** A row was written. */
+  poke(): void {
+    this.#more = true;
+    this.#pump();
+  }
+
+  /** Rows in memory, for status. */
+  get inFlight(): number {
+    return this.#running.small + this.#running.large;
+  }
+
+  /** Looks for rows until `stop`: at once when poked, else when a retry is due or the fallback poll comes round. */
+  async run(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      this.poke();
+      this.#wake = new AbortController();
+      const untilDue = this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#deps.clock.nowNs()) / NS_PER_MS);
+      const waitMs = Math.min(Math.max(untilDue, 5), limits.FALLBACK_POLL_MS);
+      await this.#deps.clock.sleep(waitMs, AbortSignal.any([this.#wake.signal, this.#abort.signal]));
+    }
+    await this.#settled();
+  }
+
+  /** Ends sending; what is under way is cut and will be read again by whoever comes next. */
+  stop(): void {
+    this.#abort.abort();
+    this.#unlisten();
+  }
+
+  async #settled(): Promise<void> {
+    await this.#reading;
+    while (this.inFlight > 0 || this.#finishing !== undefined) {
+      await (this.#finishing ?? this.#deps.clock.sleep(5));
+    }
+  }
+
+  #pump(): void {
+    if (this.#abort.signal.aborted) return;
+    if (!this.#connection.endpoint.isOpenForWork) {
+      this.#release();
+      return;
+    }
+    this.#startLane("small", limits.SMALL_IN_FLIGHT_MAX);
+    this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX);
+    const waiting = this.#waiting.small.length + this.#waiting.large.length;
+    const wanted = this.#more || this.#flushFrom !== undefined;
+    if (wanted && this.#reading === undefined && waiting < limits.LOOKAHEAD_LOW && this.#known.size < limits.KNOWN_ROWS_MAX) {
+      this.#reading = this.#read().finally(() => {
+        this.#reading = undefined;
+        if (this.#waiting.small.length + this.#waiting.large.length > 0 || this.#more) this.#pump();
+      });
+    }
+  }
+
+  #startLane(lane: "small" | "large", max: number): void {
+    while (this.#running[lane] < max) {
+      const item = this.#waiting[lane].shift();
+      if (item === undefined) return;
+      const parked = this.#busy.get(item.lane);
+      if (parked !== undefined) {
+        parked.push(item);
+        continue;
+      }
+      this.#busy.set(item.lane, []);
+      this.#start(item);
+    }
+  }
+
+  #start(item: Item): void {
+    const lane = item.large ? "large" : "small";
+    this.#running[lane]++;
+    void this.#process(item, lane);
+  }
+
+  /** The target is away: rows go back to the log, where they are. */
+  #release(): void {
+    for (const lane of ["small", "large"] as const) for (const item of this.#waiting[lane].drain()) this.#known.delete(item.name);
+    for (const parked of this.#busy.values()) for (const item of parked.splice(0)) this.#known.delete(item.name);
+    this.#more = true;
+  }
+
+  async #read(): Promise<void> {
+    this.#more = false;
+    try {
+      const limit = this.#known.size + limits.LOOKAHEAD_ROWS;
+      const rows = await readRows(this.#deps.index, logRange(this.arn), limit);
+      for (const entry of rows) this.#admit(entry);
+      if (rows.length === limit) this.#more = true;
+      await this.#readRetries();
+    } catch (error) {
+      this.#deps.warn("the change log could not be read", error);
+    }
+  }
+
+  async #readRetries(): Promise<void> {
+    const range = retryRange(this.arn);
+    const limit = this.#known.size + limits.RETRY_ROWS_PER_SCAN;
+    const from = this.#flushFrom;
+    const entries = await readRows(this.#deps.index, from === undefined ? range : { start: from, end: range.end }, limit);
+    const now = this.#deps.clock.nowNs();
+    this.#nextDueNs = undefined;
+    for (const entry of entries) {
+      if (from === undefined && dueOf(entry.rowKey) > now) {
+        this.#nextDueNs = dueOf(entry.rowKey);
+        break;
+      }
+      this.#admit(entry);
+    }
+    if (from === undefined) return;
+    const last = entries.at(-1);
+    this.#flushFrom = entries.length === limit && last !== undefined ? after(last.rowKey) : undefined;
+  }
+
+  #admit(entry: LogEntry): void {
+    const name = entry.rowKey.toString("latin1");
+    if (this.#known.has(name)) return;
+    this.#known.add(name);
+    const { row } = entry;
+    const large = row.size >= limits.LARGE_OBJECT_BYTES;
+    this.#waiting[large ? "large" : "small"].push({ ...entry, name, lane: `${row.bucketId}/${row.key}`, large });
+  }
+
+  async #process(item: Item, lane: "small" | "large"): Promise<void> {
+    const { row } = item;
+    const startedMs = this.#deps.clock.nowMs();
+    this.activity.working(this.inFlight);
+    const sent = await sendVersion(this.#deps.objects, this.#connection, {
+      bucket: row.bucket,
+      bucketId: row.bucketId,
+      key: row.key,
+      versionId: row.versionId,
+      compareFirst: row.operation === "metadata" || row.attempts > 0,
+      skipCompleted: true,
+      marks: {},
+      signal: this.#abort.signal,
+    });
+    this.#running[lane]--;
+    const ended = this.#abort.signal.aborted ? undefined : await this.#judge(item, sent, startedMs);
+    if (ended === undefined) this.#forget(item);
+    else this.#finish(item, ended);
+    this.#pump();
+  }
+
+  /** How the row ends; undefined: it stays where it is. */
+  async #judge(item: Item, { outcome, local }: Sent, startedMs: number): Promise<FinishedLogRow | undefined> {
+    const version: Version | undefined = local.kind === "version" ? local.version : undefined;
+    const base = { rowKey: item.rowKey, row: item.row };
+    switch (outcome.kind) {
+      case "gone":
+        return base;
+      case "sent":
+      case "alreadyEqual":
+      case "purged":
+      case "purgedThere": {
+        this.#arrived(item, outcome, startedMs);
+        const bytes = version?.kind === "object" ? version.size : 0;
+        return { ...base, status: "COMPLETED", sent: version, counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined };
+      }
+      case "retry":
+        // No answer: is it the target or this request? Only the latter is put off; else the row waits for the target.
+        if (outcome.network && !(await this.#connection.endpoint.confirm())) return undefined;
+        return this.#putOff(item, outcome, outcome.afterMs ?? backoffMs(item.row.attempts, this.#deps.random));
+      case "refused":
+        return this.#putOff(item, outcome, limits.REFUSED_RETRY_MS);
+      default:
+        return unreachable(outcome);
+    }
+  }
+
+  #arrived(item: Item, outcome: SendOutcome, startedMs: number): void {
+    const nowNs = this.#deps.clock.nowNs();
+    const tookMs = this.#deps.clock.nowMs() - startedMs;
+    const lagMs = Number(nowNs - item.row.time) / 1e6;
+    const first = item.row.attempts === 0;
+    if (outcome.kind === "sent") this.activity.sent({ bytes: outcome.bytes, tookMs, lagMs, large: item.large, first });
+    // A row that had failed went through: whatever stood in the way of the others is probably gone too.
+    if (!first) this.#flushRetries();
+  }
+
+  /** Goes through the retry queue once, due or not; not again soon, for the sake of rows that can never go through. */
+  #flushRetries(): void {
+    const now = this.#deps.clock.nowMs();
+    if (this.#flushFrom !== undefined || now - this.#flushedAtMs < limits.RETRY_FLUSH_MS) return;
+    this.#flushedAtMs = now;
+    this.#flushFrom = retryRange(this.arn).start;
+  }
+
+  #putOff(item: Item, outcome: { reason: string; code: string }, delayMs: number): FinishedLogRow {
+    const { row, rowKey } = item;
+    this.activity.failed(outcome.code, row.size);
+    if (row.attempts > 0) this.activity.retried();
+    const due = this.#deps.clock.nowNs() + BigInt(Math.round(delayMs)) * NS_PER_MS;
+    const reason = `${outcome.code}: ${outcome.reason}`;
+    return { rowKey, row, status: "FAILED", retry: { due, reason }, counted: { as: "failed", bytes: row.size } };
+  }
+
+  #finish(item: Item, row: FinishedLogRow): void {
+    this.#finished.push({ item, row });
+    this.#finishing ??= this.#commitFinished().finally(() => {
+      this.#finishing = undefined;
+    });
+  }
+
+  /** Commits whatever has finished, again and again while more comes: batches grow with the load by themselves. */
+  async #commitFinished(): Promise<void> {
+    while (this.#finished.length > 0) {
+      const batch = this.#finished.splice(0, FINISH_BATCH);
+      try {
+        await this.#deps.objects.finishLogRows(this.arn, batch.map(({ row }) => row));
+        if (batch.some(({ row }) => row.retry !== undefined)) this.#wake.abort();
+      } catch (error) {
+        // The rows stay in the log and are read again; the targets hold the versions, so the repeat costs little.
+        this.#deps.warn("finished replication could not be recorded", error);
+        await this.#deps.clock.sleep(limits.RETRY_FIRST_MS, this.#abort.signal);
+        this.#more = true;
+      }
+      for (const { item } of batch) this.#forget(item);
+      this.#pump();
+    }
+  }
+
+  /** The row left memory: the next one of its key runs at once, so that none read later overtakes it. */
+  #forget(item: Item): void {
+    this.#known.delete(item.name);
+    const parked = this.#busy.get(item.lane);
+    const next = parked?.shift();
+    if (next === undefined || this.#abort.signal.aborted) this.#busy.delete(item.lane);
+    else this.#start(next);
+  }
+}

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Arn, VersionId } from "../model/names.ts";
+import { pendingWork } from "./log.ts";
+import { Scheduler } from "./scheduler.ts";
+import { systemRandom } from "../runtime/random.ts";
+import { FakeTarget } from "./testing/fake-target.ts";
+import { asKey, replicateTo, SRC, statusOf, testSite, until, type TestSite } from "./testing/site.ts";
+
+describe("working off the change log", { timeout: 20_000 }, () => {
+  let site: TestSite;
+  let fake: FakeTarget;
+  let arn: Arn;
+  let stop: AbortController;
+  let ended: Promise<void>;
+  const warnings: string[] = [];
+
+  beforeEach(async () => {
+    site = await testSite();
+    fake = new FakeTarget();
+    await fake.start();
+    arn = await replicateTo(site, fake);
+    start();
+  });
+  afterEach(async () => {
+    stop.abort();
+    await ended;
+    await site.close();
+    await fake.stop();
+    assert.deepEqual(warnings.splice(0), []);
+  });
+
+  function start(): Scheduler {
+    const { index, objects, clock, targets } = site;
+    const scheduler = new Scheduler({ index, objects, clock, targets, random: systemRandom, warn: (message, error) => warnings.push(`${message}: ${String(error)}`) });
+    site.onPoke = (arns) => arns.forEach((poked) => scheduler.poke(poked));
+    stop = new AbortController();
+    ended = scheduler.run(stop.signal);
+    return scheduler;
+  }
+  const idle = async (): Promise<boolean> => (await pendingWork(site.index, arn)).count === 0;
+
+  test("writes arrive, are marked COMPLETED and leave the log", async () => {
+    const versions = await Promise.all(Array.from({ length: 300 }, (_, i) => site.put(`k${i}`)));
+    await until(idle);
+    assert.equal(fake.versions.length, 300);
+    for (const version of versions) assert.equal(await statusOf(site, arn, version), "COMPLETED");
+    assert.equal((await pendingWork(site.index, arn)).bytes, 0);
+  });
+
+  test("rows of one key keep their order: versions, marker, purge", async () => {
+    const versions = [];
+    for (let i = 0; i < 20; i++) versions.push(await site.put("hot", `v${i}`));
+    const marker = await site.objects.delete({ bucket: SRC, key: asKey("hot") });
+    await site.objects.delete({ bucket: SRC, key: asKey("hot"), versionId: versions[3]?.versionId });
+    await until(idle);
+    assert.equal(fake.versions.length, 20);
+    assert.equal(fake.find("hot", marker.versionId as VersionId)?.kind, "delete-marker");
+    assert.equal(fake.find("hot", versions[3]?.versionId ?? ""), undefined);
+    const order = fake.seen.filter((request) => request.method === "PUT").map((request) => request.query.get("versionId"));
+    assert.deepEqual(order, versions.map((version) => version.versionId).filter((id) => order.includes(id)));
+  });
+
+  test("tags changed while the object waits need no request of their own", async () => {
+    const version = await site.put("k");
+    await site.objects.setTags({ bucket: SRC, key: asKey("k"), versionId: version.versionId }, { a: "1" });
+    await until(idle);
+    assert.equal(fake.find("k", version.versionId)?.tags, "a=1");
+    assert.equal(await statusOf(site, arn, version), "COMPLETED");
+  });
+
+  test("a target that is away costs nothing; when it is back everything arrives", async () => {
+    await fake.stop();
+    const first = await site.put("before");
+    await until(() => !site.targets.connections.health((knownRecord as NonNullable<typeof knownRecord>)).isOnline);
+    const more = await Promise.all(Array.from({ length: 50 }, (_, i) => site.put(`while${i}`)));
+    assert.equal((await pendingWork(site.index, arn)).count, 51);
+    assert.equal(await statusOf(site, arn, first), "PENDING");
+    await fake.start();
+    await until(idle);
+    for (const version of [first, ...more]) assert.equal(await statusOf(site, arn, version), "COMPLETED");
+  });
+  let knownRecord: Awaited<ReturnType<TestSite["targets"]["get"]>>["record"] | undefined;
+  beforeEach(async () => {
+    knownRecord = (await site.targets.get(SRC, arn)).record;
+  });
+
+  test("a refused version is FAILED, waits in the retry queue and goes through once the target lets it", async () => {
+    fake.interfere = (request) => (request.method === "PUT" ? { status: 403, code: "AccessDenied" } : undefined);
+    const version = await site.put("k");
+    await until(async () => (await statusOf(site, arn, version)) === "FAILED");
+    assert.equal((await pendingWork(site.index, arn)).count, 1);
+    fake.interfere = () => undefined;
+    await until(idle);
+    assert.equal(await statusOf(site, arn, version), "COMPLETED");
+  });
+
+  test("one poisoned row does not hold up the others", async () => {
+    fake.interfere = (request) => (request.key === "bad" ? { status: 500, code: "InternalError" } : undefined);
+    await site.put("bad");
+    await Promise.all(Array.from({ length: 20 }, (_, i) => site.put(`good${i}`)));
+    await until(async () => (await pendingWork(site.index, arn)).count === 1);
+    assert.equal(fake.versions.length, 20);
+  });
+
+  test("what was under way when the process ended is sent by the next one", async () => {
+    stop.abort();
+    await ended;
+    const version = await site.put("k");
+    assert.equal(fake.versions.length, 0);
+    start();
+    await until(idle);
+    assert.equal(await statusOf(site, arn, version), "COMPLETED");
+  });
+
+  test("a removed target's rows leave with it", async () => {
+    fake.interfere = () => ({ status: 403, code: "AccessDenied" });
+    await site.put("k");
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, replication: { rules: [], role: "" } }));
+    await site.targets.remove(SRC, arn);
+    await until(idle);
+    assert.equal(await site.targets.list(SRC, ""), null);
+  });
+});

@@ -1,0 +1,92 @@
+/** Keeps one queue running for every target there is; only the process that holds the lease runs it. */
+import type { Arn } from "../model/names.ts";
+import { dropLog } from "./log.ts";
+import { FALLBACK_POLL_MS, TARGETS_REFRESH_MS } from "./limits.ts";
+import { TargetQueue, type QueueDeps } from "./queue.ts";
+import type { KnownTarget, Targets } from "./targets.ts";
+
+export interface SchedulerDeps extends QueueDeps {
+  readonly targets: Targets;
+}
+
+interface Running {
+  readonly queue: TargetQueue;
+  readonly ended: Promise<void>;
+}
+
+export class Scheduler {
+  readonly #deps: SchedulerDeps;
+  readonly #queues = new Map<Arn, Running>();
+  #refreshing: Promise<void> | undefined;
+  #wake = new AbortController();
+
+  constructor(deps: SchedulerDeps) {
+    this.#deps = deps;
+  }
+
+  queue(arn: Arn): TargetQueue | undefined {
+    return this.#queues.get(arn)?.queue;
+  }
+
+  get queues(): TargetQueue[] {
+    return [...this.#queues.values()].map((running) => running.queue);
+  }
+
+  /** Rows were written for this target; undefined: look at everything, targets included. */
+  poke(arn?: Arn): void {
+    const known = arn === undefined ? undefined : this.#queues.get(arn);
+    if (known !== undefined) known.queue.poke();
+    else this.#wake.abort();
+  }
+
+  /** Runs until `signal` aborts; resolves when nothing is under way any more. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      try {
+        await this.#refresh();
+      } catch (error) {
+        this.#deps.warn("the replication targets could not be read", error);
+      }
+      const idleMs = this.#queues.size === 0 ? FALLBACK_POLL_MS : TARGETS_REFRESH_MS;
+      await this.#deps.clock.sleep(idleMs, AbortSignal.any([signal, this.#wake.signal]));
+    }
+    const running = [...this.#queues.values()];
+    this.#queues.clear();
+    for (const { queue } of running) queue.stop();
+    await Promise.all(running.map(({ ended }) => ended));
+  }
+
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#refreshOnce().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #refreshOnce(): Promise<void> {
+    const known = await this.#deps.targets.all();
+    for (const target of known) this.#ensure(target);
+    const alive = new Set(known.map(({ record }) => record.arn));
+    for (const [arn, running] of this.#queues) {
+      if (alive.has(arn)) continue;
+      this.#queues.delete(arn);
+      running.queue.stop();
+      await running.ended;
+      // Whoever removed the target dropped its log already, but a row may have been written meanwhile.
+      await dropLog(this.#deps.index, arn);
+      await this.#deps.targets.connections.forget(arn);
+    }
+  }
+
+  #ensure(target: KnownTarget): void {
+    const connection = this.#deps.targets.connect(target);
+    const running = this.#queues.get(target.record.arn);
+    if (running !== undefined) {
+      running.queue.use(connection);
+      return;
+    }
+    const queue = new TargetQueue(this.#deps, connection);
+    this.#queues.set(target.record.arn, { queue, ended: queue.run() });
+  }
+}

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Arn, BucketName, VersionId } from "../model/names.ts";
+import type { Version } from "../model/version.ts";
+import { rfc3339Nano } from "../protocol/time.ts";
+import { sendVersion } from "./sender.ts";
+import { FakeTarget } from "./testing/fake-target.ts";
+import { asKey, replicateTo, SRC, testSite, type TestSite } from "./testing/site.ts";
+import type { SendOutcome } from "./wire.ts";
+
+describe("one version to one target", () => {
+  let site: TestSite;
+  let fake: FakeTarget;
+  let arn: Arn;
+  let bucketId: string;
+
+  beforeEach(async () => {
+    site = await testSite();
+    fake = new FakeTarget();
+    await fake.start();
+    arn = await replicateTo(site, fake);
+    bucketId = (await site.objects.bucket(SRC)).id;
+    fake.seen.length = 0;
+  });
+  afterEach(async () => {
+    await site.close();
+    await fake.stop();
+  });
+
+  async function send(version: Pick<Version, "key" | "versionId">, compareFirst = false, resyncId?: string): Promise<SendOutcome> {
+    const known = await site.targets.get(SRC, arn);
+    const { key, versionId } = version;
+    const sent = await sendVersion(site.objects, site.targets.connect(known), { bucket: SRC, bucketId, key, versionId, compareFirst, marks: { resyncId } });
+    return sent.outcome;
+  }
+
+  test("a new object goes out in one PUT with id, time, ETag and mark; again is 412 and success", async () => {
+    const version = await site.put("a/b c", "hello", { t: "1" });
+    assert.deepEqual(await send(version), { kind: "sent", bytes: 5, what: "object" });
+    const [request] = fake.seen;
+    assert.equal(request?.method, "PUT");
+    assert.equal(request.query.get("versionId"), version.versionId);
+    assert.equal(request.headers["x-amz-replication-status"], "REPLICA");
+    assert.equal(request.headers["x-minio-source-mtime"], rfc3339Nano(version.mtime));
+    assert.equal(request.headers["x-minio-source-etag"], version.etag);
+    assert.equal(request.headers["x-amz-tagging"], "t=1");
+    assert.equal(request.headers["x-minio-source-replication-tagging-timestamp"], rfc3339Nano(version.mtime));
+    assert.equal(request.headers["x-amz-meta-k"], "v");
+    assert.equal(fake.find("a/b c", version.versionId)?.body.toString(), "hello");
+    assert.deepEqual(await send(version), { kind: "alreadyEqual" });
+  });
+
+  test("a repeat asks first and moves nothing when the target has it", async () => {
+    const version = await site.put("k");
+    await send(version);
+    fake.seen.length = 0;
+    assert.deepEqual(await send(version, true), { kind: "alreadyEqual" });
+    assert.deepEqual(fake.seen.map((request) => request.method), ["HEAD"]);
+    assert.equal(fake.seen[0]?.headers["x-amz-tagging-directive"], "ACCESS");
+  });
+
+  test("changed tags travel as a metadata copy", async () => {
+    const version = await site.put("k");
+    await send(version);
+    await site.objects.setTags({ bucket: SRC, key: version.key, versionId: version.versionId }, { b: "2" });
+    assert.deepEqual(await send(version, true), { kind: "sent", bytes: 0, what: "metadata" });
+    assert.equal(fake.find("k", version.versionId)?.tags, "b=2");
+    assert.equal(fake.seen.at(-1)?.headers["x-amz-copy-source"], `dst/k?versionId=${version.versionId}`);
+  });
+
+  test("a delete marker is never sent twice, since that would remove it", async () => {
+    await site.put("k");
+    const marker = await site.objects.delete({ bucket: SRC, key: asKey("k") });
+    const at = { key: asKey("k"), versionId: marker.versionId as VersionId };
+    assert.deepEqual(await send(at), { kind: "sent", bytes: 0, what: "delete-marker" });
+    assert.deepEqual(await send(at), { kind: "alreadyEqual" });
+    assert.equal(fake.find("k", at.versionId)?.kind, "delete-marker");
+    assert.deepEqual(fake.seen.map((request) => request.method), ["HEAD", "DELETE", "HEAD"]);
+  });
+
+  test("purges of data and of markers remove and never toggle", async () => {
+    const version = await site.put("k");
+    await send(version);
+    const marker = await site.objects.delete({ bucket: SRC, key: asKey("k") });
+    const dm = { key: asKey("k"), versionId: marker.versionId as VersionId };
+    await send(dm);
+    for (const at of [version, dm]) {
+      await site.objects.delete({ bucket: SRC, key: asKey("k"), versionId: at.versionId });
+      assert.deepEqual(await send(at), { kind: "purged" });
+      assert.deepEqual(await send(at), { kind: "purged" });
+      assert.equal(fake.find("k", at.versionId), undefined);
+    }
+    assert.equal(fake.seen.at(-1)?.headers["x-minio-source-deletemarker"], undefined);
+  });
+
+  test("nothing left here is nothing to do; a bucket made anew is another bucket", async () => {
+    assert.deepEqual(await send({ key: asKey("k"), versionId: "00000000-0000-4000-8000-000000000000" as VersionId }), { kind: "gone" });
+    const version = await site.put("k");
+    bucketId = "0000000000000000";
+    assert.deepEqual(await send(version), { kind: "gone" });
+    assert.equal(fake.seen.length, 0);
+  });
+
+  test("a purge that no rule replicates stays here", async () => {
+    const version = await site.put("k");
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, replication: { rules: [], role: "" } }));
+    await site.objects.delete({ bucket: SRC, key: version.key, versionId: version.versionId });
+    assert.deepEqual(await send(version), { kind: "gone" });
+  });
+
+  test("damage here is refused and never sent", async () => {
+    const version = await site.put("k", "x".repeat(5000));
+    site.blobs.files.clear();
+    const outcome = await send(version);
+    assert.equal(outcome.kind, "refused");
+    assert.equal(fake.find("k", version.versionId), undefined);
+  });
+
+  test("a refusal is worth another try, a cut connection is a network failure", async () => {
+    const version = await site.put("k");
+    fake.interfere = () => ({ status: 403, code: "AccessDenied" });
+    const refused = await send(version);
+    assert.ok(refused.kind === "retry" && !refused.network && refused.code === "AccessDenied");
+    fake.interfere = () => "cut";
+    const cut = await send(version);
+    assert.ok(cut.kind === "retry" && cut.network);
+  });
+
+  test("a purge at the target that wins is told by its header", async () => {
+    const version = await site.put("k");
+    fake.interfere = () => undefined;
+    const known = await site.targets.get(SRC, arn);
+    const connection = site.targets.connect(known);
+    const client = { ...connection.client, request: async () => ({ status: 200, headers: { "x-resilver-purged": "everywhere" }, body: Buffer.alloc(0) }) };
+    const request = { bucket: SRC as BucketName, bucketId, key: version.key, versionId: version.versionId, compareFirst: false, marks: {} };
+    const { outcome } = await sendVersion(site.objects, { ...connection, client }, request);
+    assert.deepEqual(outcome, { kind: "purgedThere" });
+  });
+
+  test("a resync names itself on every request", async () => {
+    const version = await site.put("k");
+    await send(version, true, "r-1");
+    assert.deepEqual(fake.seen.map((request) => request.headers["x-resilver-resync"]), ["r-1", "r-1"]);
+  });
+
+  async function multipart(): Promise<Version> {
+    const attributes = { headers: {}, userMetadata: {}, storageClass: "STANDARD" } as const;
+    const upload = await site.objects.createUpload({ bucket: SRC, key: asKey("m"), attributes, initiator: "root" });
+    const at = { bucket: SRC, key: asKey("m"), uploadId: upload.uploadId };
+    const parts = [];
+    for (const [number, size] of [[1, 5 * 1024 * 1024], [3, 1000]] as const) {
+      const stream = (async function* () {
+        yield Buffer.alloc(size, number);
+      })();
+      parts.push(await site.objects.putPart(at, number, { stream, size }));
+    }
+    return (await site.objects.completeUpload({ ...at, parts })).version;
+  }
+
+  test("a multipart object keeps part numbers, sizes and ETag", async () => {
+    const version = await multipart();
+    assert.deepEqual(await send(version), { kind: "sent", bytes: 5 * 1024 * 1024 + 1000, what: "object" });
+    const stored = fake.find("m", version.versionId);
+    assert.ok(version.kind === "object");
+    assert.equal(stored?.etag, version.etag);
+    assert.equal(stored?.parts, 2);
+    assert.equal(stored?.mtime, version.mtime);
+    assert.deepEqual(fake.seen.filter((request) => request.method === "PUT").map((request) => request.query.get("partNumber")).sort(), ["1", "3"]);
+    assert.deepEqual(await send(version), { kind: "alreadyEqual" });
+  });
+
+  test("a multipart object that was cut goes on with the parts that arrived", async () => {
+    const version = await multipart();
+    fake.interfere = (request) => (request.query.get("partNumber") === "3" ? "cut" : undefined);
+    const cut = await send(version);
+    assert.ok(cut.kind === "retry" && cut.network, JSON.stringify(cut));
+    fake.interfere = () => undefined;
+    fake.seen.length = 0;
+    assert.equal((await send(version)).kind, "sent");
+    assert.deepEqual(fake.seen.map((request) => `${request.method} ${request.query.get("partNumber") ?? ""}`), ["GET ", "PUT 3", "POST "]);
+  });
+});
