@@ -22,6 +22,7 @@ export type Check =
   | { readonly kind: "first"; readonly range: KeyRange; readonly key: Buffer | null };
 
 /** Applied in this order: checks, deletes, puts, adds; so a put wins over a delete of the same key. */
+/** Applied in this order: checks, deletes, puts, adds. So a row that is deleted and put in one commit is there after it. */
 export interface Commit {
   readonly checks: readonly Check[];
   readonly puts: readonly Entry[];

@@ -1,0 +1,57 @@
+/** Every limit of this folder, asserted against its neighbours at the end. Sizes in bytes unless the name says more. */
+import { assert } from "../runtime/assert.ts";
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+
+/** Longest key of the index; LMDB's binding takes 1978. */
+export const KEY_BYTES_MAX = 1900;
+/** Largest value a commit may carry: a bound on what one row can do to a batch, far above any row written today. */
+export const VALUE_BYTES_MAX = 16 * MIB - 1;
+
+/** Address space of the LMDB map. Only pages in use take disk and memory, so it is set beyond any disk. */
+export const INDEX_MAP_BYTES = 4 * 1024 * 1024 * MIB;
+/** Reader slots of the environment: one or two a process and thread, 64 bytes each. */
+export const INDEX_READERS_MAX = 1024;
+/** Commits written in one transaction and one sync. More wait for the next batch; the queue is bounded by its callers. */
+export const BATCH_COMMITS_MAX = 1024;
+/** A batch is closed when it has this many bytes, so that one transaction stays a short one. */
+export const BATCH_BYTES_MAX = 8 * MIB;
+/** Batches between two looks for reader slots of killed processes (they would keep old pages from being reused). */
+export const BATCHES_PER_READER_CHECK = 4096;
+
+/**
+ * Bodies up to this size become rows beside the index: they share the commit's one sync, where a file costs three
+ * syncs of its own. Above it, copying through the B-tree (whole overflow pages, never given back to the file system)
+ * costs more than it saves.
+ */
+export const INLINE_BYTES_MAX = 16 * KIB;
+/** Unit of checksumming in a blob file: what a ranged read must read at least. Part of the format of each file. */
+export const BLOCK_BYTES = 64 * KIB;
+/** Most bytes that a read yields at once, and one disk read. */
+export const PIECE_BYTES = MIB;
+/** Bodies up to this size are hashed and handed to the file system in one go on the calling thread. */
+export const SMALL_BODY_BYTES_MAX = 256 * KIB;
+/** Unit in which large bodies go to a hashing thread. Each upload under way holds one while it fills. */
+export const SLAB_BYTES = 256 * KIB;
+/** Full slabs waiting for the hashing threads, of one body and of all: a body that would exceed them is not read on. */
+export const SLABS_PER_BODY_MAX = 4;
+export const SLABS_IN_FLIGHT_MAX = 64;
+/** Hashing threads of a process; each is started when it is first needed. */
+export const PUMP_THREADS_MAX = 2;
+/** Directories under `blobs/`: one for each value of the first byte of the blob id. */
+export const BLOB_DIRECTORIES = 256;
+
+/** Rows that the collector takes in one step, and files that it removes at a time. */
+export const COLLECT_ROWS_PER_STEP = 256;
+export const COLLECT_FILES_AT_ONCE = 8;
+/** Rows read at once while looking for blobs in use. */
+export const SWEEP_ROWS_PER_STEP = 500;
+/** Garbage is kept this long after it was named, for reads that had found it before. */
+export const GARBAGE_GRACE_MS = 15 * 60 * 1000;
+
+assert(SLAB_BYTES % BLOCK_BYTES === 0, "a slab is whole blocks");
+assert(PIECE_BYTES % BLOCK_BYTES === 0, "a piece is whole blocks");
+assert(INLINE_BYTES_MAX <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");
+assert(SLABS_PER_BODY_MAX <= SLABS_IN_FLIGHT_MAX, "one body may use its share");
+assert(INLINE_BYTES_MAX < VALUE_BYTES_MAX && VALUE_BYTES_MAX > BATCH_BYTES_MAX, "rows fit");
