@@ -92,7 +92,7 @@ class Source {
       const end = this.#buffer.indexOf(LF, this.#at);
       const stop = end < 0 ? this.#buffer.length : end;
       if (text.length + stop - this.#at > LINE_BYTES_MAX) throw malformed("a line is too long");
-      text += this.#buffer.latin1Slice(this.#at, stop);
+      text += this.#buffer.toString("latin1", this.#at, stop);
       this.#at = end < 0 ? stop : end + 1;
       if (end < 0) continue;
       return text.charCodeAt(text.length - 1) === CR ? text.slice(0, -1) : text;
