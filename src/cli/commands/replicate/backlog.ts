@@ -1,0 +1,83 @@
+/** `replicate backlog`, and `replicate diff` of 2022 (mc-cli.md 6.6). */
+import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../../command.ts";
+import { CommandError } from "../../command.ts";
+import { attempt, countArgs } from "../attempt.ts";
+import { diffLine, mrfJson, mrfLine } from "./backlog-format.ts";
+import type { DiffEntry, MrfEntry } from "./backlog-format.ts";
+import type { BucketSite } from "./common.ts";
+import { bucketSite, readConfig, resolveArn } from "./common.ts";
+
+const WHAT = "Unable to list the replication backlog";
+
+const FLAGS: readonly FlagSpec[] = [
+  { name: "arn", aliases: ["remote-bucket"], kind: "string", help: "only this target: ARN, rule ID, ALIAS/BUCKET or URL" },
+  { name: "verbose", aliases: ["v"], kind: "bool", help: "with --full: replicated versions too" },
+  { name: "nodes", aliases: ["n"], kind: "string", help: "a node's name, or all (default)" },
+  { name: "full", aliases: ["a"], kind: "bool", help: "every version that is not replicated, not only recent failures" },
+];
+
+export const backlogCommand: Command = {
+  name: "backlog",
+  summary: "list what could not be replicated, or with --full everything that is not",
+  usage: "ALIAS/BUCKET[/PREFIX] [--full]",
+  examples: [
+    { what: "recent failures", line: "mc replicate backlog here/b" },
+    { what: "every version that is not at the target", line: "mc replicate backlog here/b --full --json" },
+  ],
+  flags: FLAGS,
+  run: (ctx, args, flags) => listBacklog(ctx, args, flags, flags.bool("full")),
+};
+
+/** The name of 2022 always meant the full list. */
+export const diffCommand: Command = {
+  name: "diff",
+  summary: "list every version that is not replicated",
+  usage: "ALIAS/BUCKET[/PREFIX]",
+  hidden: true,
+  flags: FLAGS,
+  run: (ctx, args, flags) => listBacklog(ctx, args, flags, true),
+};
+
+async function listBacklog(
+  ctx: CommandContext,
+  args: readonly string[],
+  flags: ParsedFlags,
+  full: boolean,
+): Promise<number> {
+  const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET[/PREFIX]");
+  const site = bucketSite(ctx, text);
+  const count = await attempt(WHAT, full ? printDiff(site, flags) : printFailures(site, flags));
+  if (!ctx.out.json) ctx.out.message(count === 0 ? "No entries." : `${count} entries.`, {});
+  return 0;
+}
+
+async function printDiff(site: BucketSite, flags: ParsedFlags): Promise<number> {
+  const wanted = flags.string("arn");
+  const arn = wanted === undefined ? undefined : await resolveArn(site, wanted, await readConfig(site));
+  const query: Record<string, string> = {
+    bucket: site.bucket,
+    ...(flags.bool("verbose") ? { verbose: "true" } : {}),
+    ...(arn === undefined ? {} : { arn }),
+    ...(site.prefix === "" ? {} : { prefix: site.prefix }),
+  };
+  const call = { method: "POST", path: "replication/diff", query, signal: site.ctx.signal };
+  let count = 0;
+  for await (const entry of site.admin.objects<DiffEntry>(call)) {
+    if (entry.error !== undefined && entry.error !== null) throw new CommandError(WHAT, entry.error);
+    count += 1;
+    site.ctx.out.message(diffLine(entry), { ...entry });
+  }
+  return count;
+}
+
+async function printFailures(site: BucketSite, flags: ParsedFlags): Promise<number> {
+  const query = { bucket: site.bucket, node: flags.string("nodes") || "all" };
+  const call = { method: "GET", path: "replication/mrf", query, signal: site.ctx.signal };
+  let count = 0;
+  for await (const entry of site.admin.objects<MrfEntry>(call)) {
+    if (!entry.object?.startsWith(site.prefix)) continue;
+    count += 1;
+    site.ctx.out.message(mrfLine(entry), mrfJson(entry));
+  }
+  return count;
+}

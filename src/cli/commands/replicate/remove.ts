@@ -1,0 +1,59 @@
+/** `replicate rm` (mc-cli.md 6.6). */
+import { ruleArn } from "../../../model/replication-config.ts";
+import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
+import { CommandError } from "../../command.ts";
+import { attempt, countArgs, unlessAnswered } from "../attempt.ts";
+import type { BucketSite } from "./common.ts";
+import { bucketSite, deleteConfig, removeTarget, requireConfig, writeConfig } from "./common.ts";
+
+const WHAT = "Could not remove replication rule";
+
+export const removeCommand: Command = {
+  name: "remove",
+  aliases: ["rm"],
+  summary: "remove replication rules and the targets that nothing uses any more",
+  usage: "ALIAS/BUCKET (--id ID | --all --force)",
+  examples: [
+    { what: "one rule", line: "mc replicate rm here/b --id ID" },
+    { what: "all rules and targets of the bucket", line: "mc replicate rm here/b --all --force" },
+  ],
+  flags: [
+    { name: "id", kind: "string", help: "ID of the rule" },
+    { name: "all", kind: "bool", help: "all rules; needs --force" },
+    { name: "force", kind: "bool", help: "confirms --all" },
+  ],
+  run: removeRules,
+};
+
+async function removeRules(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
+  const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET --id ID, or ALIAS/BUCKET --all --force");
+  const site = bucketSite(ctx, text);
+  const id = flags.string("id") ?? "";
+  if (flags.bool("all")) {
+    if (!flags.bool("force")) {
+      throw new CommandError(WHAT, new Error(`to remove all rules type: mc replicate rm ${text} --all --force`));
+    }
+    await attempt(WHAT, unlessAnswered(deleteConfig(site), undefined, "ReplicationConfigurationNotFoundError"));
+    const message = `Replication configuration removed from ${site.url} successfully.`;
+    ctx.out.message(message, { op: "remove", status: "success", url: site.url, id: "" });
+    return 0;
+  }
+  if (id === "") throw new CommandError(WHAT, new Error("give --id ID, or --all --force for all rules"));
+  await attempt(WHAT, removeRule(site, id));
+  const message = `Replication configuration rule with ID \`${id}\` removed from ${site.url}.`;
+  ctx.out.message(message, { op: "remove", status: "success", url: site.url, id });
+  return 0;
+}
+
+async function removeRule(site: BucketSite, id: string): Promise<void> {
+  const config = await requireConfig(site, WHAT);
+  const rule = config.rules.find((candidate) => candidate.id === id);
+  if (rule === undefined) throw new CommandError(WHAT, new Error(`there is no rule with ID \`${id}\``));
+  const arn = ruleArn(config, rule);
+  const rules = config.rules.filter((candidate) => candidate !== rule);
+  if (rules.length === 0) await deleteConfig(site);
+  else await writeConfig(site, { ...config, rules });
+  // A target made by `admin bucket remote add` may serve several rules: it goes with its last one.
+  const stillUsed = rules.some((other) => ruleArn(config, other) === arn);
+  if (!stillUsed) await unlessAnswered(removeTarget(site, arn), undefined, "XMinioAdminRemoteTargetNotFoundError");
+}

@@ -1,0 +1,60 @@
+/** Following a resync until it ends (mc-cli.md 10 point 8). */
+import type { Clock } from "../../../runtime/clock.ts";
+import { CommandError } from "../../command.ts";
+import { attempt } from "../attempt.ts";
+import type { BucketSite } from "./common.ts";
+import { bucketJson } from "./common.ts";
+import type { ResyncInfo, ResyncTarget } from "./resync-format.ts";
+import { isClean, isFinal, resyncJson, resyncProgressLine, resyncStatusText } from "./resync-format.ts";
+
+const POLL_INTERVAL_MS = 1000;
+
+export interface ResyncWatch {
+  readonly site: BucketSite;
+  readonly clock: Clock;
+  /** undefined: every target of the bucket. */
+  readonly arn: string | undefined;
+  /** Only the resync with this id; an older one of the same target is not taken for it. */
+  readonly resetId: string | undefined;
+  /** Progress on a terminal, a line for each change of state elsewhere. */
+  readonly show: boolean;
+}
+
+/** Resolves when every watched resync has ended, with exit code 0 when all of them ended without a failed version. */
+export async function watchResync(watch: ResyncWatch): Promise<number> {
+  const { out, signal } = watch.site.ctx;
+  let shown = "";
+  for (;;) {
+    const info = await attempt("Unable to follow the replication resync", readWatched(watch));
+    const targets = info.target ?? [];
+    const state = targets.map((target) => `${target.arn} ${target.resyncStatus ?? ""}`).join(", ");
+    const ended = targets.length > 0 ? targets.every(isFinal) : watch.resetId === undefined;
+    if (watch.show && !ended) showProgress(watch, info, state !== shown);
+    shown = state;
+    if (ended) {
+      out.message(resyncStatusText(info), resyncJson("status", watch.site.url, info));
+      return targets.every(isClean) ? 0 : 1;
+    }
+    await watch.clock.sleep(POLL_INTERVAL_MS, signal);
+    if (signal.aborted) throw new CommandError("Stopped watching; the resync goes on at the server");
+  }
+}
+
+/** The state of the resyncs of a bucket, or of one target. */
+export function readResyncStatus(site: BucketSite, arn: string | undefined): Promise<ResyncInfo> {
+  const query = { "replication-reset-status": "", ...(arn === undefined ? {} : { arn }) };
+  return bucketJson<ResyncInfo>(site, "GET", query);
+}
+
+async function readWatched(watch: ResyncWatch): Promise<ResyncInfo> {
+  const info = await readResyncStatus(watch.site, watch.arn);
+  const mine = (target: ResyncTarget): boolean => watch.resetId === undefined || target.resetid === watch.resetId;
+  return { target: (info.target ?? []).filter(mine) };
+}
+
+function showProgress(watch: ResyncWatch, info: ResyncInfo, changed: boolean): void {
+  const { out } = watch.site.ctx;
+  const lines = (info.target ?? []).map((target) => resyncProgressLine(target, watch.clock.nowMs()));
+  if (out.interactive) out.progress(lines.join(" | "));
+  else if (changed && lines.length > 0) out.message(lines.join("\n"), resyncJson("status", watch.site.url, info));
+}
