@@ -62,6 +62,11 @@ export class Pump {
     const thread = this.#thread(id);
     const job: Job = { inFlight: 0, error: undefined, wake: undefined, finished: undefined };
     this.#jobs.set(id, job);
+    thread.ref(); // an idle thread keeps no process alive, a working one does
+    const end = (): void => {
+      this.#jobs.delete(id);
+      if (this.#jobs.size === 0) for (const idle of this.#threads) idle.unref();
+    };
     const send = (request: PumpRequest): void => thread.postMessage(request);
     send({ kind: "start", job: id, fd: file.fd, plan });
     const idle = (most: number): Promise<void> => new Promise((go) => (job.inFlight <= most ? go() : (job.wake = () => job.inFlight <= most && go())));
@@ -84,7 +89,7 @@ export class Pump {
           job.finished = done;
           send({ kind: "finish", job: id });
         });
-        this.#jobs.delete(id);
+        end();
         if (job.error !== undefined) throw job.error;
         if (reply.error !== undefined) throw failure(reply.error);
         return { size: reply.size, digests: reply.digests };
@@ -93,7 +98,7 @@ export class Pump {
         // The file must not be closed while the thread may still write to its descriptor.
         await idle(0);
         send({ kind: "drop", job: id });
-        this.#jobs.delete(id);
+        end();
       },
     };
   }
