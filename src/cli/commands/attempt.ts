@@ -28,10 +28,3 @@ export function countArgs(args: readonly string[], min: number, max: number, for
   if (args.length < min || args.length > max) throw new UsageError(`Expected ${form}`);
   return args;
 }
-
-/** Everything on standard input, as text. */
-export async function readAll(stdin: AsyncIterable<Buffer>): Promise<string> {
-  const pieces: Buffer[] = [];
-  for await (const piece of stdin) pieces.push(piece);
-  return Buffer.concat(pieces).toString("utf8");
-}

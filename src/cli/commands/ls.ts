@@ -1,5 +1,4 @@
 /** `mc ls` (mc-cli.md 5.1). */
-import { S3ResponseError } from "../../client/s3-client.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { REWIND_FLAG, RECURSIVE_FLAG, rewindMoment } from "../age.ts";
 import type { Command, CommandContext, ParsedFlags, Target } from "../command.ts";
@@ -54,7 +53,9 @@ async function listOne(
     totals.objects += 1;
     totals.bytes += entry.size;
     const key = entry.key.slice(listing.base.length);
-    ctx.out.message(lsLine(entry, key, nowMs), lsObject(entry, key, nowMs));
+    // The folder's URL, not the key's (mc-cli.md 5.1).
+    const shown = target.kind === "local" ? entry : { ...entry, url: `${entry.url}${listing.base}` };
+    ctx.out.message(lsLine(shown, key, nowMs), lsObject(shown, key, nowMs));
   }
 }
 
@@ -73,7 +74,6 @@ async function* one(entry: Entry): AsyncIterable<Entry> {
 }
 
 async function remoteListing(ctx: CommandContext, target: RemoteTarget, flags: ParsedFlags, nowMs: number): Promise<Listing> {
-  const client = ctx.s3(target.alias);
   if (target.bucket === "") return { entries: bucketsListing(ctx, target, flags, nowMs), base: "" };
   const recursive = flags.bool("recursive");
   const options = { bucket: target.bucket, prefix: target.key, shallow: !recursive, signal: ctx.signal };
@@ -83,9 +83,8 @@ async function remoteListing(ctx: CommandContext, target: RemoteTarget, flags: P
   // `ls A/B/dir` means the folder `dir/` when there is one, else exactly that key.
   const below = `${target.key}/`;
   for await (const _ of entriesOf(ctx, target.alias, { ...options, prefix: below, limit: 1, shallow: false }, flags, nowMs)) {
-    return { entries: entriesOf(ctx, target.alias, { ...options, prefix: below }, flags, nowMs), base: recursive ? base : below };
+    return { entries: entriesOf(ctx, target.alias, { ...options, prefix: below }, flags, nowMs), base: below };
   }
-  await client.send({ method: "HEAD", bucket: target.bucket, signal: ctx.signal });
   return { entries: exact(entriesOf(ctx, target.alias, options, flags, nowMs), target.key), base };
 }
 
@@ -132,11 +131,6 @@ async function* bucketsListing(
       yield { ...entry, key: `${bucket.key}${entry.key}` };
     }
   }
-}
-
-/** True for the answers that say that a bucket or key is not there. */
-export function isNotFound(error: unknown): boolean {
-  return error instanceof S3ResponseError && error.status === 404;
 }
 
 export const lsCommand: Command = {

@@ -4,7 +4,7 @@ import type { AdminClient } from "../../../client/admin-client.ts";
 import type { S3Client } from "../../../client/s3-client.ts";
 import type { ReplicationConfig } from "../../../model/replication-config.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
-import { parseReplicationConfig, renderReplicationConfig } from "../../../protocol/replication-xml.ts";
+import { parseReplicationXml, renderReplicationXml } from "../../../protocol/replication-xml.ts";
 import type { CommandContext } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { remoteTarget } from "../../targets.ts";
@@ -35,7 +35,7 @@ export function bucketSite(ctx: CommandContext, text: string): BucketSite {
 export async function readConfig(site: BucketSite): Promise<ReplicationConfig | undefined> {
   const work = site.s3.send({ method: "GET", bucket: site.bucket, query: { replication: "" }, signal: site.ctx.signal });
   const answer = await unlessAnswered(work, undefined, "ReplicationConfigurationNotFoundError");
-  return answer === undefined ? undefined : parseReplicationConfig(await answer.bytes());
+  return answer === undefined ? undefined : parseReplicationXml(await answer.bytes());
 }
 
 /** The configuration; without one a CommandError `WHAT: replication configuration not set.` */
@@ -46,7 +46,7 @@ export async function requireConfig(site: BucketSite, what: string): Promise<Rep
 }
 
 export async function writeConfig(site: BucketSite, config: ReplicationConfig): Promise<void> {
-  const body = Buffer.from(renderReplicationConfig(config));
+  const body = Buffer.from(renderReplicationXml(config));
   const headers = { "content-type": "application/xml", "content-md5": createHash("md5").update(body).digest("base64") };
   const { signal } = site.ctx;
   const request = { method: "PUT", bucket: site.bucket, query: { replication: "" }, headers, body, signal };

@@ -1,9 +1,11 @@
 /** `replicate export` and `replicate import` (mc-cli.md 6.6). */
 import { readFileSync } from "node:fs";
-import { configToJson, parseConfigJson } from "../../../protocol/replication-xml.ts";
+import type { ReplicationConfig } from "../../../model/replication-config.ts";
+import { replicationFromJson, replicationToJson } from "../../../protocol/replication-xml.ts";
 import type { Command, CommandContext } from "../../command.ts";
 import { CommandError } from "../../command.ts";
-import { attempt, countArgs, readAll } from "../attempt.ts";
+import { wholeText } from "../../prompt.ts";
+import { attempt, countArgs } from "../attempt.ts";
 import type { ExportedTarget } from "./arn-mapping.ts";
 import { exportedTargets, mapArns } from "./arn-mapping.ts";
 import { bucketSite, listTargets, requireConfig, writeConfig } from "./common.ts";
@@ -33,7 +35,7 @@ export const importCommand: Command = {
 async function exportConfig(ctx: CommandContext, args: readonly string[]): Promise<number> {
   const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET");
   const site = bucketSite(ctx, text);
-  const config = configToJson(await attempt(EXPORT_WHAT, requireConfig(site, EXPORT_WHAT)));
+  const config = replicationToJson(await attempt(EXPORT_WHAT, requireConfig(site, EXPORT_WHAT)));
   const remoteTargets = ctx.out.json ? exportedTargets(await attempt(EXPORT_WHAT, listTargets(site))) : [];
   ctx.out.message(JSON.stringify(config), { op: "export", status: "success", url: site.url, config, remoteTargets });
   return 0;
@@ -42,14 +44,18 @@ async function exportConfig(ctx: CommandContext, args: readonly string[]): Promi
 async function importConfig(ctx: CommandContext, args: readonly string[]): Promise<number> {
   const [text = "", file] = countArgs(args, 1, 2, "ALIAS/BUCKET < FILE");
   const site = bucketSite(ctx, text);
-  const content = file === undefined || file === "-" ? await readAll(ctx.stdin) : readFileSync(file, "utf8");
+  const content = file === undefined || file === "-" ? await wholeText(ctx.stdin) : readFileSync(file, "utf8");
   const { config: json, targets } = readExport(content);
-  const read = await attempt(IMPORT_WHAT, Promise.try(() => parseConfigJson(json)));
+  const read = await attempt(IMPORT_WHAT, readJsonRules(json));
   const config = mapArns(read, targets, await attempt(IMPORT_WHAT, listTargets(site)));
   await attempt(IMPORT_WHAT, writeConfig(site, config));
   const message = `Replication configuration successfully set on \`${site.url}\`.`;
-  ctx.out.message(message, { op: "import", status: "success", url: site.url, config: configToJson(config) });
+  ctx.out.message(message, { op: "import", status: "success", url: site.url, config: replicationToJson(config) });
   return 0;
+}
+
+async function readJsonRules(json: unknown): Promise<ReplicationConfig> {
+  return replicationFromJson(json);
 }
 
 /** The plain configuration, or the object of `export --json` around it. */

@@ -1,0 +1,189 @@
+/** `mc tag set|list|remove` on buckets, objects and versions (mc-cli.md 5.5). */
+import type { S3Client } from "../../client/s3-client.ts";
+import { answeredWith } from "../../client/errors.ts";
+import type { Tags } from "../../model/version.ts";
+import { parseTagging, renderTagging } from "../../protocol/s3-xml-bucket.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { createHash } from "node:crypto";
+import { RECURSIVE_FLAG, REWIND_FLAG, rewindMoment, VERSION_ID_FLAG } from "../age.ts";
+import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../command.ts";
+import { CommandError } from "../command.ts";
+import { listObjects, listVersions } from "../list/remote.ts";
+import { currentAt, notAfter } from "../list/rewind.ts";
+import type { RemoteTarget } from "../targets.ts";
+import { remotePath, remoteTarget } from "../targets.ts";
+import { countArgs } from "./attempt.ts";
+
+const FLAGS: readonly FlagSpec[] = [
+  VERSION_ID_FLAG,
+  REWIND_FLAG,
+  { name: "versions", kind: "bool", help: "all versions of the object" },
+  RECURSIVE_FLAG,
+];
+
+export const tagCommand: Command = {
+  name: "tag",
+  summary: "tags of buckets and objects",
+  subcommands: [
+    {
+      name: "set",
+      summary: "replace the tags",
+      usage: 'ALIAS/BUCKET[/KEY] "k=v&k2=v2"',
+      examples: [
+        { what: "two tags on an object", line: 'mc tag set here/b/key "project=x&stage=done"' },
+        { what: "a tag on a bucket", line: 'mc tag set here/b "owner=me"' },
+      ],
+      flags: [...FLAGS, { name: "exclude-folders", kind: "bool", help: "with -r: leave out keys that end in /" }],
+      run: (ctx, args, flags) => {
+        const [text = "", tags = ""] = countArgs(args, 2, 2, 'ALIAS/BUCKET[/KEY] "k=v&k2=v2"');
+        return forEach(ctx, text, flags, setTags(parseTagList(tags)));
+      },
+    },
+    {
+      name: "list",
+      aliases: ["ls"],
+      summary: "show the tags",
+      usage: "ALIAS/BUCKET[/KEY]",
+      examples: [{ what: "tags of every version", line: "mc tag list here/b/key --versions" }],
+      flags: FLAGS,
+      run: (ctx, args, flags) => forEach(ctx, countArgs(args, 1, 1, "ALIAS/BUCKET[/KEY]")[0] ?? "", flags, listTags),
+    },
+    {
+      name: "remove",
+      aliases: ["rm"],
+      summary: "remove all tags",
+      usage: "ALIAS/BUCKET[/KEY]",
+      examples: [{ what: "of everything below a prefix", line: "mc tag remove -r here/b/prefix" }],
+      flags: FLAGS,
+      run: (ctx, args, flags) => forEach(ctx, countArgs(args, 1, 1, "ALIAS/BUCKET[/KEY]")[0] ?? "", flags, removeTags),
+    },
+  ],
+};
+
+/** One bucket, object or version. */
+interface Tagged {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** Absent: the bucket itself. */
+  readonly key?: string | undefined;
+  readonly versionId?: string | undefined;
+  /** `ALIAS/BUCKET/KEY` for messages. */
+  readonly name: string;
+}
+
+type TagAction = (ctx: CommandContext, item: Tagged) => Promise<void>;
+
+/** Runs `action` on all that `text` and the flags name; goes on after a failed item and ends with 1. */
+async function forEach(ctx: CommandContext, text: string, flags: ParsedFlags, action: TagAction): Promise<number> {
+  let code = 0;
+  let count = 0;
+  for await (const item of select(ctx, remoteTarget(ctx, text), flags)) {
+    count += 1;
+    try {
+      await action(ctx, item);
+    } catch (error) {
+      if (ctx.signal.aborted) throw error;
+      code = 1;
+      ctx.out.error(`Unable to handle the tags of \`${item.name}\``, error);
+    }
+  }
+  if (count === 0) throw new CommandError(`Nothing found at \`${text}\``);
+  return code;
+}
+
+async function* select(ctx: CommandContext, target: RemoteTarget, flags: ParsedFlags): AsyncIterable<Tagged> {
+  if (target.bucket === "") throw new CommandError(`\`${target.text}\` names no bucket. Write ALIAS/BUCKET`);
+  const { bucket, key, alias } = target;
+  const client = ctx.s3(alias);
+  const recursive = flags.bool("recursive");
+  const rewind = rewindMoment(flags, systemClock().nowMs());
+  const listed = recursive || flags.bool("versions") || rewind !== undefined;
+  if (!listed) {
+    const name = target.text.replace(/\/$/, "");
+    yield key === "" ? { client, bucket, name } : { client, bucket, key, versionId: flags.string("version-id"), name: target.text };
+    return;
+  }
+  const options = { bucket, prefix: key, shallow: false, signal: ctx.signal };
+  for await (const entry of listing(client, options, flags.bool("versions"), rewind)) {
+    const wanted = recursive || entry.key === key;
+    if (!wanted || entry.isDeleteMarker === true || entry.type === "folder") continue;
+    if (flags.bool("exclude-folders") && entry.key.endsWith("/")) continue;
+    yield { client, bucket, key: entry.key, versionId: entry.versionId, name: remotePath(alias, bucket, entry.key) };
+  }
+}
+
+function listing(client: S3Client, options: Parameters<typeof listObjects>[1], all: boolean, rewind: number | undefined) {
+  if (!all && rewind === undefined) return listObjects(client, options);
+  const versions = listVersions(client, options);
+  if (rewind === undefined) return versions;
+  return all ? notAfter(versions, rewind) : currentAt(versions, rewind);
+}
+
+function request(ctx: CommandContext, method: string, item: Tagged) {
+  const query = { tagging: "", ...(item.versionId === undefined || item.versionId === "" ? {} : { versionId: item.versionId }) };
+  return { method, bucket: item.bucket, key: item.key, query, signal: ctx.signal };
+}
+
+function setTags(tags: Tags): TagAction {
+  const body = Buffer.from(renderTagging(tags));
+  const md5 = createHash("md5").update(body).digest("base64");
+  const headers = { "content-type": "application/xml", "content-md5": md5 };
+  return async (ctx, item) => {
+    const answer = await item.client.send({ ...request(ctx, "PUT", item), headers, body });
+    await answer.discard();
+    ctx.out.message(`Tags set for ${named(item)}.`, itemJson(item));
+  };
+}
+
+async function listTags(ctx: CommandContext, item: Tagged): Promise<void> {
+  const tags = await readTags(ctx, item);
+  const tagset = Object.fromEntries(Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1)));
+  ctx.out.message(tagListText(named(item), tagset), { tagset, status: "success", url: item.name, versionID: item.versionId ?? "" });
+}
+
+async function readTags(ctx: CommandContext, item: Tagged): Promise<Tags> {
+  try {
+    const answer = await item.client.send(request(ctx, "GET", item));
+    return parseTagging(await answer.bytes());
+  } catch (error) {
+    if (answeredWith(error, "NoSuchTagSet")) return {};
+    throw error;
+  }
+}
+
+async function removeTags(ctx: CommandContext, item: Tagged): Promise<void> {
+  const answer = await item.client.send(request(ctx, "DELETE", item));
+  await answer.discard();
+  ctx.out.message(`Tags removed for ${named(item)}.`, itemJson(item));
+}
+
+function itemJson(item: Tagged): Record<string, unknown> {
+  return { status: "success", name: item.name, versionID: item.versionId ?? "" };
+}
+
+function named(item: Tagged): string {
+  return item.versionId === undefined || item.versionId === "" ? item.name : `${item.name} (${item.versionId})`;
+}
+
+/** `k=v&k2=v2`. A name given twice or an empty one is an error. */
+export function parseTagList(text: string): Tags {
+  const tags: Record<string, string> = {};
+  for (const pair of text.split("&").filter((part) => part !== "")) {
+    const [key = "", ...value] = pair.split("=");
+    if (key === "" || Object.hasOwn(tags, key)) {
+      throw new CommandError("Invalid tags", new Error(`\`${pair}\` is not of the form key=value, or its key is there twice`));
+    }
+    tags[key] = value.join("=");
+  }
+  if (Object.keys(tags).length === 0) throw new CommandError("Invalid tags", new Error("write them as key=value&key2=value2"));
+  return tags;
+}
+
+/** Rows `Name : URL`, then one for each tag, colons below each other. */
+export function tagListText(name: string, tags: Tags): string {
+  const keys = Object.keys(tags);
+  const width = Math.max(4, ...keys.map((key) => key.length));
+  const row = (key: string, value: string): string => `${key.padEnd(width)} : ${value}`;
+  if (keys.length === 0) return `${row("Name", name)}\nNo tags found`;
+  return [row("Name", name), ...keys.map((key) => row(key, tags[key] ?? ""))].join("\n");
+}
