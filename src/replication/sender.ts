@@ -10,7 +10,7 @@ import { unreachable } from "../runtime/assert.ts";
 import { encodeS3Path } from "../protocol/uri.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import type { Limiter } from "./bandwidth.ts";
-import { compareObject, remoteOfHead } from "./compare.ts";
+import { compareObject, remoteOfHead, type Comparison } from "./compare.ts";
 import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts";
 import type { ResumeStore } from "./resume.ts";
 import { sendMultipart, sendSingle } from "./send-object.ts";
@@ -112,30 +112,42 @@ function sendContent(context: SendContext, version: ObjectVersion, guard: boolea
 
 const SLOW_DOWN = ["SlowDownRead", "SlowDownWrite"];
 
-/** replication.md section 4: a HEAD decides between nothing, a metadata copy and the whole version. */
-async function compareAndSend(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
+/** What a HEAD of one object version says about the copy at the target. */
+export type RemoteAnswer = Comparison | { readonly kind: "absent" } | { readonly kind: "failed"; readonly outcome: SendOutcome };
+
+/** Asks the target for one version and compares; rejects when no answer came. */
+export async function askAndCompare(context: Pick<SendContext, "target" | "request">, version: ObjectVersion): Promise<RemoteAnswer> {
   const { request } = context;
   const head = await context.target.client.request({
     method: "HEAD",
-    key: request.key,
-    query: { versionId: request.versionId },
+    key: version.key,
+    query: { versionId: version.versionId },
     headers: { ...resyncHeader(request.marks), [wire.SOURCE_PROXY_REQUEST]: "false", [wire.TAGGING_DIRECTIVE]: "ACCESS" },
     payload: "hashed",
     signal: request.signal,
   });
   if (head.status !== 200) {
     const absent = head.status === 404 || head.status === 405 || (head.status === 503 && SLOW_DOWN.includes(errorOf(head).code));
-    return absent ? sendContent(context, version, true) : failedAnswer(head);
+    return absent ? { kind: "absent" } : { kind: "failed", outcome: failedAnswer(head) };
   }
   const remote = remoteOfHead(head);
-  if (remote === undefined) return { kind: "retry", code: "BadAnswer", reason: "the target's HEAD has no usable Last-Modified", network: false };
-  const found = compareObject(version, remote);
+  if (remote !== undefined) return compareObject(version, remote);
+  return { kind: "failed", outcome: { kind: "retry", code: "BadAnswer", reason: "the target's HEAD has no usable Last-Modified", network: false } };
+}
+
+/** replication.md section 4: a HEAD decides between nothing, a metadata copy and the whole version. */
+async function compareAndSend(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
+  const found = await askAndCompare(context, version);
   switch (found.kind) {
+    case "failed":
+      return found.outcome;
+    case "absent":
+      return sendContent(context, version, true);
     case "equal":
     case "newerThere":
       return { kind: "alreadyEqual" };
     case "fixed":
-      return { kind: "alreadyEqual" };
+      return { kind: "alreadyEqual", fixed: found.what };
     case "registers":
       return sendMetadata(context, version);
     case "content":

@@ -44,7 +44,8 @@ export interface TargetClient {
 export type SendOutcome =
   /** The target holds it now; `bytes` of body were moved (0 for markers and metadata). */
   | { readonly kind: "sent"; readonly bytes: number; readonly what: "object" | "metadata" | "delete-marker" }
-  | { readonly kind: "alreadyEqual" }
+  /** `fixed`: something differs that no request of the protocol can change. */
+  | { readonly kind: "alreadyEqual"; readonly fixed?: string }
   /** Our purge was carried out there. */
   | { readonly kind: "purged" }
   /** The target purged the version and its purge wins: nothing was stored. */

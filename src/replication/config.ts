@@ -1,0 +1,95 @@
+/** May this replication configuration be stored, and would its targets take what it sends? (replication.md 1.3, 2.5) */
+import type { Objects } from "../objects/objects.ts";
+import { StoreError } from "../model/errors.ts";
+import { parseArn, type Arn, type BucketName, type VersionId } from "../model/names.ts";
+import { ruleArn, type ReplicationConfig, type ReplicationRule } from "../model/replication-config.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import * as checks from "./target-checks.ts";
+import type { KnownTarget, Targets } from "./targets.ts";
+
+const RULES_MAX = 1000;
+const RULE_ID_BYTES_MAX = 255;
+const TAG_KEY_MAX = 128;
+const TAG_VALUE_MAX = 256;
+
+export interface ConfigDeps {
+  readonly objects: Objects;
+  readonly targets: Targets;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostId: string;
+}
+
+/** Distinct ARNs that the configuration sends to. */
+export function configArns(config: ReplicationConfig): Arn[] {
+  return [...new Set(config.rules.map((rule) => ruleArn(config, rule)))];
+}
+
+const malformed = (message: string): StoreError => new StoreError("MalformedXML", { message });
+
+/** Rows 6 to 14 of replication.md 1.3. Remote buckets are only asked for ARNs that no stored rule uses yet, so that
+ *  rules can be switched off while a target is away. */
+export async function validateConfig(deps: ConfigDeps, bucketName: BucketName, config: ReplicationConfig): Promise<void> {
+  const arns = configArns(config);
+  for (const arn of arns) {
+    parseArn(arn);
+    if (arn.split(":")[2] !== "replication") throw new StoreError("XMinioAdminRemoteARNTypeInvalid", { bucket: bucketName });
+  }
+  if (arns.length === 0) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
+  const known = new Map((await deps.targets.ofBucket(bucketName)).map((target) => [target.record.arn, target]));
+  for (const arn of arns) {
+    if (!known.has(arn)) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
+  }
+  const stored = (await deps.objects.bucket(bucketName)).replication;
+  const used = new Set(stored === undefined ? [] : configArns(stored));
+  for (const arn of arns) {
+    if (used.has(arn)) continue;
+    await checks.checkBucketThere(deps.targets.connect(known.get(arn) as KnownTarget).client, "RemoteDestinationNotFoundError");
+  }
+  validateRules(config);
+}
+
+function validateRules(config: ReplicationConfig): void {
+  if (config.rules.length > RULES_MAX) throw malformed(`A replication configuration has at most ${RULES_MAX} rules`);
+  const priorities = new Set<number>();
+  for (const rule of config.rules) {
+    if (priorities.has(rule.priority)) throw malformed(`Rule priority ${rule.priority} is used twice`);
+    priorities.add(rule.priority);
+    validateRule(rule);
+  }
+  const destinations = new Set(config.rules.map((rule) => rule.destination));
+  if (config.role !== "" && destinations.size > 1) throw malformed("With Role, all rules must have the same destination");
+}
+
+function validateRule(rule: ReplicationRule): void {
+  if (Buffer.byteLength(rule.id) > RULE_ID_BYTES_MAX) throw malformed(`A rule ID has at most ${RULE_ID_BYTES_MAX} bytes`);
+  if (!Number.isInteger(rule.priority) || rule.priority < 0) throw malformed("A rule priority is a whole number from 0");
+  const keys = new Set<string>();
+  for (const { key, value } of rule.tags) {
+    const sized = key.length > 0 && [...key].length <= TAG_KEY_MAX && [...value].length <= TAG_VALUE_MAX;
+    if (!sized) throw malformed("A tag of a filter is too long or has no key");
+    if (keys.has(key)) throw malformed(`The filter names the tag "${key}" twice`);
+    keys.add(key);
+  }
+  if (rule.filterForm === "tag" && rule.deleteMarkerReplication) {
+    throw malformed("Delete marker replication is not possible with a filter that is a single tag");
+  }
+}
+
+/** `GET ?replication-check`: dry-run writes on the target of every enabled rule. */
+export async function checkConfig(deps: ConfigDeps, bucketName: BucketName): Promise<void> {
+  const { replication } = await deps.objects.bucket(bucketName);
+  if (replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
+  const enabled = { ...replication, rules: replication.rules.filter((rule) => rule.enabled) };
+  for (const arn of configArns(enabled)) {
+    const { client } = deps.targets.connect(await deps.targets.get(bucketName, arn));
+    await checks.checkBucketThere(client, "RemoteDestinationNotFoundError");
+    await checks.checkVersioned(client);
+    if (client.bucket === bucketName && (await checks.isThisSite(client, deps.hostId))) {
+      throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: bucketName });
+    }
+    const versionId = deps.random.uuid() as VersionId;
+    await checks.checkWrites(client, { key: `minio/${deps.hostId || "node"}/deleteme`, versionId, nowNs: deps.clock.nowNs() });
+  }
+}

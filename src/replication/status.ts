@@ -1,0 +1,245 @@
+/**
+ * Replication as metrics and lists see it (replication.md 9.1, 9.2). Totals come from counters in the index, so they are
+ * exact after any restart; rates and recent failures are the running process's own.
+ */
+import type { Objects } from "../objects/objects.ts";
+import { StoreError } from "../model/errors.ts";
+import { parseArn, type Arn, type BucketName, type VersionId } from "../model/names.ts";
+import { replicationStatus, type ReplicationState, type Version } from "../model/version.ts";
+import { rfc3339Nano } from "../protocol/time.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { counterKey, keyPrefixRange, readCounter, SPACE } from "../storage/keys.ts";
+import { decodeTombstone } from "../storage/records.ts";
+import { Activity, type ActivityView, type CountBytes } from "./activity.ts";
+import { configArns } from "./config.ts";
+import { RESYNC_PAGE } from "./limits.ts";
+import { after, pendingWork, readRows, retryRange } from "./log.ts";
+import type { Targets } from "./targets.ts";
+
+export interface StatusDeps {
+  readonly index: OrderedIndex;
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly targets: Targets;
+  /** `host:port` under which this server shows itself. */
+  readonly nodeName: string;
+  readonly startedMs: number;
+  /** Activity of a target's queue when it runs in this process. */
+  readonly activity: (arn: Arn) => Activity | undefined;
+}
+
+interface TargetNumbers {
+  readonly arn: Arn;
+  readonly pending: CountBytes & { readonly oldest?: bigint | undefined };
+  readonly sent: CountBytes;
+  readonly failed: CountBytes;
+  readonly activity: ActivityView;
+  readonly limit: number;
+}
+
+async function counters(index: OrderedIndex, name: string): Promise<CountBytes> {
+  const [count, bytes] = await Promise.all([index.get(counterKey(`${name}/count`)), index.get(counterKey(`${name}/bytes`))]);
+  return { count: Number(readCounter(count)), bytes: Number(readCounter(bytes)) };
+}
+
+async function numbersOf(deps: StatusDeps, arn: Arn, limit: number): Promise<TargetNumbers> {
+  const [pending, sent, failed] = await Promise.all([
+    pendingWork(deps.index, arn),
+    counters(deps.index, `sent/${arn}`),
+    counters(deps.index, `failed/${arn}`),
+  ]);
+  const activity = (deps.activity(arn) ?? new Activity(deps.clock)).view();
+  return { arn, pending, sent, failed, activity, limit };
+}
+
+const add = (a: CountBytes, b: CountBytes): CountBytes => ({ count: a.count + b.count, bytes: a.bytes + b.bytes });
+const NONE: CountBytes = { count: 0, bytes: 0 };
+
+function failedOf(numbers: readonly TargetNumbers[]): object {
+  const errCounts: Record<string, number> = {};
+  for (const { activity } of numbers) {
+    for (const [code, count] of Object.entries(activity.errCounts)) errCounts[code] = (errCounts[code] ?? 0) + count;
+  }
+  return {
+    lastMinute: numbers.map((n) => n.activity.failed.lastMinute).reduce(add, NONE),
+    lastHour: numbers.map((n) => n.activity.failed.lastHour).reduce(add, NONE),
+    totals: numbers.map((n) => n.failed).reduce(add, NONE),
+    ...(Object.keys(errCounts).length > 0 ? { errCounts } : {}),
+  };
+}
+
+/** Both the names that servers send and those that SDKs read. */
+function queued(curr: CountBytes): object {
+  return { curr, avg: curr, max: curr, peak: curr };
+}
+
+function targetStats(numbers: TargetNumbers): object {
+  const { sent, pending, limit, activity } = numbers;
+  return {
+    completedReplicationSize: sent.bytes,
+    replicaSize: 0,
+    failed: failedOf([numbers]),
+    replicationCount: sent.count,
+    replicationLatency: { UploadHistogram: [] },
+    limitInBits: limit,
+    currentBandwidth: activity.transfers.Total.currRate,
+    pendingReplicationSize: pending.bytes,
+    failedReplicationSize: 0,
+    pendingReplicationCount: pending.count,
+    failedReplicationCount: 0,
+    oldestPending: pending.oldest === undefined ? "" : rfc3339Nano(pending.oldest),
+    lagMs: activity.lagMs,
+  };
+}
+
+/** JSON of `?replication-metrics`: version 1 is `currStats` alone. */
+export async function replicationMetrics(deps: StatusDeps, bucketName: BucketName, version: 1 | 2): Promise<object> {
+  const bucket = await deps.objects.bucket(bucketName);
+  if (bucket.replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
+  const used = new Set(configArns(bucket.replication));
+  const known = (await deps.targets.ofBucket(bucketName)).filter(({ record }) => used.has(record.arn));
+  const all = await Promise.all(known.map(({ record }) => numbersOf(deps, record.arn, record.bandwidth)));
+  const pending = all.map((n) => n.pending).reduce(add, NONE);
+  const sent = all.map((n) => n.sent).reduce(add, NONE);
+  const replicas = await counters(deps.index, `replica/${bucket.id}`);
+  const currStats = {
+    ...(all.length > 0 ? { Stats: Object.fromEntries(all.map((n) => [n.arn, targetStats(n)])) } : {}),
+    completedReplicationSize: sent.bytes,
+    replicaSize: replicas.bytes,
+    failed: failedOf(all),
+    replicationCount: sent.count,
+    replicaCount: replicas.count,
+    queued: queued(pending),
+    pendingReplicationSize: pending.bytes,
+    failedReplicationSize: 0,
+    pendingReplicationCount: pending.count,
+    failedReplicationCount: 0,
+  };
+  return version === 1 ? currStats : fullMetrics(deps, all, currStats, queued(pending));
+}
+
+function fullMetrics(deps: StatusDeps, all: readonly TargetNumbers[], currStats: object, queueStats: object): object {
+  const uptime = Math.floor((deps.clock.nowMs() - deps.startedMs) / 1000);
+  const workers = { curr: 0, avg: 0, max: 0 };
+  for (const { activity } of all) {
+    workers.curr += activity.workers.curr;
+    workers.avg += activity.workers.avg;
+    workers.max += activity.workers.max;
+  }
+  const lastHour = all.map((n) => n.activity.failed.lastHour).reduce(add, NONE);
+  const lastMinute = all.map((n) => n.activity.failed.lastMinute).reduce(add, NONE);
+  const total = all.map((n) => n.failed).reduce(add, NONE);
+  const idle = { currRate: 0, avgRate: 0, peakRate: 0, n: 0 };
+  const node = {
+    nodeName: deps.nodeName,
+    uptime,
+    activeWorkers: workers,
+    workers,
+    transferSummary: all[0]?.activity.transfers ?? { Large: idle, Small: idle, Total: idle },
+    tgtTransferStats: Object.fromEntries(all.map((n) => [n.arn, n.activity.transfers])),
+    queueStats,
+    mrfStats: { failedCount_last5min: lastMinute.count, droppedCount_since_uptime: 0, droppedBytes_since_uptime: 0 },
+    retries: { last1hr: 0, last1m: 0, total: all.reduce((sum, n) => sum + n.activity.retries, 0) },
+    errors: { last1hr: lastHour.count, last1m: lastMinute.count, total: total.count },
+  };
+  return { uptime, currStats, queueStats: { nodes: [node], uptime }, proxyStats: PROXY_STATS };
+}
+
+const PROXY_STATS = {
+  putTaggingProxyTotal: 0,
+  getTaggingProxyTotal: 0,
+  removeTaggingProxyTotal: 0,
+  getProxyTotal: 0,
+  headProxyTotal: 0,
+  putTaggingProxyFailed: 0,
+  getTaggingProxyFailed: 0,
+  removeTaggingProxyFailed: 0,
+  getProxyFailed: 0,
+  headProxyFailed: 0,
+};
+
+/** Rows of `replication/mrf` (9.2): what waits after a failure. Reading changes nothing. Empty bucket name: all buckets. */
+export async function* failedRows(deps: StatusDeps, bucketName: BucketName | ""): AsyncIterable<object> {
+  const known = bucketName === "" ? await deps.targets.all() : await deps.targets.ofBucket(bucketName);
+  for (const { record } of known) {
+    const range = retryRange(record.arn);
+    for (let start = range.start; ; ) {
+      const rows = await readRows(deps.index, { start, end: range.end }, RESYNC_PAGE);
+      for (const { row } of rows) {
+        const { bucket, key: object, versionId, attempts: retryCount, error } = row;
+        yield { nodeName: deps.nodeName, bucket, object, versionId, retryCount, ...(error === undefined ? {} : { error }) };
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < RESYNC_PAGE) break;
+      start = after(last.rowKey);
+    }
+  }
+}
+
+export interface DiffOptions {
+  readonly arn?: string | undefined;
+  readonly prefix?: string | undefined;
+  /** Also what is replicated already. */
+  readonly verbose?: boolean | undefined;
+}
+
+/** Rows of `replication/diff` (9.2). Throws InvalidRequest for an unknown ARN, 404 without configuration or targets. */
+export async function* replicationDiff(deps: StatusDeps, bucketName: BucketName, options: DiffOptions): AsyncIterable<object> {
+  const bucket = await deps.objects.bucket(bucketName);
+  if (bucket.replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
+  const known = (await deps.targets.ofBucket(bucketName)).map(({ record }) => record.arn);
+  if (known.length === 0) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
+  if (options.arn && !known.includes(parseArn(options.arn))) {
+    throw new StoreError("InvalidRequest", { message: "No target with this ARN", bucket: bucketName });
+  }
+  yield* versionDiff(deps, bucketName, options);
+  yield* purgeDiff(deps, bucket.id, options);
+}
+
+function wantedState(state: ReplicationState, options: DiffOptions): boolean {
+  const statuses = options.arn ? [state.targets[options.arn]].filter((status) => status !== undefined) : Object.values(state.targets);
+  return statuses.length > 0 && (options.verbose === true || statuses.some((status) => status !== "COMPLETED"));
+}
+
+async function* versionDiff(deps: StatusDeps, bucket: BucketName, options: DiffOptions): AsyncIterable<object> {
+  let marker: { keyMarker: string; versionIdMarker?: VersionId | undefined } = { keyMarker: "" };
+  for (;;) {
+    const page = await deps.objects.listVersions({ bucket, prefix: options.prefix ?? "", delimiter: "", maxKeys: RESYNC_PAGE, ...marker });
+    for (const { version } of page.versions) if (wantedState(version.replication, options)) yield diffRow(version);
+    if (!page.truncated || page.nextKeyMarker === undefined) return;
+    marker = { keyMarker: page.nextKeyMarker, versionIdMarker: page.nextVersionIdMarker };
+  }
+}
+
+function diffRow(version: Version): object {
+  const targets = Object.fromEntries(Object.entries(version.replication.targets).map(([arn, rStatus]) => [arn, { rStatus }]));
+  return {
+    object: version.key,
+    versionId: version.versionId,
+    targets,
+    rStatus: replicationStatus(version.replication),
+    replTimestamp: rfc3339Nano(version.mtime),
+    lastModified: rfc3339Nano(version.mtime),
+    deletemarker: version.kind === "delete-marker",
+  };
+}
+
+/** Purges that have not reached every target: their versions are gone here, the tombstones remember. */
+async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffOptions): AsyncIterable<object> {
+  const range = keyPrefixRange(SPACE.tombstone, bucketId, options.prefix ?? "");
+  for (let start = range.start; ; ) {
+    const entries = await deps.index.scan({ start, end: range.end }, { limit: RESYNC_PAGE });
+    for (const entry of entries) {
+      const stone = decodeTombstone(entry.value);
+      if (!wantedState(stone.replication, { ...options, verbose: false })) continue;
+      const targets = Object.fromEntries(Object.entries(stone.replication.targets).map(([arn, drStatus]) => [arn, { drStatus }]));
+      const time = rfc3339Nano(stone.time);
+      yield { object: stone.key, versionId: stone.versionId, targets, dStatus: replicationStatus(stone.replication), replTimestamp: time, lastModified: time, deletemarker: true };
+    }
+    const last = entries.at(-1);
+    if (last === undefined || entries.length < RESYNC_PAGE) return;
+    start = after(last.key);
+  }
+}
+

@@ -1,0 +1,125 @@
+/** The target's versions as a stream of keys in order, from `?versions` with metadata where the target knows it. */
+import { parseHttpDate, parseRfc3339Nano, msOf } from "../protocol/time.ts";
+import { RESILVER_RESYNC } from "../protocol/replication-headers.ts";
+import { decodeListing } from "../protocol/uri.ts";
+import { parseXml, type XmlElement } from "../protocol/xml.ts";
+import { parseTagsText, type RemoteObject } from "../replication/compare.ts";
+import { errorOf, type TargetClient } from "../replication/wire.ts";
+import { RESYNC_PAGE } from "../replication/limits.ts";
+
+export type RemoteVersion =
+  | (RemoteObject & { readonly kind: "object" })
+  | { readonly kind: "delete-marker"; readonly versionId: string; readonly mtimeMs: number };
+
+export interface RemoteKey {
+  readonly key: string;
+  /** In the target's order. */
+  readonly versions: readonly RemoteVersion[];
+}
+
+/** The target refused to list; `permanent`: asking again cannot help. */
+export class ListingError extends Error {
+  override name = "ListingError";
+  readonly permanent: boolean;
+  constructor(message: string, permanent: boolean) {
+    super(message);
+    this.permanent = permanent;
+  }
+}
+
+interface Page {
+  readonly items: readonly { readonly key: string; readonly version: RemoteVersion }[];
+  readonly next?: { readonly key: string; readonly versionId: string } | undefined;
+}
+
+const PAGE_BYTES_MAX = 256 * 1024 * 1024;
+
+export interface ListOptions {
+  readonly resyncId: string;
+  /** Exclusive. */
+  readonly afterKey: string;
+  readonly signal: AbortSignal;
+  /** Set false once the target's answers with metadata turned out to be unreadable. */
+  readonly metadata: { wanted: boolean };
+}
+
+/** Rejects with ListingError, or as the client does when no answer came. The next page is fetched while one is used. */
+export async function* listTarget(client: TargetClient, options: ListOptions): AsyncGenerator<RemoteKey> {
+  let open: { key: string; versions: RemoteVersion[] } | undefined;
+  let fetching: Promise<Page> | undefined = fetchPage(client, options, { key: options.afterKey, versionId: "" });
+  try {
+    while (fetching !== undefined) {
+      const page: Page = await fetching;
+      fetching = page.next === undefined ? undefined : fetchPage(client, options, page.next);
+      for (const { key, version } of page.items) {
+        if (open !== undefined && open.key !== key) {
+          yield open;
+          open = undefined;
+        }
+        open ??= { key, versions: [] };
+        open.versions.push(version);
+      }
+    }
+    if (open !== undefined) yield open;
+  } finally {
+    // The reader may leave early: the page under way must not become an unhandled rejection.
+    fetching?.catch(() => undefined);
+  }
+}
+
+async function fetchPage(client: TargetClient, options: ListOptions, marker: { key: string; versionId: string }): Promise<Page> {
+  const query: Record<string, string> = { versions: "", "max-keys": String(RESYNC_PAGE), "encoding-type": "url", prefix: "", delimiter: "" };
+  if (marker.key !== "") query["key-marker"] = marker.key;
+  if (marker.versionId !== "") query["version-id-marker"] = marker.versionId;
+  if (options.metadata.wanted) query["metadata"] = "true";
+  const headers = { [RESILVER_RESYNC]: options.resyncId };
+  const answer = await client.request({ method: "GET", query, headers, payload: "hashed", signal: options.signal });
+  if (answer.status !== 200) {
+    const { code, message } = errorOf(answer);
+    throw new ListingError(`the target's versions cannot be listed: ${code} (${message})`, answer.status < 500 && answer.status !== 429);
+  }
+  try {
+    return parsePage(parseXml(answer.body, { maxBytes: PAGE_BYTES_MAX }));
+  } catch (error) {
+    // Metadata names become element names, and not every name can be one: without metadata the page is well-formed.
+    if (!options.metadata.wanted) throw new ListingError(`the target's listing cannot be read: ${String(error)}`, true);
+    options.metadata.wanted = false;
+    return fetchPage(client, options, marker);
+  }
+}
+
+function parsePage(root: XmlElement): Page {
+  const items: { key: string; version: RemoteVersion }[] = [];
+  for (const element of root.children) {
+    if (element.name !== "Version" && element.name !== "DeleteMarker") continue;
+    items.push({ key: decodeListing(element.value("Key") ?? ""), version: parseVersion(element) });
+  }
+  const key = root.value("NextKeyMarker");
+  const truncated = root.value("IsTruncated") === "true" && key !== undefined && key !== "";
+  return truncated ? { items, next: { key: decodeListing(key), versionId: root.value("NextVersionIdMarker") ?? "" } } : { items };
+}
+
+function parseVersion(element: XmlElement): RemoteVersion {
+  const versionId = (element.value("VersionId") ?? "null") || "null";
+  const modified = element.value("LastModified") ?? "";
+  const ns = parseRfc3339Nano(modified);
+  const mtimeMs = ns === undefined ? (parseHttpDate(modified) ?? 0) : msOf(ns);
+  if (element.name === "DeleteMarker") return { kind: "delete-marker", versionId, mtimeMs };
+  const user = element.child("UserMetadata");
+  return {
+    kind: "object",
+    versionId,
+    etag: (element.value("ETag") ?? "").replaceAll('"', ""),
+    size: Number(element.value("Size") ?? "-1"),
+    mtimeMs,
+    // AWS lists whole seconds as ".000Z": then milliseconds say nothing.
+    precisionMs: /\.\d*[1-9]/.test(modified) ? 1 : 1000,
+    ...(user === undefined ? {} : { metadata: metadataOf(user), tags: parseTagsText(element.value("UserTags") ?? "") }),
+  };
+}
+
+function metadataOf(element: XmlElement): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const child of element.children) out[child.name.toLowerCase()] = child.text;
+  return out;
+}
