@@ -1,0 +1,86 @@
+/** What headers say about a new object: content headers, user metadata, storage class, tags. s3-api.md sections 3, 11, 18. */
+import { StoreError } from "../model/errors.ts";
+import type { Tags } from "../model/version.ts";
+import type { ObjectAttributesInput } from "../objects/types.ts";
+import { invalidArgument, type S3Request } from "./request.ts";
+import { parseTagHeader } from "./tags.ts";
+
+const CONTENT_HEADERS = [
+  "content-type",
+  "cache-control",
+  "content-disposition",
+  "content-language",
+  "expires",
+  "x-amz-website-redirect-location",
+] as const;
+
+/** What MinIO stores when the client names no type. */
+const DEFAULT_CONTENT_TYPE = "binary/octet-stream";
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** A header's text: the HTTP parser gives one character a byte; bytes that are UTF-8 are read as such. */
+export function headerText(value: string): string {
+  let ascii = true;
+  for (let i = 0; i < value.length && ascii; i++) ascii = value.charCodeAt(i) < 128;
+  if (ascii) return value;
+  try {
+    return UTF8.decode(Buffer.from(value, "latin1"));
+  } catch {
+    return value;
+  }
+}
+
+/** Content-Encoding without `aws-chunked`, which only says how the body was sent; undefined when nothing is left. */
+export function storedEncoding(value: string): string | undefined {
+  if (!value.toLowerCase().includes("aws-chunked")) return value === "" ? undefined : value;
+  const kept = value.split(",").map((part) => part.trim()).filter((part) => part !== "" && part.toLowerCase() !== "aws-chunked");
+  return kept.length === 0 ? undefined : kept.join(",");
+}
+
+/** Content headers and user metadata as stored. */
+export function metadataOf(request: S3Request): Pick<ObjectAttributesInput, "headers" | "userMetadata"> {
+  const headers: Record<string, string> = {};
+  const userMetadata: Record<string, string> = {};
+  headers["content-type"] = DEFAULT_CONTENT_TYPE;
+  for (const name of CONTENT_HEADERS) {
+    const value = request.header(name);
+    if (value !== undefined && value !== "") headers[name] = headerText(value);
+  }
+  const encoding = request.header("content-encoding");
+  const stored = encoding === undefined ? undefined : storedEncoding(encoding);
+  if (stored !== undefined) headers["content-encoding"] = stored;
+  for (const name in request.headers) {
+    if (name.startsWith("x-amz-meta-") || name.startsWith("x-minio-meta-")) {
+      userMetadata[name] = headerText(request.header(name) ?? "");
+    }
+  }
+  return { headers, userMetadata };
+}
+
+/** `x-amz-storage-class`; undefined when absent. InvalidStorageClass for one this server does not have. */
+export function storageClassOf(request: S3Request): "STANDARD" | "REDUCED_REDUNDANCY" | undefined {
+  const text = request.header("x-amz-storage-class");
+  if (text === undefined || text === "") return undefined;
+  if (text !== "STANDARD" && text !== "REDUCED_REDUNDANCY") throw new StoreError("InvalidStorageClass");
+  return text;
+}
+
+/** `x-amz-tagging`; undefined when absent or empty. */
+export function tagsOf(request: S3Request): Tags | undefined {
+  const text = request.header("x-amz-tagging");
+  return text === undefined || text === "" ? undefined : parseTagHeader(text);
+}
+
+/** All of them, for PutObject and CreateMultipartUpload. */
+export function attributesOf(request: S3Request): ObjectAttributesInput {
+  return { ...metadataOf(request), storageClass: storageClassOf(request) ?? "STANDARD", tags: tagsOf(request) };
+}
+
+/** COPY when absent; InvalidArgument for another word. */
+export function directiveOf(request: S3Request, name: "x-amz-metadata-directive" | "x-amz-tagging-directive"): "COPY" | "REPLACE" {
+  const text = request.header(name);
+  if (text === undefined || text === "" || text === "COPY") return "COPY";
+  if (text === "REPLACE") return "REPLACE";
+  throw invalidArgument(`Unknown ${name === "x-amz-metadata-directive" ? "metadata" : "tagging"} directive.`);
+}

@@ -1,0 +1,139 @@
+/**
+ * May this caller do this? One question per action; condition values are built only when somebody's policy is read.
+ * s3-api.md section 15.
+ */
+import { hasCode, StoreError } from "../model/errors.ts";
+import type { BucketName } from "../model/names.ts";
+import type { Tags } from "../model/version.ts";
+import type { S3Request } from "./request.ts";
+
+export interface Question {
+  /** `s3:GetObject`, ... */
+  readonly action: string;
+  /** Other than the request's own, e.g. the source of a copy. Empty key: the bucket itself. */
+  readonly bucket?: string | undefined;
+  readonly key?: string | undefined;
+  readonly versionId?: string | undefined;
+  /** Tags of the object acted on. */
+  readonly tags?: Tags | undefined;
+  /** Only an explicit Deny refuses. */
+  readonly denyOnly?: boolean | undefined;
+}
+
+const CONDITION_QUERIES = ["prefix", "delimiter", "max-keys"] as const;
+
+function baseConditions(request: S3Request): Record<string, readonly string[]> {
+  const { identity, deps } = request;
+  const nowMs = deps.clock.nowMs();
+  const presigned = request.query.has("X-Amz-Signature");
+  const out: Record<string, readonly string[]> = {
+    SourceIp: [sourceIp(request)],
+    SecureTransport: [String(request.secure)],
+    UserAgent: [request.header("user-agent") ?? ""],
+    Referer: [request.header("referer") ?? ""],
+    CurrentTime: [new Date(nowMs).toISOString()],
+    EpochTime: [String(Math.floor(nowMs / 1000))],
+    principaltype: [principalType(identity.kind)],
+    userid: [identity.user],
+    username: [identity.user],
+    authType: [presigned ? "REST-QUERY-STRING" : "REST-HEADER"],
+  };
+  if (identity.kind !== "anonymous") out["signatureversion"] = ["AWS4-HMAC-SHA256"];
+  for (const name of CONDITION_QUERIES) {
+    const value = request.query.get(name);
+    if (value !== undefined) out[name] = [value];
+  }
+  addHeaders(request, out);
+  return out;
+}
+
+function addHeaders(request: S3Request, out: Record<string, readonly string[]>): void {
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (!name.startsWith("x-amz-") || typeof value !== "string") continue;
+    if (name === "x-amz-security-token") continue;
+    out[name] = [value];
+    if (name.startsWith("x-amz-object-lock-")) out[name.slice("x-amz-".length)] = [value];
+  }
+  const tagging = request.header("x-amz-tagging");
+  if (tagging === undefined || tagging === "") return;
+  const names: string[] = [];
+  for (const [key, value] of new URLSearchParams(tagging)) {
+    names.push(key);
+    out[`RequestObjectTag/${key}`] = [value];
+  }
+  out["RequestObjectTagKeys"] = names;
+}
+
+function principalType(kind: S3Request["identity"]["kind"]): string {
+  switch (kind) {
+    case "root":
+      return "Account";
+    case "anonymous":
+      return "Anonymous";
+    case "sts":
+      return "AssumedRole";
+    case "user":
+    case "service-account":
+      return "User";
+  }
+}
+
+/** Address of the peer, without the IPv4-in-IPv6 form. */
+export function sourceIp(request: S3Request): string {
+  const address = request.incoming.socket.remoteAddress ?? "";
+  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+}
+
+function conditionsFor(request: S3Request, question: Question): Record<string, readonly string[]> {
+  const base = (request.conditions ??= baseConditions(request));
+  const versionId = question.versionId ?? request.query.get("versionId");
+  if (question.tags === undefined && (versionId === undefined || versionId === "")) return base;
+  const out = { ...base };
+  if (versionId !== undefined && versionId !== "") out["versionid"] = [versionId];
+  for (const [key, value] of Object.entries(question.tags ?? {})) out[`ExistingObjectTag/${key}`] = [value];
+  return out;
+}
+
+/** Policy text of a bucket; a missing bucket has none (the operation says NoSuchBucket after the permission check). */
+async function policyOf(request: S3Request, bucket: string): Promise<string | undefined> {
+  if (bucket === "") return undefined;
+  try {
+    return (await request.deps.objects.bucket(bucket as BucketName)).policy;
+  } catch (error) {
+    if (hasCode(error, "NoSuchBucket")) return undefined;
+    throw error;
+  }
+}
+
+/** True when the caller may. Root always may. */
+export async function allowed(request: S3Request, question: Question): Promise<boolean> {
+  const { identity, target } = request;
+  if (identity.kind === "root") return true;
+  const bucket = question.bucket ?? target.bucket;
+  const key = question.key ?? target.key;
+  return request.deps.iam.allowed(identity, {
+    action: question.action,
+    bucket: bucket === "" ? undefined : bucket,
+    key: key === "" ? undefined : key,
+    conditions: conditionsFor(request, question),
+    bucketPolicy: await policyOf(request, bucket),
+    denyOnly: question.denyOnly,
+  });
+}
+
+/** Throws AccessDenied unless the caller may do `action` on what the request names. */
+export async function authorize(request: S3Request, action: string): Promise<void> {
+  if (request.identity.kind === "root") return;
+  await authorizeFor(request, { action });
+}
+
+/** The same for another resource, for tags, or for an explicit Deny only. */
+export async function authorizeFor(request: S3Request, question: Question): Promise<void> {
+  if (!(await allowed(request, question))) throw accessDenied(request, question);
+}
+
+function accessDenied(request: S3Request, question: Question): StoreError {
+  const bucket = question.bucket ?? request.target.bucket;
+  const key = question.key ?? request.target.key;
+  return new StoreError("AccessDenied", { bucket: bucket || undefined, key: key || undefined });
+}

@@ -1,0 +1,206 @@
+/**
+ * Request bodies: the length rules, aws-chunked decoding, checksum claims, and whole documents.
+ * s3-api.md 2.7, 4, 5 and replication.md 3.0. Nothing is stored here.
+ */
+import { createHash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { checksumHeaderName, isChecksumValue, parseChecksumAlgorithm } from "../model/checksum.ts";
+import { checksumOf } from "../model/checksum.ts";
+import { StoreError } from "../model/errors.ts";
+import type { ChecksumAlgorithm } from "../model/version.ts";
+import { CHECKSUM_ALGORITHMS } from "../model/version.ts";
+import type { IncomingBody } from "../objects/types.ts";
+import { decodeAwsChunked } from "../protocol/aws-chunked.ts";
+import { OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
+import { invalidArgument, type S3Request } from "./request.ts";
+
+const CHECKSUM_PREFIX = "x-amz-checksum-";
+
+/** A checksum that a request claims for its body: its algorithm, and its value when not in a trailer. */
+export interface ChecksumClaim {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly value?: string | undefined;
+}
+
+/** The `x-amz-checksum-<algorithm>` header of a request. Two of them, or a malformed value: InvalidArgument. */
+export function checksumHeader(request: S3Request): ChecksumClaim | undefined {
+  let claim: ChecksumClaim | undefined;
+  for (const name in request.headers) {
+    if (!name.startsWith(CHECKSUM_PREFIX)) continue;
+    const algorithm = parseChecksumAlgorithm(name.slice(CHECKSUM_PREFIX.length));
+    if (algorithm === undefined) continue;
+    const value = request.header(name) ?? "";
+    if (claim !== undefined) throw invalidArgument("Expecting a single x-amz-checksum- header.");
+    claim = { algorithm, value };
+  }
+  return claim;
+}
+
+/** Value without the `-N` of a composite, and whether it had one. */
+export function splitComposite(value: string): { value: string; parts: number | undefined } {
+  const match = /^(.*)-(\d{1,5})$/.exec(value);
+  return match === null ? { value, parts: undefined } : { value: match[1] as string, parts: Number(match[2]) };
+}
+
+/** Throws InvalidArgument unless `value` is base64 of a digest of this algorithm. */
+export function checkChecksumValue(algorithm: ChecksumAlgorithm, value: string): void {
+  if (!isChecksumValue(algorithm, value)) throw invalidArgument(`Value for ${checksumHeaderName(algorithm)} header is invalid.`);
+}
+
+/** `x-amz-checksum-algorithm` or its SDK name; InvalidArgument for an unknown one. */
+export function wantedAlgorithm(request: S3Request): ChecksumAlgorithm | undefined {
+  const text = request.header("x-amz-checksum-algorithm") || request.header("x-amz-sdk-checksum-algorithm");
+  if (text === undefined || text === "") return undefined;
+  const algorithm = parseChecksumAlgorithm(text);
+  if (algorithm === undefined) throw invalidArgument("Checksum algorithm provided is unsupported.");
+  return algorithm;
+}
+
+/** Content-MD5 as hex; InvalidDigest unless it is base64 of 16 bytes. */
+export function contentMd5(request: S3Request): string | undefined {
+  const text = request.header("content-md5");
+  if (text === undefined) return undefined;
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length !== 16 || bytes.toString("base64") !== text) throw new StoreError("InvalidDigest");
+  return bytes.toString("hex");
+}
+
+function lengthOf(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (text === "") throw new StoreError("MissingContentLength");
+  const length = Number(text);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(length)) throw invalidArgument(`${name} is not a valid length.`);
+  if (length > OBJECT_BYTES_MAX) throw new StoreError("EntityTooLarge");
+  return length;
+}
+
+interface Trailers {
+  /** Lower-case. */
+  readonly names: readonly string[];
+  readonly algorithm: ChecksumAlgorithm | undefined;
+}
+
+function announcedTrailers(request: S3Request): Trailers {
+  const text = request.header("x-amz-trailer");
+  if (text === undefined || text === "") return { names: [], algorithm: undefined };
+  const names = text.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
+  const checksums = CHECKSUM_ALGORITHMS.filter((algorithm) => names.includes(checksumHeaderName(algorithm)));
+  if (checksums.length > 1) throw invalidArgument("Expecting a single x-amz-checksum- trailer.");
+  return { names, algorithm: checksums[0] };
+}
+
+/**
+ * The body of PutObject and UploadPart. Throws MissingContentLength 411 when nothing tells its size: a chunked transfer
+ * is fine with `x-amz-decoded-content-length` (a MinIO source sends empty objects so) or with a streaming signature.
+ */
+export function objectBody(request: S3Request): IncomingBody {
+  const { bodyAuth, incoming } = request;
+  const claim = checksumHeader(request);
+  if (claim?.value !== undefined) checkChecksumValue(claim.algorithm, claim.value);
+  const common = { md5: contentMd5(request), checksumAlgorithm: claim?.algorithm, expectedChecksum: claim && (() => claim.value) };
+  const declared = lengthOf(request.header("content-length"), "Content-Length");
+  const decoded = lengthOf(request.header("x-amz-decoded-content-length"), "x-amz-decoded-content-length");
+  if (bodyAuth.kind === "plain") {
+    const size = declared ?? decoded;
+    if (size === undefined) throw new StoreError("MissingContentLength");
+    return { ...common, stream: bytesOf(request, declared), size, sha256: bodyAuth.sha256 };
+  }
+  const trailers = announcedTrailers(request);
+  if (declared === undefined && decoded === undefined && incoming.headers["transfer-encoding"] === undefined) {
+    throw new StoreError("MissingContentLength");
+  }
+  const chunks = decodeAwsChunked(bytesOf(request, declared), {
+    mode: bodyAuth.mode,
+    decodedLength: decoded,
+    signing: bodyAuth.signing,
+    trailerNames: trailers.names,
+  });
+  const { algorithm } = trailers;
+  if (algorithm === undefined || claim !== undefined) return { ...common, stream: chunks.stream, size: decoded };
+  const name = checksumHeaderName(algorithm);
+  return {
+    ...common,
+    stream: chunks.stream,
+    size: decoded,
+    checksumAlgorithm: algorithm,
+    expectedChecksum: () => chunks.trailers()[name],
+  };
+}
+
+/** Bytes of the body as sent; small ones in one piece. */
+function bytesOf(request: S3Request, declared: number | undefined): AsyncIterable<Buffer> {
+  return declared !== undefined && declared <= SMALL_BODY_BYTES_MAX ? gathered(request, declared) : streamed(request);
+}
+
+async function* gathered(request: S3Request, declared: number): AsyncGenerator<Buffer, void, undefined> {
+  if (declared === 0) return;
+  yield await gather(request, declared);
+}
+
+async function* streamed(request: S3Request): AsyncGenerator<Buffer, void, undefined> {
+  request.readBody();
+  try {
+    // Whoever stops reading early (a bad chunk signature) still has an answer to send: the socket must live on.
+    for await (const chunk of request.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) yield chunk;
+  } catch (cause) {
+    throw request.incoming.errored === null ? cause : new StoreError("IncompleteBody", { cause });
+  }
+  if (!request.incoming.complete) throw new StoreError("IncompleteBody");
+}
+
+/** Reads a whole body of at most `limit` bytes with plain events: an iterator costs more than such a body. */
+function gather(request: S3Request, limit: number): Promise<Buffer> {
+  request.readBody();
+  const { incoming } = request;
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let length = 0;
+    let settled = false;
+    const fail = (error: unknown): void => {
+      settled = true;
+      reject(error as Error);
+    };
+    incoming.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > limit && !settled) return fail(new StoreError("EntityTooLarge"));
+      if (!settled) pieces.push(chunk);
+    });
+    incoming.on("end", () => {
+      if (!settled) resolve(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length));
+    });
+    incoming.on("error", (cause) => fail(new StoreError("IncompleteBody", { cause })));
+    incoming.on("close", () => {
+      if (!incoming.complete) fail(new StoreError("IncompleteBody"));
+    });
+  });
+}
+
+/**
+ * A document of at most `limit` bytes, held against its signed hash, Content-MD5 and checksum.
+ * Throws EntityTooLarge, XAmzContentSHA256Mismatch, BadDigest, IncompleteBody.
+ */
+export async function readDocument(request: S3Request, limit: number): Promise<Buffer> {
+  const declared = lengthOf(request.header("content-length"), "Content-Length");
+  if (declared !== undefined && declared > limit) throw new StoreError("EntityTooLarge");
+  const md5 = contentMd5(request);
+  const bytes = declared === 0 || !hasBody(request.incoming) ? Buffer.alloc(0) : await gather(request, limit);
+  const { bodyAuth } = request;
+  if (bodyAuth.kind === "plain" && bodyAuth.sha256 !== undefined) {
+    if (createHash("sha256").update(bytes).digest("hex") !== bodyAuth.sha256) throw new StoreError("XAmzContentSHA256Mismatch");
+  }
+  if (md5 !== undefined && createHash("md5").update(bytes).digest("hex") !== md5) throw new StoreError("BadDigest");
+  return bytes;
+}
+
+/** As `readDocument`, and an `x-amz-checksum-*` header must fit: for operations where it speaks of the document. */
+export async function readCheckedDocument(request: S3Request, limit: number): Promise<Buffer> {
+  const claim = checksumHeader(request);
+  const bytes = await readDocument(request, limit);
+  if (claim?.value !== undefined && checksumOf(claim.algorithm, bytes) !== claim.value) throw new StoreError("BadDigest");
+  return bytes;
+}
+
+/** The request declares a body, even an empty one. */
+export function hasBody(incoming: IncomingMessage): boolean {
+  return incoming.headers["content-length"] !== undefined || incoming.headers["transfer-encoding"] !== undefined;
+}

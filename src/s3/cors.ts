@@ -1,0 +1,26 @@
+/** The one CORS setting of the port: any origin, with credentials (s3-api.md section 15). */
+import type { Reply } from "./reply.ts";
+import type { S3Request } from "./request.ts";
+
+const METHODS = "GET, PUT, HEAD, POST, DELETE, OPTIONS, PATCH";
+const EXPOSED =
+  "Date, ETag, Server, Connection, Accept-Ranges, Content-Range, Content-Encoding, Content-Length, Content-Type, " +
+  "Content-Disposition, Last-Modified, Content-Language, Cache-Control, Retry-After, X-Amz-Bucket-Region, Expires, " +
+  "x-amz-version-id, x-amz-delete-marker, x-amz-request-id, x-amz-id-2";
+
+/** Headers for an answer to a request that names its origin; an opaque origin is answered with `*`. */
+export function corsHeaders(origin: string): string[] {
+  const named = origin !== "null";
+  const out = ["Access-Control-Allow-Origin", named ? origin : "*", "Access-Control-Expose-Headers", EXPOSED];
+  if (named) out.push("Access-Control-Allow-Credentials", "true");
+  return out;
+}
+
+/** OPTIONS of anything: an empty 200, with the preflight answer when it is one. */
+export function preflight(request: S3Request): Reply {
+  if (request.headers.origin === undefined) return { status: 200, headers: [] };
+  const wanted = request.header("access-control-request-headers");
+  const headers = ["Access-Control-Allow-Methods", METHODS];
+  if (wanted !== undefined) headers.push("Access-Control-Allow-Headers", wanted.replace(/[^\w, -]/g, ""));
+  return { status: 204, headers };
+}

@@ -1,0 +1,67 @@
+/** What the S3 listener is given: the layers below it and the settings of the site. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Iam } from "../iam/types.ts";
+import type { Objects } from "../objects/objects.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import type { ReplicationApi } from "./replication-api.ts";
+
+export interface S3Settings {
+  /** Empty: not configured, any region of a credential scope is accepted. */
+  readonly region: string;
+  /** Domains for virtual-host style; empty: path style only. */
+  readonly domains: readonly string[];
+  /** Base of the Location of a completed upload; absent: what the client wrote in Host. */
+  readonly serverUrl?: string | undefined;
+  readonly deploymentId: string;
+  /** x-amz-id-2 and HostId. */
+  readonly hostId: string;
+  /** Value of `Server`: `MinIO` unless an operator says otherwise. */
+  readonly serverHeader: string;
+}
+
+/** One finished request, for metrics, audit and trace. */
+export interface RequestRecord {
+  /** AWS's name of the operation, `Unknown` when none was found. */
+  readonly api: string;
+  readonly method: string;
+  /** Request target as sent. */
+  readonly url: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly status: number;
+  /** S3 error code, empty on success. */
+  readonly errorCode: string;
+  /** Set when the failure was not foreseen: for the log. */
+  readonly error?: unknown;
+  readonly accessKey: string;
+  readonly remoteAddress: string;
+  readonly userAgent: string;
+  readonly requestId: string;
+  readonly startMs: number;
+  readonly durationMs: number;
+  readonly timeToFirstByteMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** A peer's replication sent it. */
+  readonly replication: boolean;
+}
+
+export interface Observe {
+  request(record: RequestRecord): void;
+}
+
+/** Answers the request and returns true, or returns false when the path is not its own. */
+export type Fallback = (request: IncomingMessage, response: ServerResponse, url: string) => boolean;
+
+export interface S3Deps {
+  readonly objects: Objects;
+  readonly iam: Iam;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: S3Settings;
+  readonly replication: ReplicationApi;
+  readonly observe: Observe;
+  /** Admin API, health, metrics, console: asked first for paths under /minio/ and /resilver/. */
+  readonly fallback?: Fallback | undefined;
+}

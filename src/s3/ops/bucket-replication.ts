@@ -1,0 +1,123 @@
+/** Replication configuration, metrics, check and resync of a bucket (replication.md 1, 2.5, 7, 9.1). */
+import { hasCode, StoreError } from "../../model/errors.ts";
+import type { Arn } from "../../model/names.ts";
+import type { ReplicationConfig } from "../../model/replication-config.ts";
+import { parseReplicationXml, renderReplicationXml } from "../../protocol/replication-xml.ts";
+import { authorize } from "../authorize.ts";
+import { readCheckedDocument } from "../body.ts";
+import { REPLICATION_CONFIG_BYTES_MAX } from "../limits.ts";
+import { JsonStoreError } from "../render-error.ts";
+import { EMPTY_OK, jsonReply, xmlReply } from "../reply.ts";
+import type { Operation, S3Request } from "../request.ts";
+
+/** The stored configuration. Throws ReplicationConfigurationNotFoundError. */
+async function configOf(request: S3Request): Promise<ReplicationConfig> {
+  const { replication } = await request.deps.objects.bucket(request.bucket);
+  if (replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError");
+  return replication;
+}
+
+export const getBucketReplication: Operation = {
+  name: "GetBucketReplication",
+  async run(request) {
+    await authorize(request, "s3:GetReplicationConfiguration");
+    return xmlReply(renderReplicationXml(await configOf(request)));
+  },
+};
+
+function needsVersioning(): StoreError {
+  return new StoreError("InvalidRequest", { message: "Versioning must be 'Enabled' on the bucket to apply a replication configuration" });
+}
+
+export const putBucketReplication: Operation = {
+  name: "PutBucketReplication",
+  async run(request) {
+    const { bucket: name, deps } = request;
+    await authorize(request, "s3:PutReplicationConfiguration");
+    if ((await deps.objects.bucket(name)).versioning?.status !== "Enabled") throw needsVersioning();
+    const replication = parseReplicationXml(await readCheckedDocument(request, REPLICATION_CONFIG_BYTES_MAX));
+    await deps.replication.validateConfig(name, replication, request.identity);
+    await deps.objects.updateBucket(name, (bucket) => {
+      // Asked again: it may have been suspended while the targets were looked at.
+      if (bucket.versioning?.status !== "Enabled") throw needsVersioning();
+      return { ...bucket, replication };
+    });
+    await deps.replication.configChanged(name);
+    return EMPTY_OK;
+  },
+};
+
+export const deleteBucketReplication: Operation = {
+  name: "DeleteBucketReplication",
+  async run(request) {
+    const { bucket: name, deps } = request;
+    await authorize(request, "s3:PutReplicationConfiguration");
+    await deps.objects.updateBucket(name, ({ replication: _removed, ...bucket }) => bucket);
+    await deps.replication.configChanged(name);
+    await deps.replication.removeAllTargets(name);
+    return EMPTY_OK;
+  },
+};
+
+export const getReplicationMetrics: Operation = {
+  name: "GetBucketReplicationMetrics",
+  async run(request) {
+    await authorize(request, "s3:GetReplicationConfiguration");
+    await configOf(request);
+    const version = request.query.get("replication-metrics") === "2" ? 2 : 1;
+    return jsonReply(await request.deps.replication.metrics(request.bucket, version));
+  },
+};
+
+export const checkBucketReplication: Operation = {
+  name: "ValidateBucketReplicationCreds",
+  async run(request) {
+    await authorize(request, "s3:GetReplicationConfiguration");
+    await configOf(request);
+    request.longRunning();
+    await request.deps.replication.check(request.bucket);
+    return EMPTY_OK;
+  },
+};
+
+export const startResync: Operation = {
+  name: "ResetBucketReplicationStart",
+  async run(request) {
+    const { query } = request;
+    await authorize(request, "s3:ResetBucketReplicationState");
+    await configOf(request);
+    request.longRunning();
+    try {
+      const started = await request.deps.replication.resyncStart(request.bucket, {
+        arn: query.get("arn") ?? "",
+        resetId: query.get("reset-id") ?? "",
+        olderThan: query.get("older-than") ?? "",
+      });
+      return jsonReply(started);
+    } catch (error) {
+      // mc reads these refusals as JSON (replication.md 7.1).
+      if (hasCode(error, "BadRequest")) throw new JsonStoreError(error.code, error.detail);
+      throw error;
+    }
+  },
+};
+
+export const resyncStatus: Operation = {
+  name: "ResetBucketReplicationStatus",
+  async run(request) {
+    await authorize(request, "s3:ResetBucketReplicationState");
+    await configOf(request);
+    const arn = request.query.get("arn");
+    return jsonReply(await request.deps.replication.resyncStatus(request.bucket, arn === undefined || arn === "" ? undefined : (arn as Arn)));
+  },
+};
+
+export const cancelResync: Operation = {
+  name: "ResetBucketReplicationCancel",
+  async run(request) {
+    await authorize(request, "s3:ResetBucketReplicationState");
+    await configOf(request);
+    const id = await request.deps.replication.resyncCancel(request.bucket, (request.query.get("arn") ?? "") as Arn);
+    return { status: 200, headers: ["Content-Type", "text/plain"], body: id };
+  },
+};

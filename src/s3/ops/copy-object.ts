@@ -1,0 +1,142 @@
+/** CopyObject and UploadPartCopy; also the metadata-only self copy of a peer (replication.md 3.6). */
+import { StoreError } from "../../model/errors.ts";
+import { parseBucketName, parseObjectKey, parseVersionId } from "../../model/names.ts";
+import type { ObjectVersion } from "../../model/version.ts";
+import type { CopyRequest, VersionSelector } from "../../objects/types.ts";
+import { renderCopyResult } from "../../protocol/s3-xml-objects.ts";
+import { isoMillis } from "../../protocol/time.ts";
+import { directiveOf, metadataOf, storageClassOf, tagsOf } from "../attributes.ts";
+import { authorize, authorizeFor } from "../authorize.ts";
+import { wantedAlgorithm } from "../body.ts";
+import { checksumHeaders, identityHeaders } from "../object-headers.ts";
+import { parseCopyRange, readConditions, writeConditions } from "../read-conditions.ts";
+import { givenVersionId, isReplication, replicaSource } from "../replica.ts";
+import { refuseEncryption, refuseLock } from "../request-checks.ts";
+import { xmlReply, type Reply } from "../reply.ts";
+import { invalidArgument, type Operation, type S3Request } from "../request.ts";
+import { percentDecode } from "../target.ts";
+import { partNumberOf, shownChecksum, uploadSelector } from "./multipart.ts";
+import { storedHeaders } from "./put-object.ts";
+
+/** `x-amz-copy-source`: `[/]bucket/key[?versionId=ID]`, percent-encoded. */
+export function copySource(request: S3Request): VersionSelector {
+  const text = request.header("x-amz-copy-source") ?? "";
+  const mark = text.lastIndexOf("?versionId=");
+  const path = percentDecode(mark < 0 ? text : text.slice(0, mark), false);
+  const bare = path.startsWith("/") ? path.slice(1) : path;
+  const slash = bare.indexOf("/");
+  if (slash <= 0 || slash === bare.length - 1) throw invalidArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+  const id = mark < 0 ? "" : percentDecode(text.slice(mark + "?versionId=".length), true);
+  return {
+    bucket: parseBucketName(bare.slice(0, slash)),
+    key: parseObjectKey(bare.slice(slash + 1)),
+    versionId: id === "" ? undefined : parseVersionId(id),
+  };
+}
+
+/** PutObject on the target, GetObject on the source, in that order. */
+async function authorizeCopy(request: S3Request, from: VersionSelector): Promise<void> {
+  await authorize(request, "s3:PutObject");
+  if (request.identity.kind === "root") return;
+  const on = { bucket: from.bucket, key: from.key, versionId: from.versionId };
+  await authorizeFor(request, { action: "s3:GetObject", ...on });
+  if (from.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", ...on, denyOnly: true });
+}
+
+export const copyObject: Operation = {
+  name: "CopyObject",
+  async run(request) {
+    const from = copySource(request);
+    await authorizeCopy(request, from);
+    refuseEncryption(request);
+    if (isReplication(request)) return applyMetadata(request, from);
+    refuseLock(request);
+    givenVersionId(request, undefined);
+    request.longRunning();
+    const result = await request.deps.objects.copy(copyRequest(request, from));
+    const { version } = result;
+    const headers = storedHeaders(result);
+    if (from.versionId !== undefined) headers.push("x-amz-copy-source-version-id", result.from.versionId);
+    return xmlReply(copyResult(version), headers);
+  },
+};
+
+function copyRequest(request: S3Request, from: VersionSelector): CopyRequest {
+  const { bucket, key } = request;
+  const metadata = directiveOf(request, "x-amz-metadata-directive");
+  const tagging = directiveOf(request, "x-amz-tagging-directive");
+  const storageClass = storageClassOf(request);
+  const self = from.bucket === bucket && from.key === key && from.versionId === undefined;
+  if (self && metadata === "COPY" && tagging === "COPY" && storageClass === undefined) {
+    throw new StoreError("InvalidRequest", {
+      message:
+        "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, " +
+        "storage class, website redirect location or encryption attributes.",
+    });
+  }
+  return {
+    bucket,
+    key,
+    from,
+    fromConditions: readConditions(request, "x-amz-copy-source-"),
+    replaceMetadata: metadata === "REPLACE" ? metadataOf(request) : undefined,
+    replaceTags: tagging === "REPLACE" ? (tagsOf(request) ?? {}) : undefined,
+    storageClass,
+    checksumAlgorithm: wantedAlgorithm(request),
+    conditions: writeConditions(request),
+  };
+}
+
+function copyResult(version: ObjectVersion): string {
+  return renderCopyResult("CopyObjectResult", {
+    lastModified: isoMillis(version.mtime),
+    etag: version.etag,
+    checksum: shownChecksum(version.checksum, version.partCount),
+    checksumType: version.checksum?.type,
+  });
+}
+
+/** replication.md 3.6: same bucket, key and version on both sides; only registers change, each when it is newer. */
+async function applyMetadata(request: S3Request, from: VersionSelector): Promise<Reply> {
+  const { bucket, key } = request;
+  const source = await replicaSource(request, "s3:ReplicateObject");
+  const versionId = givenVersionId(request, source);
+  const same = from.bucket === bucket && from.key === key && from.versionId === versionId;
+  if (source === undefined || versionId === undefined || !same) {
+    throw invalidArgument("A replicated copy must name the same object version as source and target.");
+  }
+  refuseLock(request);
+  const version = await request.deps.objects.applyReplicaMetadata({
+    bucket,
+    key,
+    versionId,
+    source,
+    tags: tagsOf(request) ?? {},
+    retention: request.headers["x-amz-object-lock-mode"] === "" ? null : undefined,
+    legalHold: undefined,
+  });
+  const headers = [...identityHeaders(version, false), "x-amz-copy-source-version-id", versionId];
+  headers.push(...checksumHeaders(version.checksum, version.partCount));
+  return xmlReply(copyResult(version), headers);
+}
+
+export const uploadPartCopy: Operation = {
+  name: "UploadPartCopy",
+  async run(request) {
+    const selector = uploadSelector(request);
+    const number = partNumberOf(request);
+    const from = copySource(request);
+    await authorizeCopy(request, from);
+    refuseEncryption(request);
+    const range = request.header("x-amz-copy-source-range");
+    request.longRunning();
+    const part = await request.deps.objects.copyPart(selector, number, {
+      source: from,
+      conditions: readConditions(request, "x-amz-copy-source-"),
+      range: range === undefined || range === "" ? undefined : parseCopyRange(range),
+    });
+    const headers = from.versionId === undefined ? [] : ["x-amz-copy-source-version-id", part.from.versionId];
+    const checksum = part.checksum;
+    return xmlReply(renderCopyResult("CopyPartResult", { lastModified: isoMillis(part.mtime), etag: part.etag, checksum }), headers);
+  },
+};

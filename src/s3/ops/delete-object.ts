@@ -1,0 +1,37 @@
+/** DeleteObject: a marker, a purge, or either as a peer sends it (replication.md 3.7, 3.8). */
+import { StoreError } from "../../model/errors.ts";
+import { authorize, authorizeFor } from "../authorize.ts";
+import { bareEtag } from "../read-conditions.ts";
+import { replicaSource, sourceDeleteMarker } from "../replica.ts";
+import type { Operation, S3Request } from "../request.ts";
+
+export const deleteObject: Operation = {
+  name: "DeleteObject",
+  async run(request) {
+    const { selector } = request;
+    if (request.header("x-minio-force-delete") === "true") {
+      throw new StoreError("NotImplemented", { message: "Deleting a prefix with all its versions in one request is not available; list and delete its versions." });
+    }
+    await authorizeDelete(request);
+    const source = await replicaSource(request, "s3:ReplicateDelete");
+    const ifMatch = request.headers["if-match"];
+    const result = await request.deps.objects.delete({
+      ...selector,
+      source,
+      sourceDeleteMarker: source !== undefined && sourceDeleteMarker(request),
+      ifMatch: ifMatch === undefined ? undefined : bareEtag(ifMatch),
+    });
+    const headers: string[] = [];
+    if (result.deleteMarker) headers.push("x-amz-delete-marker", "true");
+    // MinIO spells out no null ids in successful answers, and old clients compare with what they know.
+    if (result.versionId !== undefined && result.versionId !== "null") headers.push("x-amz-version-id", result.versionId);
+    return { status: 204, headers };
+  },
+};
+
+/** s3:DeleteObject; with a version id an explicit Deny of s3:DeleteObjectVersion refuses too. */
+async function authorizeDelete(request: S3Request): Promise<void> {
+  if (request.identity.kind === "root") return;
+  await authorize(request, "s3:DeleteObject");
+  if (request.query.get("versionId")) await authorizeFor(request, { action: "s3:DeleteObjectVersion", denyOnly: true });
+}

@@ -1,0 +1,186 @@
+/** GetObject and HeadObject: conditions, ranges, parts, and what a peer's replication asks (replication.md 3.7, 3.9, 3.12). */
+import { hasCode, StoreError } from "../../model/errors.ts";
+import type { ObjectVersion, Part } from "../../model/version.ts";
+import type { FoundObject } from "../../objects/types.ts";
+import * as names from "../../protocol/replication-headers.ts";
+import { allowed, authorizeFor } from "../authorize.ts";
+import { PART_NUMBER_MAX, SMALL_REPLY_BYTES_MAX } from "../limits.ts";
+import * as headers from "../object-headers.ts";
+import { decideRead, parseRange, readConditions, type ByteRange } from "../read-conditions.ts";
+import { isPeerRead } from "../replica.ts";
+import type { Reply } from "../reply.ts";
+import { invalidArgument, type Operation, type S3Request } from "../request.ts";
+
+export const getObject: Operation = { name: "GetObject", run: (request) => read(request) };
+export const headObject: Operation = { name: "HeadObject", run: (request) => read(request) };
+
+async function read(request: S3Request): Promise<Reply> {
+  const found = await findAuthorized(request);
+  const { version } = found;
+  const slice = sliceOf(request, found);
+  const identity = headers.identityHeaders(version, isPeerRead(request));
+  const conditions = readConditions(request, "");
+  if (conditions !== undefined && decideRead(conditions, version) === "not-modified") {
+    return { status: 304, headers: [...identity, ...headers.cacheHeaders(version)] };
+  }
+  const range = slice ?? rangeOf(request, version.size);
+  const out = [...identity, ...headers.metadataHeaders(version)];
+  await addOptional(request, found, { partial: range !== undefined, slice }, out);
+  const { start, end } = range ?? { start: 0, end: version.size };
+  if (range !== undefined) out.push("Content-Range", `bytes ${start}-${end - 1}/${version.size}`);
+  const status = range === undefined ? 200 : 206;
+  const length = end - start;
+  if (request.method === "HEAD") return { status, headers: out, length };
+  return { status, headers: out, length, ...(await bodyOf(found, start, end)) };
+}
+
+/** One buffer for small objects; a stream whose first piece is in hand for others: damage there is still an error answer. */
+async function bodyOf(found: FoundObject, start: number, end: number): Promise<Pick<Reply, "body" | "stream">> {
+  if (end === start) return { body: Buffer.alloc(0) };
+  if (end - start <= SMALL_REPLY_BYTES_MAX) {
+    const pieces: Buffer[] = [];
+    for await (const piece of found.read(start, end)) pieces.push(piece);
+    return { body: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces) };
+  }
+  const iterator = found.read(start, end)[Symbol.asyncIterator]();
+  return { stream: resumed(await iterator.next(), iterator) };
+}
+
+async function* resumed(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    for (let next = first; !next.done; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
+/**
+ * Finds first, so that policies can look at the object's tags; whether it was found is only told to those who may know.
+ * s3-api.md section 15: without s3:ListBucket a missing key is AccessDenied to anonymous callers.
+ */
+async function findAuthorized(request: S3Request): Promise<FoundObject> {
+  const { selector } = request;
+  let found: FoundObject | undefined;
+  let fault: unknown;
+  try {
+    found = await request.deps.objects.find(selector);
+  } catch (error) {
+    fault = error;
+  }
+  if (request.identity.kind !== "root") {
+    const tags = found?.version.tags?.value;
+    await authorizeFor(request, { action: "s3:GetObject", tags });
+    if (selector.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", tags, denyOnly: true });
+  }
+  if (found === undefined) throw await missing(request, fault);
+  // To a peer damaged bytes are absent: it sends them again.
+  if (found.version.damaged !== undefined && isPeerRead(request)) throw new StoreError("NoSuchVersion");
+  return found;
+}
+
+async function missing(request: S3Request, fault: unknown): Promise<unknown> {
+  if (!(fault instanceof StoreError)) return fault;
+  if (request.identity.kind === "anonymous" && hasCode(fault, "NoSuchKey") && fault.detail.headers === undefined) {
+    if (!(await allowed(request, { action: "s3:ListBucket", key: "" }))) return new StoreError("AccessDenied");
+  }
+  if (request.headers[names.CHECK_REPLICATION_READY] === undefined || !(await keyExists(request))) return fault;
+  const { detail } = fault;
+  return new StoreError(fault.code, { ...detail, headers: { ...detail.headers, [names.REPLICATION_READY]: "true" } });
+}
+
+/** `X-Minio-Replication-Ready`: some version of the key exists. */
+async function keyExists(request: S3Request): Promise<boolean> {
+  const { bucket, key } = request;
+  return (await request.deps.objects.version({ bucket, key })) !== undefined;
+}
+
+interface PartSlice extends ByteRange {
+  readonly part: Part | undefined;
+}
+
+/** Bytes that `partNumber` names. InvalidRequest beside Range, InvalidPartNumber 416 when the object has no such part. */
+function sliceOf(request: S3Request, found: FoundObject): PartSlice | undefined {
+  const text = request.query.get("partNumber");
+  if (text === undefined || text === "") return undefined;
+  const number = Number(text);
+  if (!/^\d{1,6}$/.test(text) || number < 1 || number > PART_NUMBER_MAX) throw invalidArgument("Part number must be an integer between 1 and 10000, inclusive");
+  if (request.headers.range !== undefined) {
+    throw new StoreError("InvalidRequest", { message: "Cannot specify both Range header and partNumber query parameter" });
+  }
+  const { parts, version } = found;
+  if (parts.length === 0) {
+    if (number !== 1) throw new StoreError("InvalidPartNumber");
+    return { start: 0, end: version.size, part: undefined };
+  }
+  let start = 0;
+  for (const part of parts) {
+    if (part.number === number) return { start, end: start + part.size, part };
+    start += part.size;
+  }
+  throw new StoreError("InvalidPartNumber");
+}
+
+function rangeOf(request: S3Request, size: number): ByteRange | undefined {
+  const text = request.headers.range;
+  return text === undefined ? undefined : parseRange(text, size);
+}
+
+/** Headers that only some requests get: checksums, locks, tags, overrides, the number of parts. */
+async function addOptional(
+  request: S3Request,
+  found: FoundObject,
+  shape: { partial: boolean; slice: PartSlice | undefined },
+  out: string[],
+): Promise<void> {
+  const { version } = found;
+  if (version.retention !== undefined || version.legalHold !== undefined) {
+    const retention = await allowed(request, { action: "s3:GetObjectRetention" });
+    const legalHold = await allowed(request, { action: "s3:GetObjectLegalHold" });
+    out.push(...headers.lockHeaders(version, { retention, legalHold }));
+  }
+  if (request.headers["x-amz-checksum-mode"] !== undefined) addChecksum(request, version, shape, out);
+  if (version.tags !== undefined && request.header(names.TAGGING_DIRECTIVE)?.toUpperCase() === "ACCESS") {
+    const text = headers.taggingHeader(version.tags.value);
+    if (text !== "") out.push("X-Amz-Tagging", text);
+  }
+  if (shape.slice?.part !== undefined) out.push("x-amz-mp-parts-count", String(found.parts.length));
+  if (request.query.pairs.length > 0) overrideHeaders(request, out);
+}
+
+function addChecksum(
+  request: S3Request,
+  version: ObjectVersion,
+  shape: { partial: boolean; slice: PartSlice | undefined },
+  out: string[],
+): void {
+  const { checksum } = version;
+  if (checksum === undefined || request.header("x-amz-checksum-mode")?.toUpperCase() !== "ENABLED") return;
+  const part = shape.slice?.part;
+  if (part !== undefined) {
+    if (part.checksum === undefined) return;
+    out.push(`x-amz-checksum-${checksum.algorithm.toLowerCase()}`, part.checksum, "x-amz-checksum-type", checksum.type);
+  } else if (!shape.partial || shape.slice !== undefined) out.push(...headers.checksumHeaders(checksum, version.partCount));
+}
+
+const OVERRIDES: Readonly<Record<string, string>> = {
+  "response-content-type": "Content-Type",
+  "response-content-language": "Content-Language",
+  "response-expires": "Expires",
+  "response-cache-control": "Cache-Control",
+  "response-content-disposition": "Content-Disposition",
+  "response-content-encoding": "Content-Encoding",
+};
+
+/** `response-*` of the query replace the stored headers; strangers may not use them (s3-api.md 2.4). */
+function overrideHeaders(request: S3Request, out: string[]): void {
+  for (const [query, value] of request.query.pairs) {
+    const name = OVERRIDES[query];
+    if (name === undefined) continue;
+    if (request.identity.kind === "anonymous") {
+      throw new StoreError("InvalidRequest", { message: "Request specific response headers cannot be used for anonymous GET requests." });
+    }
+    const at = out.indexOf(name);
+    if (at >= 0) out[at + 1] = headers.headerValue(value);
+    else out.push(name, headers.headerValue(value));
+  }
+}

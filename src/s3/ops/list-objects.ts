@@ -1,0 +1,187 @@
+/** ListObjects v1 and v2, ListObjectVersions; all with MinIO's `metadata=true` (s3-api.md section 8). */
+import { StoreError } from "../../model/errors.ts";
+import { parseVersionId } from "../../model/names.ts";
+import type { ObjectVersion } from "../../model/version.ts";
+import { replicationStatus } from "../../model/version.ts";
+import type { ListedVersion } from "../../objects/types.ts";
+import { renderListV1, renderListV2, renderListVersions } from "../../protocol/s3-xml-listing.ts";
+import type { ListingEntry, VersionEntry } from "../../protocol/s3-xml-listing.ts";
+import { isoMillis } from "../../protocol/time.ts";
+import { allowed, authorize } from "../authorize.ts";
+import { LIST_KEYS_MAX } from "../limits.ts";
+import { taggingHeader } from "../object-headers.ts";
+import { pageSize, urlEncoding } from "../listing-parameters.ts";
+import { isPeerRead } from "../replica.ts";
+import { xmlReply, type Reply } from "../reply.ts";
+import { invalidArgument, type Operation, type S3Request } from "../request.ts";
+
+export const listObjects: Operation = { name: "ListObjects", run: (request) => list(request, listV1) };
+export const listObjectsV2: Operation = { name: "ListObjectsV2", run: (request) => list(request, listV2) };
+
+interface ListParameters {
+  readonly prefix: string;
+  readonly delimiter: string;
+  /** As asked, even above what a page holds. */
+  readonly maxKeys: number;
+  readonly urlEncoding: boolean;
+  readonly metadata: boolean;
+}
+
+function parametersOf(request: S3Request): ListParameters {
+  const { query } = request;
+  return {
+    prefix: query.get("prefix") ?? "",
+    delimiter: query.get("delimiter") ?? "",
+    maxKeys: pageSize(query.get("max-keys"), "max-keys", LIST_KEYS_MAX),
+    urlEncoding: urlEncoding(request),
+    metadata: query.get("metadata") === "true",
+  };
+}
+
+async function list(request: S3Request, form: (request: S3Request, parameters: ListParameters) => Promise<string>): Promise<Reply> {
+  await authorize(request, "s3:ListBucket");
+  return xmlReply(await form(request, parametersOf(request)));
+}
+
+async function page(request: S3Request, parameters: ListParameters, after: string) {
+  const { bucket } = request;
+  const maxKeys = Math.min(parameters.maxKeys, LIST_KEYS_MAX);
+  const found = await request.deps.objects.list({ bucket, prefix: parameters.prefix, delimiter: parameters.delimiter, after, maxKeys });
+  const peer = isPeerRead(request);
+  const shown = peer ? found.objects.filter((version) => version.damaged === undefined) : found.objects;
+  const objects: ListingEntry[] = [];
+  for (const version of shown) objects.push(await entryOf(request, version, parameters.metadata));
+  return {
+    ...parameters,
+    bucket,
+    objects,
+    commonPrefixes: found.commonPrefixes,
+    truncated: found.truncated,
+    next: found.truncated ? found.next : undefined,
+  };
+}
+
+/** Markers of MinIO carry a suffix: a client that resumes there may hand it to us. */
+function plainMarker(marker: string): string {
+  const at = marker.indexOf("[minio_cache:");
+  return at < 0 ? marker : marker.slice(0, at);
+}
+
+async function listV1(request: S3Request, parameters: ListParameters): Promise<string> {
+  const marker = request.query.get("marker") ?? "";
+  const { next, ...answer } = await page(request, parameters, plainMarker(marker));
+  return renderListV1({ ...answer, marker, nextMarker: next });
+}
+
+async function listV2(request: S3Request, parameters: ListParameters): Promise<string> {
+  const { query } = request;
+  const token = query.get("continuation-token");
+  const startAfter = query.get("start-after") ?? "";
+  const after = token === undefined ? startAfter : tokenMarker(token);
+  const { next, ...answer } = await page(request, parameters, plainMarker(after));
+  return renderListV2({
+    ...answer,
+    startAfter,
+    continuationToken: token,
+    nextContinuationToken: next === undefined ? undefined : Buffer.from(next).toString("base64"),
+    fetchOwner: query.get("fetch-owner") === "true",
+  });
+}
+
+function tokenMarker(token: string): string {
+  const bytes = Buffer.from(token, "base64");
+  if (token === "" || bytes.toString("base64").replace(/=+$/, "") !== token.replace(/=+$/, "")) {
+    throw invalidArgument("The continuation token provided is incorrect");
+  }
+  return bytes.toString("utf8");
+}
+
+async function entryOf(request: S3Request, version: ObjectVersion, metadata: boolean): Promise<ListingEntry> {
+  const entry: ListingEntry = {
+    key: version.key,
+    lastModified: isoMillis(version.mtime),
+    etag: version.etag,
+    size: version.size,
+    storageClass: version.storageClass,
+  };
+  if (!metadata) return entry;
+  const on = { key: version.key };
+  const seesMetadata = await allowed(request, { action: "s3:GetObject", ...on });
+  const seesTags = version.tags !== undefined && (await allowed(request, { action: "s3:GetObjectTagging", ...on }));
+  return {
+    ...entry,
+    userMetadata: seesMetadata ? listedMetadata(version) : {},
+    userTags: seesTags ? taggingHeader(version.tags?.value ?? {}) : "",
+  };
+}
+
+function listedMetadata(version: ObjectVersion): Record<string, string> {
+  const status = replicationStatus(version.replication);
+  const out: Record<string, string> = status === undefined ? {} : { "X-Amz-Replication-Status": status };
+  return { ...out, ...version.headers, ...version.userMetadata };
+}
+
+export const listObjectVersions: Operation = {
+  name: "ListObjectVersions",
+  async run(request) {
+    const { bucket, query } = request;
+    if (!(await allowed(request, { action: "s3:ListBucketVersions" }))) await authorize(request, "s3:ListBucket");
+    const parameters = parametersOf(request);
+    const keyMarker = query.get("key-marker") ?? "";
+    const versionIdMarker = query.get("version-id-marker") ?? "";
+    if (versionIdMarker !== "" && keyMarker === "") {
+      throw invalidArgument("A version-id marker cannot be specified without a key marker.");
+    }
+    const found = await request.deps.objects.listVersions({
+      bucket,
+      prefix: parameters.prefix,
+      delimiter: parameters.delimiter,
+      keyMarker: plainMarker(keyMarker),
+      versionIdMarker: versionIdMarker === "" ? undefined : parseVersionId(versionIdMarker),
+      maxKeys: Math.min(parameters.maxKeys, LIST_KEYS_MAX),
+    });
+    const versions: VersionEntry[] = [];
+    for (const listed of found.versions) {
+      const { version } = listed;
+      // To a peer damaged bytes are absent: it sends them again.
+      if (version.kind === "object" && version.damaged !== undefined && isPeerRead(request)) continue;
+      versions.push(await versionEntry(request, listed, parameters.metadata));
+    }
+    return xmlReply(
+      renderListVersions({
+        ...parameters,
+        bucket,
+        versions,
+        commonPrefixes: found.commonPrefixes,
+        truncated: found.truncated,
+        keyMarker,
+        versionIdMarker,
+        nextKeyMarker: found.truncated ? found.nextKeyMarker : undefined,
+        nextVersionIdMarker: found.truncated ? found.nextVersionIdMarker : undefined,
+      }),
+    );
+  },
+};
+
+async function versionEntry(request: S3Request, listed: ListedVersion, metadata: boolean): Promise<VersionEntry> {
+  const { version, isLatest } = listed;
+  const own = { versionId: version.versionId, isLatest };
+  if (version.kind === "object") return { ...(await entryOf(request, version, metadata)), ...own, isDeleteMarker: false };
+  return {
+    key: version.key,
+    lastModified: isoMillis(version.mtime),
+    etag: "",
+    size: 0,
+    storageClass: "STANDARD",
+    ...own,
+    isDeleteMarker: true,
+  };
+}
+
+/** GET of a bucket with `events`: a stream of notifications, which do not exist here. */
+export const listenNotification: Operation = {
+  name: "ListenBucketNotification",
+  run() {
+    return Promise.reject(new StoreError("NotImplemented"));
+  },
+};

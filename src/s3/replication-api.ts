@@ -1,0 +1,31 @@
+/** What bucket sub-resources need from replication and resync. Implemented by `replication/` and put in by `server/`. */
+import type { Identity } from "../iam/types.ts";
+import type { Arn, BucketName } from "../model/names.ts";
+import type { ReplicationConfig } from "../model/replication-config.ts";
+
+export interface ResyncStart {
+  readonly arn: string;
+  /** Empty: make one. */
+  readonly resetId: string;
+  /** `older-than` as sent, empty when absent: a Go duration whose nanoseconds mean hours (replication.md 7.1). */
+  readonly olderThan: string;
+}
+
+/** All of them throw StoreErrors with the codes of replication.md 1.3, 2.5, 7.1. */
+export interface ReplicationApi {
+  /** Rows 6 to 14 of replication.md 1.3: ARNs are known, remote buckets reachable and fit. Stores nothing. */
+  validateConfig(bucket: BucketName, config: ReplicationConfig, identity: Identity): Promise<void>;
+  /** The stored configuration is another one now (or gone). */
+  configChanged(bucket: BucketName): Promise<void>;
+  /** XMinioAdminRemoteTargetNotFoundError when the bucket has none. */
+  removeAllTargets(bucket: BucketName): Promise<void>;
+  /** replication.md 2.5: dry-run writes on every target. */
+  check(bucket: BucketName): Promise<void>;
+  /** JSON of replication.md 9.1: version 1 is `currStats` alone. */
+  metrics(bucket: BucketName, version: 1 | 2): Promise<object>;
+  resyncStart(bucket: BucketName, request: ResyncStart): Promise<object>;
+  /** `{}` when none ran. */
+  resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
+  /** Returns the id of the cancelled resync. */
+  resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
+}

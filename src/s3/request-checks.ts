@@ -1,0 +1,50 @@
+/** What every request must obey before anything looks at it: header sizes, refused headers, features that are absent. */
+import { StoreError } from "../model/errors.ts";
+import { INTERNAL_PREFIX } from "../protocol/replication-headers.ts";
+import { HEADER_BYTES_MAX, METADATA_BYTES_MAX } from "./limits.ts";
+import type { S3Request } from "./request.ts";
+
+/** MetadataTooLarge for 8 KiB of headers or 2 KiB of user metadata; InvalidArgument for internal names. */
+export function checkHeaders(request: S3Request): void {
+  const { rawHeaders } = request.incoming;
+  let total = 0;
+  let metadata = 0;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    const size = name.length + (rawHeaders[i + 1] as string).length;
+    total += size;
+    // Only names that begin with x need a closer look.
+    if ((name.charCodeAt(0) | 32) !== 120) continue;
+    const lower = name.toLowerCase();
+    if (lower.startsWith("x-amz-meta-") || lower.startsWith("x-minio-meta-")) metadata += size;
+    else if (lower.startsWith(INTERNAL_PREFIX)) {
+      throw new StoreError("InvalidArgument", { message: "Headers with the prefix X-Minio-Internal- are refused." });
+    }
+  }
+  if (total > HEADER_BYTES_MAX || metadata > METADATA_BYTES_MAX) throw new StoreError("MetadataTooLarge");
+}
+
+/** NotImplemented for requests that ask for encryption: never silently stored in the clear. */
+export function refuseEncryption(request: S3Request): void {
+  for (const name in request.headers) {
+    if (!name.startsWith("x-amz-") && !name.startsWith("x-minio-replication-")) continue;
+    const asks =
+      name.startsWith("x-amz-server-side-encryption") ||
+      name.startsWith("x-amz-copy-source-server-side-encryption") ||
+      name.startsWith("x-minio-replication-server-side-encryption");
+    if (!asks) continue;
+    throw new StoreError("NotImplemented", { message: `Server side encryption is not available on this server: ${name}` });
+  }
+}
+
+/**
+ * InvalidRequest for lock headers with a value: no bucket of this server has object lock, so a promise to keep the
+ * object could not be kept. Empty values (a cleared retention on the wire) are fine.
+ */
+export function refuseLock(request: S3Request): void {
+  for (const name of ["x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold"]) {
+    const value = request.header(name);
+    if (value === undefined || value === "") continue;
+    throw new StoreError("InvalidRequest", { message: "Bucket is missing ObjectLockConfiguration" });
+  }
+}

@@ -1,0 +1,110 @@
+/** One S3 request on its way through parse, authorize, run, render: what every operation is handed. */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Identity } from "../iam/types.ts";
+import { StoreError } from "../model/errors.ts";
+import type { BucketName, ObjectKey, VersionId } from "../model/names.ts";
+import { parseBucketName, parseObjectKey, parseVersionId } from "../model/names.ts";
+import type { VersionSelector } from "../objects/types.ts";
+import type { BodyAuth } from "./authenticate.ts";
+import type { S3Deps } from "./deps.ts";
+import type { Reply } from "./reply.ts";
+import type { Query, Target } from "./target.ts";
+
+export class S3Request {
+  readonly deps: S3Deps;
+  readonly incoming: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly target: Target;
+  readonly requestId: string;
+  /** Set by authentication, before the operation runs. */
+  identity: Identity;
+  /** How the body is signed; set by authentication. */
+  bodyAuth: BodyAuth;
+  /** Condition values of this request, built when a policy first needs them. */
+  conditions: Record<string, readonly string[]> | undefined;
+  /** The client waits for `100 Continue` before it sends the body. */
+  expectsContinue = false;
+
+  constructor(deps: S3Deps, incoming: IncomingMessage, response: ServerResponse, target: Target, requestId: string) {
+    this.deps = deps;
+    this.incoming = incoming;
+    this.response = response;
+    this.target = target;
+    this.requestId = requestId;
+    this.identity = deps.iam.anonymous;
+    this.bodyAuth = { kind: "plain" };
+    this.conditions = undefined;
+  }
+
+  get method(): string {
+    return this.incoming.method ?? "GET";
+  }
+
+  get query(): Query {
+    return this.target.query;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.incoming.headers;
+  }
+
+  /** Header as one string, `undefined` when absent. Names in lower case. */
+  header(name: string): string | undefined {
+    const value = this.incoming.headers[name];
+    return Array.isArray(value) ? value.join(",") : value;
+  }
+
+  /** InvalidBucketName, AllAccessDisabled. */
+  get bucket(): BucketName {
+    return parseBucketName(this.target.bucket);
+  }
+
+  /** KeyTooLongError, XMinioInvalidObjectName, XMinioInvalidResourceName. */
+  get key(): ObjectKey {
+    return parseObjectKey(this.target.key);
+  }
+
+  /** `versionId` of the query; an empty one counts as absent (replication.md 3.2). */
+  get versionId(): VersionId | undefined {
+    const text = this.query.get("versionId");
+    return text === undefined || text === "" ? undefined : parseVersionId(text);
+  }
+
+  get selector(): VersionSelector {
+    return { bucket: this.bucket, key: this.key, versionId: this.versionId };
+  }
+
+  /** The connection is TLS. */
+  get secure(): boolean {
+    return "encrypted" in this.incoming.socket;
+  }
+
+  /** Called before the body is first read: a waiting client is told to send it. */
+  readBody(): void {
+    if (!this.expectsContinue) return;
+    this.expectsContinue = false;
+    this.response.writeContinue();
+  }
+
+  /** The request may be in work for long without a byte moving: the idle limit does not apply until its answer. */
+  longRunning(): void {
+    this.incoming.socket.setTimeout(0);
+  }
+}
+
+/** An operation: `run` parses, authorizes, calls the layer below and renders; `s3/send.ts` writes what it returns. */
+export interface Operation {
+  /** AWS's name. */
+  readonly name: string;
+  /** It takes an object body: the only ones for which streaming signatures are valid (s3-api.md 2.1). */
+  readonly takesObjectBody?: boolean | undefined;
+  /** The region of the credential scope may be any: clients discover the region with it (s3-api.md 2.2). */
+  readonly anyRegion?: boolean | undefined;
+  run(request: S3Request): Promise<Reply>;
+}
+
+/** Refuses a parameter. */
+export function invalidArgument(message: string): StoreError {
+  return new StoreError("InvalidArgument", { message });
+}
+

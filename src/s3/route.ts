@@ -1,0 +1,169 @@
+/**
+ * The table of operations. A row matches by method and by the presence of a query name or header; the first match
+ * wins, rows without a condition are what remains (s3-api.md section 1). One object per level and method, so that
+ * plain requests find theirs without a search.
+ */
+import { StoreError } from "../model/errors.ts";
+import { parseBucketName } from "../model/names.ts";
+import * as config from "./ops/bucket-config.ts";
+import * as replication from "./ops/bucket-replication.ts";
+import * as buckets from "./ops/buckets.ts";
+import { copyObject, uploadPartCopy } from "./ops/copy-object.ts";
+import { deleteObject } from "./ops/delete-object.ts";
+import { deleteObjects } from "./ops/delete-objects.ts";
+import { getObject, headObject } from "./ops/get-object.ts";
+import * as listings from "./ops/list-objects.ts";
+import * as multipart from "./ops/multipart.ts";
+import { getObjectAttributes } from "./ops/object-attributes.ts";
+import * as tagging from "./ops/object-tagging.ts";
+import { putObject } from "./ops/put-object.ts";
+import * as unset from "./ops/unset.ts";
+import type { Operation, S3Request } from "./request.ts";
+
+interface Row {
+  /** Query name that must be present. */
+  readonly query?: string;
+  /** Its value, when not any. */
+  readonly value?: string;
+  /** Header that must be present. */
+  readonly header?: string;
+  readonly operation: Operation;
+}
+
+type Rows = Readonly<Record<string, readonly Row[]>>;
+
+const on = (query: string, operation: Operation, value?: string): Row => ({ query, operation, ...(value === undefined ? {} : { value }) });
+const rest = (operation: Operation): Row => ({ operation });
+
+const COPY_SOURCE = "x-amz-copy-source";
+const ABSENT = ["inventory", "metrics", "publicAccessBlock", "ownershipControls", "intelligent-tiering", "analytics"];
+const absent = ABSENT.map((name) => on(name, unset.notImplemented(name)));
+
+const SERVICE: Rows = { GET: [on("events", listings.listenNotification), rest(buckets.listBuckets)] };
+
+const BUCKET: Rows = {
+  GET: [
+    on("location", buckets.getBucketLocation),
+    on("versioning", config.getBucketVersioning),
+    on("versions", listings.listObjectVersions),
+    on("uploads", multipart.listMultipartUploads),
+    on("replication", replication.getBucketReplication),
+    on("replication-metrics", replication.getReplicationMetrics),
+    on("replication-reset-status", replication.resyncStatus),
+    on("replication-check", replication.checkBucketReplication),
+    on("policy", config.getBucketPolicy),
+    on("policyStatus", config.getBucketPolicyStatus),
+    on("tagging", config.getBucketTagging),
+    on("object-lock", unset.unset("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", "ObjectLockConfigurationNotFoundError")),
+    on("encryption", unset.unset("GetBucketEncryption", "s3:GetEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError")),
+    on("lifecycle", unset.unset("GetBucketLifecycle", "s3:GetLifecycleConfiguration", "NoSuchLifecycleConfiguration")),
+    on("notification", unset.fixed("GetBucketNotification", "s3:GetBucketNotification", unset.NO_NOTIFICATIONS)),
+    on("acl", unset.getBucketAcl),
+    on("cors", unset.unset("GetBucketCors", "s3:GetBucketCors", "NoSuchCORSConfiguration")),
+    on("website", unset.unset("GetBucketWebsite", "s3:GetBucketPolicy", "NoSuchWebsiteConfiguration")),
+    on("accelerate", unset.fixed("GetBucketAccelerate", "s3:GetBucketPolicy", unset.NO_ACCELERATION)),
+    on("requestPayment", unset.fixed("GetBucketRequestPayment", "s3:GetBucketPolicy", unset.OWNER_PAYS)),
+    on("logging", unset.fixed("GetBucketLogging", "s3:GetBucketPolicy", unset.NO_LOGGING)),
+    on("events", listings.listenNotification),
+    ...absent,
+    on("list-type", listings.listObjectsV2, "2"),
+    rest(listings.listObjects),
+  ],
+  HEAD: [rest(buckets.headBucket)],
+  PUT: [
+    on("versioning", config.putBucketVersioning),
+    on("replication", replication.putBucketReplication),
+    on("replication-reset", replication.startResync),
+    on("replication-reset-cancel", replication.cancelResync),
+    on("policy", config.putBucketPolicy),
+    on("tagging", config.putBucketTagging),
+    on("acl", unset.putBucketAcl),
+    on("object-lock", unset.notImplemented("PutObjectLockConfiguration")),
+    on("encryption", unset.notImplemented("PutBucketEncryption")),
+    on("lifecycle", unset.notImplemented("PutBucketLifecycle")),
+    on("notification", unset.notImplemented("PutBucketNotification")),
+    on("cors", unset.notImplemented("PutBucketCors")),
+    on("website", unset.notImplemented("PutBucketWebsite")),
+    on("accelerate", unset.notImplemented("PutBucketAccelerate")),
+    on("requestPayment", unset.notImplemented("PutBucketRequestPayment")),
+    on("logging", unset.notImplemented("PutBucketLogging")),
+    ...absent,
+    rest(buckets.createBucket),
+  ],
+  POST: [on("delete", deleteObjects), rest(unset.notImplemented("PostPolicyBucket"))],
+  DELETE: [
+    on("policy", config.deleteBucketPolicy),
+    on("tagging", config.deleteBucketTagging),
+    on("replication", replication.deleteBucketReplication),
+    on("encryption", unset.nothingToDelete("DeleteBucketEncryption", "s3:PutEncryptionConfiguration")),
+    on("lifecycle", unset.nothingToDelete("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration")),
+    on("cors", unset.nothingToDelete("DeleteBucketCors", "s3:DeleteBucketCors")),
+    on("website", unset.nothingToDelete("DeleteBucketWebsite", "s3:PutBucketPolicy")),
+    on("accelerate", unset.notImplemented("DeleteBucketAccelerate")),
+    on("requestPayment", unset.notImplemented("DeleteBucketRequestPayment")),
+    on("logging", unset.notImplemented("DeleteBucketLogging")),
+    ...absent,
+    rest(buckets.deleteBucket),
+  ],
+};
+
+const OBJECT: Rows = {
+  GET: [
+    on("attributes", getObjectAttributes),
+    on("tagging", tagging.getObjectTagging),
+    on("uploadId", multipart.listParts),
+    on("acl", unset.getObjectAcl),
+    on("retention", unset.needsLock("GetObjectRetention", "s3:GetObjectRetention")),
+    on("legal-hold", unset.needsLock("GetObjectLegalHold", "s3:GetObjectLegalHold")),
+    on("torrent", unset.notImplemented("GetObjectTorrent")),
+    on("lambdaArn", unset.notImplemented("GetObjectLambda")),
+    rest(getObject),
+  ],
+  HEAD: [rest(headObject)],
+  PUT: [
+    { query: "uploadId", header: COPY_SOURCE, operation: uploadPartCopy },
+    on("uploadId", multipart.uploadPart),
+    on("tagging", tagging.putObjectTagging),
+    on("acl", unset.putObjectAcl),
+    on("retention", unset.needsLock("PutObjectRetention", "s3:PutObjectRetention")),
+    on("legal-hold", unset.needsLock("PutObjectLegalHold", "s3:PutObjectLegalHold")),
+    { header: COPY_SOURCE, operation: copyObject },
+    { header: "x-amz-write-offset-bytes", operation: unset.notImplemented("AppendObject") },
+    { header: "x-amz-meta-snowball-auto-extract", operation: unset.notImplemented("PutObjectExtract") },
+    rest(putObject),
+  ],
+  POST: [
+    on("uploads", multipart.createMultipartUpload),
+    on("uploadId", multipart.completeMultipartUpload),
+    on("select", unset.notImplemented("SelectObjectContent")),
+    on("restore", unset.notImplemented("RestoreObject")),
+  ],
+  DELETE: [
+    on("uploadId", multipart.abortMultipartUpload),
+    on("tagging", tagging.deleteObjectTagging),
+    on("acl", unset.notImplemented("DeleteObjectAcl")),
+    rest(deleteObject),
+  ],
+};
+
+function matches(row: Row, request: S3Request): boolean {
+  if (row.query !== undefined) {
+    const value = request.query.get(row.query);
+    if (value === undefined || (row.value !== undefined && value !== row.value)) return false;
+  }
+  return row.header === undefined || request.headers[row.header] !== undefined;
+}
+
+/** The operation a request asks for. Throws the fault of a bad bucket name, and BadRequest for what no row matches. */
+export function findOperation(request: S3Request): Operation {
+  const { target, method } = request;
+  const level = target.bucket === "" && target.key === "" ? SERVICE : target.key === "" ? BUCKET : OBJECT;
+  if (level !== SERVICE) parseBucketName(target.bucket);
+  const rows = level[method] ?? [];
+  const bare = target.query.pairs.length === 0;
+  for (const row of rows) {
+    if (bare && row.query !== undefined) continue;
+    if (matches(row, request)) return row.operation;
+  }
+  throw new StoreError("BadRequest", { message: `An unsupported API call for method: ${method} at '${request.incoming.url ?? ""}'` });
+}
