@@ -9,7 +9,7 @@ export const KEY_BYTES_MAX = 1900;
 /** Largest value a commit may carry: a bound on what one row can do to a batch, far above any row written today. */
 export const VALUE_BYTES_MAX = 16 * MIB - 1;
 
-/** Address space of the LMDB map. Only pages in use take disk and memory, so it is set beyond any disk. */
+/** Address space of the LMDB map. Only pages in use take disk and memory, so it is set where no index will have to grow it. */
 export const INDEX_MAP_BYTES = 4 * 1024 * 1024 * MIB;
 /** Reader slots of the environment: one or two a process and thread, 64 bytes each. */
 export const INDEX_READERS_MAX = 1024;
