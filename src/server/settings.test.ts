@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readSettings, UsageError } from "./settings.ts";
+
+const OWN = { RESILVER_ROOT_USER: "admin", RESILVER_ROOT_PASSWORD: "password-1" };
+const refused = (argv: readonly string[], env: Record<string, string>, text: RegExp): void => {
+  assert.throws(() => readSettings(argv, env), (error) => error instanceof UsageError && text.test(error.message));
+};
+
+test("flags, environment and defaults, in that order", () => {
+  const settings = readSettings(["--address", "10.0.0.1:9100", "--workers=3", "--json", "/data"], { ...OWN, RESILVER_ADDRESS: ":1", MINIO_REGION: "eu-1" });
+  assert.deepEqual([settings.host, settings.port, settings.workers, settings.json, settings.dir], ["10.0.0.1", 9100, 3, true, "/data"]);
+  assert.equal(settings.region, "eu-1");
+  assert.equal(readSettings(["/data"], { ...OWN, RESILVER_REGION: "own", MINIO_REGION: "theirs" }).region, "own");
+  assert.deepEqual(readSettings(["--address", "[::1]:9000", "/d"], OWN).host, "::1");
+});
+
+test("MinIO's names work: volumes win over arguments, options are flags", () => {
+  const settings = readSettings(["/argument"], { MINIO_ROOT_USER: "abc", MINIO_ROOT_PASSWORD: "12345678", MINIO_VOLUMES: "/volume", MINIO_OPTS: "--address :9001 --quiet" });
+  assert.deepEqual([settings.dir, settings.port, settings.quiet], ["/volume", 9001, true]);
+});
+
+test("the default account listens on loopback only", () => {
+  assert.equal(readSettings(["/data"], {}).host, "127.0.0.1");
+  assert.equal(readSettings(["--address", "localhost:9000", "/data"], {}).host, "localhost");
+  refused(["--address", "0.0.0.0:9000", "/data"], {}, /RESILVER_ROOT_USER=/);
+  assert.equal(readSettings(["--address", "0.0.0.0:9000", "/data"], OWN).host, "0.0.0.0");
+});
+
+test("wrong input names the fault", () => {
+  refused(["/data"], { RESILVER_ADRESS: ":9000" }, /unknown setting RESILVER_ADRESS/);
+  refused([], OWN, /no data directory/);
+  refused(["/a", "/b"], OWN, /one data directory/);
+  refused(["--port", "1", "/a"], OWN, /unknown flag --port/);
+  refused(["--address", "host:99999", "/a"], OWN, /expected \[HOST\]:PORT/);
+  refused(["--workers", "zero", "/a"], OWN, /expected a number/);
+  refused(["/a"], { RESILVER_ROOT_USER: "admin" }, /both/);
+  refused(["/a"], { ...OWN, RESILVER_ROOT_PASSWORD: "short" }, /8 characters/);
+  refused(["/a"], { ...OWN, RESILVER_PROMETHEUS_AUTH_TYPE: "none" }, /jwt or public/);
+});
