@@ -1,0 +1,154 @@
+/** What a route answers and how it is written: headers, sealed bodies, streams that stay alive, errors as JSON. */
+import type { ServerResponse } from "node:http";
+import { StoreError } from "../model/errors.ts";
+import { sealAdminBody } from "../protocol/admin-crypto.ts";
+import { renderErrorJson } from "../protocol/error-document.ts";
+import { errorStatus } from "../protocol/s3-errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { AdminDeps } from "./deps.ts";
+import { STREAM_KEEPALIVE_MS } from "./limits.ts";
+
+/** `after`: called when the answer has left. */
+export type Answer = AnswerBody & { readonly after?: (() => void) | undefined };
+
+type AnswerBody =
+  | { readonly kind: "empty"; readonly status: 200 | 204 }
+  | { readonly kind: "json"; readonly value: unknown }
+  /** JSON sealed with the caller's secret. */
+  | { readonly kind: "sealed"; readonly value: unknown }
+  /** One JSON object a line. */
+  | { readonly kind: "lines"; readonly lines: AsyncIterable<object>; readonly type: string };
+
+export const OK: Answer = { kind: "empty", status: 200 };
+export const NO_CONTENT: Answer = { kind: "empty", status: 204 };
+export const json = (value: unknown): Answer => ({ kind: "json", value });
+export const sealed = (value: unknown): Answer => ({ kind: "sealed", value });
+
+export interface AnswerContext {
+  readonly deps: AdminDeps;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+}
+
+/** Headers of every answer (admin-api.md 1.5). */
+export function commonHeaders(deps: Pick<AdminDeps, "settings">, requestId: string): string[] {
+  const { settings } = deps;
+  const region = settings.region === "" ? [] : ["x-amz-bucket-region", settings.region];
+  return [
+    "Accept-Ranges", "bytes",
+    "Server", settings.serverHeader,
+    "Strict-Transport-Security", "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options", "nosniff",
+    "X-Xss-Protection", "1; mode=block",
+    "X-Amz-Request-Id", requestId,
+    "X-Amz-Id-2", settings.hostId,
+    ...region,
+  ];
+}
+
+function send(context: AnswerContext, status: number, type: string | undefined, body: Buffer): void {
+  const { deps, response, requestId } = context;
+  const typed = type === undefined ? [] : ["Content-Type", type];
+  const length = status === 204 ? [] : ["Content-Length", String(body.length)];
+  response.writeHead(status, [...commonHeaders(deps, requestId), ...typed, ...length]);
+  response.end(body);
+}
+
+/** Resolves when the answer is handed over; a stream, when it ended or the client went away. */
+export async function sendAnswer(context: AnswerContext, answer: Answer, secretKey: string): Promise<void> {
+  if (answer.after !== undefined) context.response.once("finish", answer.after);
+  switch (answer.kind) {
+    case "empty":
+      return send(context, answer.status, undefined, Buffer.alloc(0));
+    case "json":
+      return send(context, 200, "application/json", Buffer.from(JSON.stringify(answer.value)));
+    case "sealed": {
+      const body = await sealAdminBody(secretKey, Buffer.from(JSON.stringify(answer.value)));
+      return send(context, 200, "application/json", body);
+    }
+    case "lines":
+      return sendLines(context, answer.lines, answer.type);
+  }
+}
+
+async function sendLines(context: AnswerContext, lines: AsyncIterable<object>, type: string): Promise<void> {
+  const { deps, response, requestId } = context;
+  response.writeHead(200, [...commonHeaders(deps, requestId), "Content-Type", type]);
+  response.flushHeaders();
+  const ended = new AbortController();
+  response.once("close", () => ended.abort());
+  void keepAlive(response, deps.clock, ended.signal);
+  try {
+    for await (const line of lines) {
+      if (response.destroyed) return;
+      if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
+    }
+    response.end();
+  } catch (error) {
+    // The status is out already: a cut connection is the only way left to say that the list is not complete.
+    deps.log.error("admin stream failed", { requestId, error });
+    response.destroy();
+  } finally {
+    ended.abort();
+  }
+}
+
+async function keepAlive(response: ServerResponse, clock: Clock, ended: AbortSignal): Promise<void> {
+  while (!ended.aborted) {
+    await clock.sleep(STREAM_KEEPALIVE_MS, ended);
+    if (ended.aborted || response.writableEnded) return;
+    response.write(" ");
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.destroyed) return resolve();
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
+}
+
+/**
+ * Statuses that differ from the code's usual one. A 503 makes clients repeat the call for minutes; a target that
+ * refuses its credentials will not accept them the tenth time (admin-api.md 1.3, checklist 8).
+ */
+const STATUS_HERE: Readonly<Record<string, number>> = { XMinioAdminReplicationRemoteConnectionError: 400 };
+
+export interface ErrorAnswer {
+  readonly error: unknown;
+  readonly resource: string;
+  readonly bucket?: string | undefined;
+  /** Overrides the status of the code. */
+  readonly status?: number | undefined;
+  /** The 426 for unknown routes names no request. */
+  readonly anonymous?: boolean | undefined;
+}
+
+/** Writes the error document. What nobody foresaw is InternalError for the client and a line in the log. */
+export function sendError(context: AnswerContext, { error, resource, bucket, status, anonymous }: ErrorAnswer): void {
+  const { deps, response, requestId } = context;
+  // The client is gone: nobody to tell, and nothing of ours failed.
+  if (response.destroyed) return;
+  const known = error instanceof StoreError ? error : new StoreError("InternalError", { cause: error });
+  const code = errorStatus(known.code) === 500 ? 500 : (status ?? STATUS_HERE[known.code] ?? errorStatus(known.code));
+  if (code === 500) deps.log.error("admin request failed", { resource, requestId, error });
+  if (response.headersSent) return;
+  const document = renderErrorJson({
+    code: known.code,
+    message: known.detail.message,
+    key: known.detail.key,
+    bucket: known.detail.bucket ?? bucket,
+    resource,
+    region: deps.settings.region,
+    requestId: anonymous === true ? "" : requestId,
+    hostId: anonymous === true ? "" : deps.settings.hostId,
+    fields: known.detail.fields,
+  });
+  send(context, code, "application/json", Buffer.from(document));
+}

@@ -1,0 +1,63 @@
+/** What the admin API is given: the layers below it and what it must know of the process around it. */
+import type { IamService } from "../iam/identities.ts";
+import type { Logger } from "../observe/log.ts";
+import type { MetricsRegistry } from "../observe/metrics.ts";
+import type { Objects } from "../objects/objects.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import type { BacklogApi, TargetsApi } from "./targets-api.ts";
+
+export interface AdminSettings {
+  /** Empty: not configured. */
+  readonly region: string;
+  readonly domains: readonly string[];
+  readonly deploymentId: string;
+  /** x-amz-id-2 and HostId. */
+  readonly hostId: string;
+  readonly serverHeader: string;
+  /** Shown as the server's version. */
+  readonly version: string;
+  /** Metrics need no token. */
+  readonly metricsPublic: boolean;
+  /** Value of `x-resilver` on /minio/health/live: the protocol version that peers may use. */
+  readonly peerProtocol: string;
+}
+
+/** The file system that holds the site. Bytes. */
+export interface DiskUsage {
+  readonly path: string;
+  readonly total: number;
+  readonly used: number;
+  readonly free: number;
+  readonly filesUsed: number;
+  readonly filesFree: number;
+}
+
+export const SERVICE_ACTIONS = ["restart", "stop", "freeze", "unfreeze"] as const;
+export type ServiceAction = (typeof SERVICE_ACTIONS)[number];
+
+/** The process and its machine. */
+export interface Site {
+  /** `host:port` under which clients know this server. */
+  readonly nodeName: string;
+  readonly secure: boolean;
+  readonly startedMs: number;
+  disk(): Promise<DiskUsage>;
+  /** False while storage is not open yet. */
+  ready(): boolean;
+  /** Called after the answer has left. Freeze makes S3 calls wait until unfreeze. */
+  control(action: ServiceAction): void;
+}
+
+export interface AdminDeps {
+  readonly iam: IamService;
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: AdminSettings;
+  readonly site: Site;
+  readonly targets: TargetsApi;
+  readonly backlog: BacklogApi;
+  readonly metrics: MetricsRegistry;
+  readonly log: Logger;
+}

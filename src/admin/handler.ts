@@ -1,0 +1,113 @@
+/**
+ * Everything under /minio/ that is not S3: the admin API, health and metrics. A route is found before the caller is
+ * asked who it is: clients read 426 as "this server has no such call" and fall back (admin-api.md 1.1).
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { StoreError } from "../model/errors.ts";
+import { ACCESS_KEY_ROUTES } from "./access-keys.ts";
+import { ACCOUNT_ROUTES } from "./account.ts";
+import type { AnswerContext } from "./answer.ts";
+import { commonHeaders, sendAnswer, sendError } from "./answer.ts";
+import { authenticate } from "./authenticate.ts";
+import type { AdminDeps } from "./deps.ts";
+import { answerHealth, HEALTH_PREFIX } from "./health.ts";
+import { INFO_ROUTES } from "./info.ts";
+import { isMetricsPath, metricsText } from "./metrics.ts";
+import { metricsTokenValid } from "./metrics-token.ts";
+import { POLICY_ROUTES } from "./policies.ts";
+import { AdminRequest } from "./request.ts";
+import type { Route } from "./route.ts";
+import { SERVICE_ROUTES } from "./service.ts";
+import { TARGET_ROUTES } from "./targets.ts";
+import { USER_ROUTES } from "./users.ts";
+
+const ADMIN = "/minio/admin";
+const PREFIX = `${ADMIN}/v3/`;
+const KMS = "/minio/kms/v1/";
+
+/** Every call there is. */
+export const ROUTES: readonly Route[] = [
+  ...USER_ROUTES,
+  ...POLICY_ROUTES,
+  ...ACCESS_KEY_ROUTES,
+  ...ACCOUNT_ROUTES,
+  ...TARGET_ROUTES,
+  ...INFO_ROUTES,
+  ...SERVICE_ROUTES,
+];
+
+const BY_PATH: ReadonlyMap<string, Route> = new Map(ROUTES.map((route) => [`${route.method} ${route.path}`, route]));
+
+function routeOf(request: AdminRequest): Route | undefined {
+  if (!request.path.startsWith(PREFIX)) return undefined;
+  const route = BY_PATH.get(`${request.method} ${request.path.slice(PREFIX.length)}`);
+  return route?.query.every((name) => request.has(name)) === true ? route : undefined;
+}
+
+function unknownRoute(path: string): StoreError {
+  const version = /^\/minio\/admin\/(v\d+)/.exec(path)?.[1];
+  const known = version === undefined || version === "v3";
+  const message = known ? undefined : `This server speaks version v3 of the admin API, the request is for ${version}.`;
+  return new StoreError("XMinioAdminVersionMismatch", { message });
+}
+
+async function answerAdmin(context: AnswerContext, request: AdminRequest): Promise<void> {
+  const route = routeOf(request);
+  const resource = request.path;
+  // Unread bodies would block the connection for the next request.
+  context.response.once("finish", () => request.incoming.resume());
+  if (route === undefined) return sendError(context, { error: unknownRoute(resource), resource, anonymous: true });
+  try {
+    await authenticate(request);
+    if (Array.isArray(route.actions)) await request.authorize(...route.actions);
+    await sendAnswer(context, await route.run(request), request.identity.secretKey);
+  } catch (error) {
+    const badCredentials = error instanceof StoreError && error.code === "XMinioInvalidIAMCredentials";
+    const status = badCredentials ? (route.badCredentialsStatus ?? 404) : undefined;
+    sendError(context, { error, resource, bucket: request.bucketText, status });
+  }
+}
+
+async function answerMetrics(context: AnswerContext, incoming: IncomingMessage, path: string, query: string): Promise<void> {
+  const { deps, response, requestId } = context;
+  try {
+    const nowMs = deps.clock.nowMs();
+    const open = deps.settings.metricsPublic || (await metricsTokenValid(deps.iam, incoming.headers.authorization, nowMs));
+    if (!open) return sendError(context, { error: new StoreError("AccessDenied"), resource: path });
+    const list = new URLSearchParams(query).has("list");
+    const text = await metricsText(deps, path, list);
+    if (text === undefined) return sendError(context, { error: new StoreError("InvalidRequest"), resource: path, status: 404 });
+    const body = Buffer.from(text);
+    const type = list ? "text/markdown; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+    response.writeHead(200, [...commonHeaders(deps, requestId), "Content-Type", type, "Content-Length", String(body.length)]);
+    response.end(incoming.method === "HEAD" ? undefined : body);
+  } catch (error) {
+    sendError(context, { error, resource: path });
+  }
+}
+
+/** True: the path is one of ours and the answer is under way. `query` is raw, without `?`. */
+export type AdminHandler = (incoming: IncomingMessage, response: ServerResponse, path: string, query: string) => boolean;
+
+export function createAdminHandler(deps: AdminDeps): AdminHandler {
+  return (incoming, response, path, query) => {
+    if (!path.startsWith("/minio/")) return false;
+    const requestId = deps.random.bytes(8).toString("hex").toUpperCase();
+    const context = { deps, response, requestId };
+    if (path.startsWith(`${ADMIN}/`) || path === ADMIN) {
+      void answerAdmin(context, new AdminRequest({ deps, incoming, path, rawQuery: query, requestId }));
+      return true;
+    }
+    if (path.startsWith(HEALTH_PREFIX)) {
+      const name = path.slice(HEALTH_PREFIX.length);
+      return answerHealth(deps, response, { method: incoming.method ?? "GET", name, query, requestId });
+    }
+    if (isMetricsPath(path)) {
+      void answerMetrics(context, incoming, path, query);
+      return true;
+    }
+    if (!path.startsWith(KMS)) return false;
+    sendError(context, { error: new StoreError("NotImplemented"), resource: path });
+    return true;
+  };
+}

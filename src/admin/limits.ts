@@ -1,0 +1,10 @@
+/** Every limit of the admin API (admin-api.md 1.4, 3.3). */
+
+/** A sealed body: 256 KiB of content and its seal. Above it: XMinioAdminConfigTooLarge. */
+export const SEALED_BODY_BYTES_MAX = 262_272;
+export const PLAIN_BODY_BYTES_MAX = 262_144;
+export const POLICY_BYTES_MAX = 20 * 1024;
+/** Silence after which a stream sends one blank, so that proxies keep it open. */
+export const STREAM_KEEPALIVE_MS = 500;
+/** Longest token that is looked at. */
+export const METRICS_TOKEN_CHARS_MAX = 8192;

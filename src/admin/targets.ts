@@ -1,0 +1,52 @@
+/** Routes of remote targets and of what still has to reach them (admin-api.md 4.1, 5.1). */
+import { z } from "zod";
+import { StoreError } from "../model/errors.ts";
+import type { Answer } from "./answer.ts";
+import { json, NO_CONTENT } from "./answer.ts";
+import type { AdminRequest } from "./request.ts";
+import type { Route } from "./route.ts";
+import { TARGET_FLAGS } from "./targets-api.ts";
+
+async function setTarget(request: AdminRequest): Promise<Answer> {
+  const { bucket } = request;
+  // A bucket that is not there is said before the body is looked at (4.3 step 1).
+  await request.deps.objects.bucket(bucket);
+  const target = await request.sealedJson(z.record(z.string(), z.unknown()));
+  const flags = TARGET_FLAGS.filter((flag) => request.flag(flag));
+  return json(await request.deps.targets.set(bucket, target, flags));
+}
+
+async function listTargets(request: AdminRequest): Promise<Answer> {
+  const bucket = request.bucketText === "" ? "" : request.bucket;
+  if (bucket !== "") await request.deps.objects.bucket(bucket);
+  return json(await request.deps.targets.list(bucket, request.param("type")));
+}
+
+async function removeTarget(request: AdminRequest): Promise<Answer> {
+  await request.deps.targets.remove(request.bucket, request.param("arn"));
+  return NO_CONTENT;
+}
+
+async function diff(request: AdminRequest): Promise<Answer> {
+  if (request.bucketText === "") throw new StoreError("InvalidRequest", { message: "bucket is missing" });
+  const arn = request.param("arn");
+  const lines = await request.deps.backlog.diff(request.bucket, {
+    verbose: request.flag("verbose"),
+    arn: arn === "" ? undefined : arn,
+    prefix: request.param("prefix"),
+  });
+  return { kind: "lines", lines, type: "text/plain; charset=utf-8" };
+}
+
+async function failures(request: AdminRequest): Promise<Answer> {
+  const bucket = request.bucketText === "" ? undefined : request.bucket;
+  return { kind: "lines", lines: await request.deps.backlog.failures(bucket), type: "text/plain; charset=utf-8" };
+}
+
+export const TARGET_ROUTES: readonly Route[] = [
+  { method: "PUT", path: "set-remote-target", query: ["bucket"], actions: ["admin:SetBucketTarget"], run: setTarget },
+  { method: "GET", path: "list-remote-targets", query: ["bucket", "type"], actions: ["admin:GetBucketTarget"], run: listTargets },
+  { method: "DELETE", path: "remove-remote-target", query: ["bucket", "arn"], actions: ["admin:SetBucketTarget"], run: removeTarget },
+  { method: "POST", path: "replication/diff", query: ["bucket"], actions: ["admin:ReplicationDiff"], run: diff },
+  { method: "GET", path: "replication/mrf", query: ["bucket"], actions: ["admin:ReplicationDiff"], run: failures },
+];

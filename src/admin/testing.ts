@@ -1,0 +1,118 @@
+/** An admin API on a loopback port over memory, for tests. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { AdminClient } from "../client/admin-client.ts";
+import type { IamService } from "../iam/identities.ts";
+import { TEST_ROOT, testIam } from "../iam/testing.ts";
+import { StoreError } from "../model/errors.ts";
+import { MetricsRegistry } from "../observe/metrics.ts";
+import { silentLog } from "../observe/log.ts";
+import { testSite } from "../objects/testing.ts";
+import type { TestSite } from "../objects/testing.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { systemRandom } from "../runtime/random.ts";
+import type { AdminDeps } from "./deps.ts";
+import { createAdminHandler } from "./handler.ts";
+import type { BacklogApi, TargetsApi } from "./targets-api.ts";
+
+const ARN = "arn:minio:replication::0f0e0d0c-0b0a-4908-8706-050403020100:dst";
+
+/** Remembers what it was asked. */
+function recordingTargets(calls: unknown[]): TargetsApi {
+  return {
+    async set(bucket, target, flags) {
+      calls.push(["set", bucket, target, [...flags]]);
+      return ARN;
+    },
+    async list(bucket, type) {
+      calls.push(["list", bucket, type]);
+      return null;
+    },
+    async remove(bucket, arn) {
+      calls.push(["remove", bucket, arn]);
+      throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket });
+    },
+  };
+}
+
+const backlog: BacklogApi = {
+  async diff(bucket, request) {
+    if (request.arn === "unknown") throw new StoreError("InvalidRequest", { bucket });
+    const time = "2026-11-23T00:43:10Z";
+    return (async function* () {
+      for (const object of ["a", "b"]) {
+        yield { object, versionId: "null", rStatus: "FAILED", replTimestamp: time, lastModified: time, deletemarker: false };
+      }
+    })();
+  },
+  async failures(bucket) {
+    return (async function* () {
+      yield { nodeName: "n", bucket: bucket ?? "all", object: "a", versionId: "null", retryCount: 1 };
+    })();
+  },
+};
+
+export interface TestAdmin {
+  readonly iam: IamService;
+  readonly site: TestSite;
+  readonly url: string;
+  readonly root: AdminClient;
+  /** What targets and process control were asked. */
+  readonly calls: unknown[];
+  readonly metrics: MetricsRegistry;
+  setReady(ready: boolean): void;
+  client(accessKey: string, secretKey: string): AdminClient;
+  close(): Promise<void>;
+}
+
+export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): Promise<TestAdmin> {
+  const site = testSite();
+  const iam = testIam(site.index);
+  const calls: unknown[] = [];
+  const metrics = new MetricsRegistry({ server: "n" });
+  let ready = true;
+  const handler = createAdminHandler({
+    iam,
+    objects: site.objects,
+    clock: systemClock(),
+    random: systemRandom,
+    settings: {
+      region: "", domains: [], deploymentId: "11111111-2222-4333-8444-555555555555", hostId: "host", serverHeader: "MinIO",
+      version: "0.1.0", metricsPublic: false, peerProtocol: "1", ...settings,
+    },
+    site: {
+      nodeName: "n:9000",
+      secure: false,
+      startedMs: Date.now(),
+      disk: async () => ({ path: "/data", total: 100, used: 40, free: 60, filesUsed: 4, filesFree: 6 }),
+      ready: () => ready,
+      control: (action) => void calls.push(["control", action]),
+    },
+    targets: recordingTargets(calls),
+    backlog,
+    metrics,
+    log: silentLog,
+  });
+  const server = createServer((request, response) => {
+    const [path = "", query = ""] = (request.url ?? "").split("?");
+    if (handler(request, response, path, query)) return;
+    response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const clients: AdminClient[] = [];
+  const client = (accessKey: string, secretKey: string): AdminClient => {
+    const made = new AdminClient({ url, accessKey, secretKey });
+    clients.push(made);
+    return made;
+  };
+  return {
+    iam, site, url, calls, metrics, client,
+    root: client(TEST_ROOT.accessKey, TEST_ROOT.secretKey),
+    setReady: (now) => void (ready = now),
+    async close() {
+      await Promise.all(clients.map((made) => made.close()));
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
