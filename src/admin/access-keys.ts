@@ -16,7 +16,7 @@ const LIST_TYPES = ["users-only", "sts-only", "svcacc-only", "all"];
 
 const text = z.string().nullish();
 const addBody = z.object({
-  policy: z.unknown(),
+  policy: z.unknown().optional(),
   targetUser: text,
   accessKey: text,
   secretKey: text,
@@ -26,7 +26,7 @@ const addBody = z.object({
   expiration: text,
 });
 const updateBody = z.object({
-  newPolicy: z.unknown(),
+  newPolicy: z.unknown().optional(),
   newSecretKey: text,
   newStatus: text,
   newName: text,

@@ -96,7 +96,7 @@ function decide(policies: readonly Policy[], question: Question): Verdict {
   return verdict;
 }
 
-/** The decision of identity policies taken together: any Deny wins, then any Allow. */
+/** The decision of identity policies taken together: one Deny wins over all, then one Allow is enough. */
 export function evaluate(policies: readonly Policy[], question: Question): Verdict {
   const verdict = decide(policies, question);
   if (verdict !== "none" || question.action !== "s3:ListBucketVersions") return verdict;
