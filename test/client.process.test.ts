@@ -177,7 +177,9 @@ test("admin calls: empty region, sealed bodies, JSON errors, streams", async () 
   assert.deepEqual(seen.at(-1)?.query.get("accessKey"), "a b");
   assert.match(String(seen.at(-1)?.headers.authorization), /\/\d{8}\/\/s3\/aws4_request/);
   assert.ok(sealed.length > 57);
-  await assert.rejects(admin.call({ method: "GET", path: "missing" }), (error) => error instanceof AdminError && error.code === "XMinioAdminNoSuchUser" && error.status === 404);
+  await assert.rejects(admin.call({ method: "GET", path: "missing" }), (error) => {
+    return error instanceof AdminError && error.code === "XMinioAdminNoSuchUser" && error.status === 404;
+  });
   const lines: unknown[] = [];
   for await (const line of admin.objects({ method: "GET", path: "lines" })) lines.push(line);
   assert.deepEqual(lines, [{ a: 1 }, { a: 2 }]);

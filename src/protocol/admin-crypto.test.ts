@@ -35,9 +35,13 @@ test("several fragments", async () => {
 
 test("captured bodies open", async () => {
   const request =
-    "bffea89d971f511e0ab0f1d63905e790ec28b14edbc08c546a58726ff9457b44001bbd930478457299368a05cca26e4eab7cbee18e9bb9bfeeb698132e5e2e1a9e898e35afd8d623ac89ee0a617e0cf5a833806a04740af737f22020413cc3278302deef14300bac1a9d5de3f380c2128b2ad7250e01f0596fe4";
+    "bffea89d971f511e0ab0f1d63905e790ec28b14edbc08c546a58726ff9457b44001bbd930478457299368a05cca26e4eab7cbee18" +
+    "e9bb9bfeeb698132e5e2e1a9e898e35afd8d623ac89ee0a617e0cf5a833806a04740af737f22020413cc3278302deef14300bac1a" +
+    "9d5de3f380c2128b2ad7250e01f0596fe4";
   const answer =
-    "62dfce421d3c9e03f1a42f2e5ca0f3e9562781e7abf77bc2f1cbfb3d4f9bfe8700af1830cc2996e099cd992c76441aeb0230cdc54faef331c8b6c599b584ab0a85ff2df58267e0e1a38f4c7ca51265d8d5c20b4eda7314bbd0c336d6c7e9df417c3e987d69d7de2565326e03db8e628b143e9ed279b6ad5ea5b578d1dfaa997c149af95b57f22dc09122f0c15f9ad889628c09936c";
+    "62dfce421d3c9e03f1a42f2e5ca0f3e9562781e7abf77bc2f1cbfb3d4f9bfe8700af1830cc2996e099cd992c76441aeb0230cdc54" +
+    "faef331c8b6c599b584ab0a85ff2df58267e0e1a38f4c7ca51265d8d5c20b4eda7314bbd0c336d6c7e9df417c3e987d69d7de2565" +
+    "326e03db8e628b143e9ed279b6ad5ea5b578d1dfaa997c149af95b57f22dc09122f0c15f9ad889628c09936c";
   const open = async (hex: string): Promise<string> => (await openAdminBody(PASSWORD, Buffer.from(hex, "hex"))).toString();
   assert.equal(await open(request), '{"policies":["ReplicationAdminPolicy"],"user":"ReplicationAdmin"}');
   assert.equal(await open(answer), '{"policiesAttached":["ReplicationAdminPolicy"],"updatedAt":"2026-11-23T00:38:40.398171948Z"}');

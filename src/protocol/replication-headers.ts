@@ -18,7 +18,7 @@ export const SOURCE_RETENTION_TIME = "x-minio-source-replication-retention-times
 export const SOURCE_LEGAL_HOLD_TIME = "x-minio-source-replication-legalhold-timestamp";
 /** Request: `true` asks for a dry run, answered 400 ReplicationPermissionCheck. */
 export const SOURCE_REPLICATION_CHECK = "x-minio-source-replication-check";
-/** Request: any value forbids the receiver to proxy further. */
+/** Request: whatever its value, the receiver must not proxy further. */
 export const SOURCE_PROXY_REQUEST = "x-minio-source-proxy-request";
 /** Request on HEAD: may a delete marker be replicated now? */
 export const CHECK_REPLICATION_READY = "x-minio-check-replication-ready";

@@ -6,11 +6,24 @@ import type { ReplicationConfig, ReplicationRule } from "../model/replication-co
 import { parseReplicationXml, renderReplicationXml, replicationFromJson, replicationToJson } from "./replication-xml.ts";
 
 const FROM_MC =
-  "<ReplicationConfiguration><Rule><ID>dc1</ID><Status>Enabled</Status><Priority>0</Priority><DeleteMarkerReplication><Status>Enabled</Status></DeleteMarkerReplication><DeleteReplication><Status>Enabled</Status></DeleteReplication><Destination><Bucket>arn:minio:replication::id:dst</Bucket></Destination><Filter><Prefix></Prefix><And></And><Tag></Tag></Filter><SourceSelectionCriteria><ReplicaModifications><Status>Enabled</Status></ReplicaModifications></SourceSelectionCriteria><ExistingObjectReplication><Status>Enabled</Status></ExistingObjectReplication></Rule><Role></Role></ReplicationConfiguration>";
+  "<ReplicationConfiguration><Rule><ID>dc1</ID><Status>Enabled</Status><Priority>0</Priority><DeleteMarkerRe" +
+  "plication><Status>Enabled</Status></DeleteMarkerReplication><DeleteReplication><Status>Enabled</Status></" +
+  "DeleteReplication><Destination><Bucket>arn:minio:replication::id:dst</Bucket></Destination><Filter><Prefi" +
+  "x></Prefix><And></And><Tag></Tag></Filter><SourceSelectionCriteria><ReplicaModifications><Status>Enabled<" +
+  "/Status></ReplicaModifications></SourceSelectionCriteria><ExistingObjectReplication><Status>Enabled</Stat" +
+  "us></ExistingObjectReplication></Rule><Role></Role></ReplicationConfiguration>";
 const TO_MC =
-  "<ReplicationConfiguration><Rule><ID>dc1</ID><Status>Enabled</Status><Priority>0</Priority><DeleteMarkerReplication><Status>Enabled</Status></DeleteMarkerReplication><DeleteReplication><Status>Enabled</Status></DeleteReplication><Destination><Bucket>arn:minio:replication::id:dst</Bucket></Destination><SourceSelectionCriteria><ReplicaModifications><Status>Enabled</Status></ReplicaModifications></SourceSelectionCriteria><Filter><Prefix></Prefix></Filter><ExistingObjectReplication><Status>Enabled</Status></ExistingObjectReplication></Rule><Role></Role></ReplicationConfiguration>";
+  "<ReplicationConfiguration><Rule><ID>dc1</ID><Status>Enabled</Status><Priority>0</Priority><DeleteMarkerRe" +
+  "plication><Status>Enabled</Status></DeleteMarkerReplication><DeleteReplication><Status>Enabled</Status></" +
+  "DeleteReplication><Destination><Bucket>arn:minio:replication::id:dst</Bucket></Destination><SourceSelecti" +
+  "onCriteria><ReplicaModifications><Status>Enabled</Status></ReplicaModifications></SourceSelectionCriteria" +
+  "><Filter><Prefix></Prefix></Filter><ExistingObjectReplication><Status>Enabled</Status></ExistingObjectRep" +
+  "lication></Rule><Role></Role></ReplicationConfiguration>";
 const JSON_RULE =
-  '{"ID":"dc1","Status":"Enabled","Priority":0,"DeleteMarkerReplication":{"Status":"Enabled"},"DeleteReplication":{"Status":"Enabled"},"Destination":{"Bucket":"arn:minio:replication::id:dst"},"Filter":{"And":{},"Tag":{}},"SourceSelectionCriteria":{"ReplicaModifications":{"Status":"Enabled"}},"ExistingObjectReplication":{"Status":"Enabled"}}';
+  '{"ID":"dc1","Status":"Enabled","Priority":0,"DeleteMarkerReplication":{"Status":"Enabled"},"DeleteReplica' +
+  'tion":{"Status":"Enabled"},"Destination":{"Bucket":"arn:minio:replication::id:dst"},"Filter":{"And":{},"T' +
+  'ag":{}},"SourceSelectionCriteria":{"ReplicaModifications":{"Status":"Enabled"}},"ExistingObjectReplicatio' +
+  'n":{"Status":"Enabled"}}';
 
 const parse = (text: string): ReplicationConfig => parseReplicationXml(Buffer.from(text));
 
@@ -61,7 +74,9 @@ test("every valid configuration survives XML and JSON", () => {
 
 test("defaults and refusals", () => {
   const [first] = parse(
-    FROM_MC.replace(/<SourceSelectionCriteria>.*<\/SourceSelectionCriteria>/, "").replace(/<(Existing\w+)>.*<\/\1>/, "").replace(/<DeleteReplication>.*<\/DeleteReplication>/, ""),
+    FROM_MC.replace(/<SourceSelectionCriteria>.*<\/SourceSelectionCriteria>/, "")
+      .replace(/<(Existing\w+)>.*<\/\1>/, "")
+      .replace(/<DeleteReplication>.*<\/DeleteReplication>/, ""),
   ).rules;
   assert.deepEqual([first?.replicaModifications, first?.existingObjectReplication, first?.deleteReplication], [true, false, false]);
   const bad: [string, string | RegExp, string][] = [

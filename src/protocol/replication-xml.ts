@@ -50,8 +50,10 @@ function checkTags(tags: readonly RawTag[]): void {
   const seen = new Set<string>();
   for (const { key, value } of tags) {
     const runes = [...key].length;
-    if (runes === 0 || runes > TAG_KEY_RUNES_MAX) throw malformed(`A tag key of a filter has 1 to ${TAG_KEY_RUNES_MAX} characters.`);
-    if ([...value].length > TAG_VALUE_RUNES_MAX) throw malformed(`A tag value of a filter has at most ${TAG_VALUE_RUNES_MAX} characters.`);
+    if (runes === 0 || runes > TAG_KEY_RUNES_MAX) throw malformed(`A tag key has 1 to ${TAG_KEY_RUNES_MAX} characters.`);
+    if ([...value].length > TAG_VALUE_RUNES_MAX) {
+      throw malformed(`A tag value has at most ${TAG_VALUE_RUNES_MAX} characters.`);
+    }
     if (seen.has(key)) throw malformed(`The filter names the tag ${key} twice.`);
     seen.add(key);
   }
@@ -284,6 +286,8 @@ function list(value: unknown, name: string): readonly unknown[] {
 function rawRuleOfJson(value: unknown): RawRule {
   const filter = member(value, "Filter");
   const and = member(filter, "And");
+  // Some exports say Tags where mc says Tag.
+  const andTags = [...list(and, "Tag"), ...list(and, "Tags")];
   const single = member(filter, "Tag");
   const destination = member(value, "Destination");
   const status = (owner: unknown, name: string): string | undefined => {
@@ -304,8 +308,7 @@ function rawRuleOfJson(value: unknown): RawRule {
     rulePrefix: "",
     prefix: text(filter, "Prefix") ?? "",
     tag: single === undefined || single === null ? undefined : rawTag(single),
-    // Older exports say Tags where newer ones say Tag.
-    and: and === undefined || and === null ? undefined : { prefix: text(and, "Prefix") ?? "", tags: [...list(and, "Tag"), ...list(and, "Tags")].map(rawTag) },
+    and: and === undefined || and === null ? undefined : { prefix: text(and, "Prefix") ?? "", tags: andTags.map(rawTag) },
   };
 }
 

@@ -119,10 +119,16 @@ export interface ListedBucket {
   readonly region?: string | undefined;
 }
 
+export interface BucketListForm {
+  readonly owner?: Owner | undefined;
+  readonly prefix?: string | undefined;
+  readonly continuationToken?: string | undefined;
+}
+
 /** ListAllMyBucketsResult; `continuationToken` only when the page is not the last. */
 export function renderBucketList(
   buckets: readonly ListedBucket[],
-  options: { readonly owner?: Owner | undefined; readonly prefix?: string | undefined; readonly continuationToken?: string | undefined } = {},
+  options: BucketListForm = {},
 ): string {
   let inner = "";
   for (const { name, created, region } of buckets) {

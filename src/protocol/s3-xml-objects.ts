@@ -3,7 +3,8 @@ import { StoreError } from "../model/errors.ts";
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm } from "../model/version.ts";
 import { DEFAULT_OWNER, ownerXml, type Owner } from "./s3-xml-bucket.ts";
 import { decodeListing, encodeListing } from "./uri.ts";
-import { booleanOf, document, escapeXml, integerOf, optionalTag, parseXml, parseXmlRoot, tag, wrap, type XmlElement } from "./xml.ts";
+import { booleanOf, document, escapeXml, integerOf, optionalTag, tag, wrap } from "./xml.ts";
+import { parseXml, parseXmlRoot, type XmlElement } from "./xml.ts";
 
 function quoted(etag: string): string {
   return `<ETag>&#34;${escapeXml(etag)}&#34;</ETag>`;
@@ -62,7 +63,9 @@ export function parseDeleteObjects(body: Buffer): DeleteObjectsRequest {
 
 export function renderDeleteObjects(request: DeleteObjectsRequest): string {
   let inner = tag("Quiet", request.quiet);
-  for (const { key, versionId } of request.objects) inner += wrap("Object", tag("Key", key) + optionalTag("VersionId", versionId));
+  for (const { key, versionId } of request.objects) {
+    inner += wrap("Object", tag("Key", key) + optionalTag("VersionId", versionId));
+  }
   return wrap("Delete", inner);
 }
 
@@ -93,7 +96,8 @@ export function renderDeleteResult(answer: DeleteObjectsAnswer): string {
     inner += wrap("Deleted", marker + own + optionalTag("VersionId", one.versionId));
   }
   for (const { key, versionId, code, message } of answer.errors) {
-    inner += wrap("Error", tag("Code", code) + tag("Message", message) + tag("Key", key) + optionalTag("VersionId", versionId));
+    const name = tag("Key", key) + optionalTag("VersionId", versionId);
+    inner += wrap("Error", tag("Code", code) + tag("Message", message) + name);
   }
   return document("DeleteResult", inner);
 }
@@ -139,7 +143,9 @@ export function parseCompleteUpload(body: Buffer): PartToComplete[] {
 
 export function renderCompleteUpload(parts: readonly PartToComplete[]): string {
   let inner = "";
-  for (const part of parts) inner += wrap("Part", tag("PartNumber", part.number) + tag("ETag", part.etag) + checksumXml(part.checksum));
+  for (const { number, etag, checksum } of parts) {
+    inner += wrap("Part", tag("PartNumber", number) + tag("ETag", etag) + checksumXml(checksum));
+  }
   return document("CompleteMultipartUpload", inner);
 }
 
@@ -191,7 +197,8 @@ export function parseCompleteUploadResult(body: Buffer): CompleteUploadAnswer {
 }
 
 function throwIfError(root: XmlElement): void {
-  if (root.name === "Error") throw new StoreError(root.value("Code") ?? "InternalError", { message: root.value("Message") });
+  if (root.name !== "Error") return;
+  throw new StoreError(root.value("Code") ?? "InternalError", { message: root.value("Message") });
 }
 
 export interface CopyAnswer {
@@ -248,7 +255,13 @@ export interface PartsPage {
   readonly parts: readonly PartEntry[];
 }
 
-export function renderPartsPage(page: PartsPage, options: { readonly owner?: Owner | undefined; readonly urlEncoding?: boolean | undefined } = {}): string {
+export interface PageForm {
+  readonly owner?: Owner | undefined;
+  /** `encoding-type=url` was asked. */
+  readonly urlEncoding?: boolean | undefined;
+}
+
+export function renderPartsPage(page: PartsPage, options: PageForm = {}): string {
   const owner = options.owner ?? { ...DEFAULT_OWNER, displayName: DEFAULT_OWNER.id };
   let parts = "";
   for (const part of page.parts) {
@@ -320,7 +333,7 @@ export interface UploadsPage {
   readonly commonPrefixes: readonly string[];
 }
 
-export function renderUploadsPage(page: UploadsPage, options: { readonly owner?: Owner | undefined; readonly urlEncoding?: boolean | undefined } = {}): string {
+export function renderUploadsPage(page: UploadsPage, options: PageForm = {}): string {
   const encode = options.urlEncoding ? encodeListing : (text: string): string => text;
   const owner = options.owner ?? DEFAULT_OWNER;
   let uploads = "";
@@ -373,7 +386,7 @@ export function parseUploadsPage(body: Buffer): UploadsPage {
       initiated: one.value("Initiated") ?? "",
       storageClass: one.value("StorageClass") ?? "",
     })),
-    commonPrefixes: root.all("CommonPrefixes").flatMap((one) => one.all("Prefix").map((prefix) => decode(prefix.text))),
+    commonPrefixes: root.all("CommonPrefixes").map((one) => decode(one.value("Prefix") ?? "")),
   };
 }
 

@@ -149,7 +149,10 @@ function parseCredential(
 ): { accessKey: string; scope: CredentialScope } {
   // From the right: an access key may contain slashes.
   const parts = text.trim().split("/");
-  if (parts.length < 5) throw new StoreError("AuthorizationQueryParametersError", { message: "The Credential is malformed; it must be KEY/yyyymmdd/REGION/SERVICE/aws4_request" });
+  if (parts.length < 5) {
+    const message = "The Credential is malformed; it must be KEY/yyyymmdd/REGION/SERVICE/aws4_request";
+    throw new StoreError("AuthorizationQueryParametersError", { message });
+  }
   const [date, region, service, terminator] = parts.slice(-4) as [string, string, string, string];
   const accessKey = parts.slice(0, -4).join("/");
   if (!/^\d{8}$/.test(date)) {
@@ -179,10 +182,13 @@ function sameRegion(a: string, b: string): boolean {
 function parseSignedHeaders(text: string): string[] {
   const names = text.toLowerCase().split(";");
   names.sort();
-  if (!names.includes("host")) {
-    throw new StoreError("AccessDenied", { message: "There were headers present in the request which were not signed: host" });
-  }
+  if (!names.includes("host")) throw unsigned("host");
   return names;
+}
+
+function unsigned(name: string): StoreError {
+  const message = `There were headers present in the request which were not signed: ${name}`;
+  return new StoreError("AccessDenied", { message });
 }
 
 const PRESIGNED_NAMES = [
@@ -212,7 +218,7 @@ function parsePresignedForm(request: SignedRequest, expected: SignatureExpectati
   const expiresSeconds = Number(get("X-Amz-Expires"));
   if (expiresSeconds < 0) throw presignedFault("X-Amz-Expires must be non-negative");
   if (expiresSeconds > PRESIGN_SECONDS_MAX) {
-    throw presignedFault("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds");
+    throw presignedFault(`X-Amz-Expires must be at most a week, ${PRESIGN_SECONDS_MAX} seconds`);
   }
   const signedHeaders = parseSignedHeaders(get("X-Amz-SignedHeaders"));
   refuseUnsignedMetadata(request, signedHeaders, values);
@@ -234,7 +240,7 @@ function parsePresignedForm(request: SignedRequest, expected: SignatureExpectati
 function refuseUnsignedMetadata(request: SignedRequest, signed: readonly string[], query: Map<string, string>): void {
   for (const name of request.headerNames ?? []) {
     if (!name.startsWith("x-amz-meta-") || signed.includes(name) || query.has(name)) continue;
-    throw new StoreError("AccessDenied", { message: `There were headers present in the request which were not signed: ${name}` });
+    throw unsigned(name);
   }
 }
 
