@@ -7,6 +7,9 @@ export interface ErrorEntry {
   readonly message: string;
 }
 
+/** Text of a refusal by retention or legal hold, under the code AccessDenied (s3-api.md 14.3). */
+export const WORM_MESSAGE = "Object is WORM protected and cannot be overwritten";
+
 type Row = readonly [code: string, status: number, message: string];
 
 const GENERAL: readonly Row[] = [
@@ -116,7 +119,6 @@ const OBJECTS: readonly Row[] = [
   ["NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration"],
   ["NoSuchUpload", 404, "The specified multipart upload does not exist; it may have been aborted or completed."],
   ["NoSuchVersion", 404, "The specified version does not exist."],
-  ["ObjectLocked", 400, "Object is WORM protected and cannot be overwritten"],
   ["RestoreAlreadyInProgress", 409, "Object restore is already in progress"],
   ["UnsupportedRangeHeader", 400, "The Range header is not supported for this operation."],
   ["XMinioInvalidObjectName", 400, "Object name contains unsupported characters."],
