@@ -2,6 +2,7 @@
 import type { IamService } from "../iam/identities.ts";
 import type { Logger } from "../observe/log.ts";
 import type { MetricsRegistry } from "../observe/metrics.ts";
+import type { BucketName } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
@@ -58,6 +59,8 @@ export interface AdminDeps {
   readonly site: Site;
   readonly targets: TargetsApi;
   readonly backlog: BacklogApi;
+  /** Numbers of a bucket's replication: `currStats` of replication.md 9.1. Absent: metrics leave replication out. */
+  readonly replication?: { metrics(bucket: BucketName, version: 1): Promise<object> } | undefined;
   readonly metrics: MetricsRegistry;
   readonly log: Logger;
 }

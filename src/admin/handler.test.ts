@@ -48,8 +48,10 @@ async function addUser(name: string, ...policies: string[]): Promise<AdminClient
   return admin.client(name, SECRET);
 }
 
-const policyOf = (...actions: string[]): string =>
-  JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: actions, ...(actions[0]?.startsWith("s3:") && { Resource: "arn:aws:s3:::*" }) }] });
+function policyOf(...actions: string[]): string {
+  const where = actions[0]?.startsWith("s3:") === true ? { Resource: "arn:aws:s3:::*" } : {};
+  return JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: actions, ...where }] });
+}
 
 test("unknown calls are 426 before anyone is asked for a name", async () => {
   const cases: [string, string][] = [
@@ -171,7 +173,9 @@ test("service accounts: own ones without rights, others' only with them", async 
   const sam = await addUser("sam", "readonly");
   const other = await addUser("other");
   const add = (value: Json): AdminCall => sealed(put("add-service-account", {}, value));
-  const made = await sam.sealedJson<{ credentials: Json }>(add({ accessKey: "samkey", secretKey: SECRET, name: "ci", policy: JSON.parse(policyOf("s3:GetObject")) }));
+  const policy: unknown = JSON.parse(policyOf("s3:GetObject"));
+  const wanted = add({ accessKey: "samkey", secretKey: SECRET, name: "ci", policy });
+  const made = await sam.sealedJson<{ credentials: Json }>(wanted);
   assert.deepEqual(made.credentials, { accessKey: "samkey", secretKey: SECRET, expiration: "1970-01-01T00:00:00Z" });
   await refused(other, add({ targetUser: "sam" }), 403, "AccessDenied");
   await refused(sam, add({ targetUser: TEST_ROOT.accessKey }), 403, "AccessDenied");
@@ -189,7 +193,9 @@ test("service accounts: own ones without rights, others' only with them", async 
   assert.deepEqual(await other.sealedJson(get("list-service-accounts")), { accounts: null });
   await refused(other, get("list-service-accounts", { user: "sam" }), 403, "AccessDenied");
   const bulk = await admin.root.sealedJson<Record<string, Json>>(get("list-access-keys-bulk", { listType: "svcacc-only", all: "true" }));
-  assert.deepEqual(bulk, { sam: { stsKeys: null, serviceAccounts: [{ accessKey: "samkey", parentUser: "", accountStatus: "", impliedPolicy: false, expiration: "1970-01-01T00:00:00Z" }] } });
+  const expiration = "1970-01-01T00:00:00Z";
+  const entry = { accessKey: "samkey", parentUser: "", accountStatus: "", impliedPolicy: false, expiration };
+  assert.deepEqual(bulk, { sam: { stsKeys: null, serviceAccounts: [entry] } });
   await refused(admin.root, get("list-access-keys-bulk", { listType: "all", all: "true", users: "sam" }), 400, "InvalidRequest");
 
   const update = sealed({ method: "POST", path: "update-service-account", query: { accessKey: "samkey" }, body: body({ newStatus: "off", newPolicy: {} }) });
@@ -211,7 +217,8 @@ test("remote targets are handed on with their flags; errors and statuses are the
   assert.deepEqual(admin.calls.splice(0), [["set", "src", target, []], ["set", "src", { ...target, arn }, ["update", "creds"]]]);
   assert.equal((await admin.root.call(get("list-remote-targets", { bucket: "src", type: "" }))).toString(), "null");
   assert.equal((await admin.root.call(get("list-remote-targets", { bucket: "", type: "" }))).toString(), "null");
-  const error = await refused(admin.root, { method: "DELETE", path: "remove-remote-target", query: { bucket: "src", arn: "x" } }, 404, "XMinioAdminRemoteTargetNotFoundError");
+  const remove = { method: "DELETE", path: "remove-remote-target", query: { bucket: "src", arn: "x" } };
+  const error = await refused(admin.root, remove, 404, "XMinioAdminRemoteTargetNotFoundError");
   assert.equal(error.bucket, "src");
   await refused(admin.root, sealed(put("set-remote-target", { bucket: "none" }, target)), 404, "NoSuchBucket");
   await refused(admin.root, put("set-remote-target", { bucket: "src" }, target), 400, "XMinioAdminConfigBadJSON");
@@ -285,7 +292,8 @@ function token(claims: Json, secret: string, alg = "HS512", digest = "sha512"): 
 }
 
 test("metrics: who may read them, and what each endpoint shows", async () => {
-  admin.metrics.counter({ name: "minio_s3_requests_total", help: "h", v2: "node", v3: { path: "api/requests", name: "minio_api_requests_total" } }).add({ api: "getobject" });
+  const v3 = { path: "api/requests", name: "minio_api_requests_total" };
+  admin.metrics.counter({ name: "minio_s3_requests_total", help: "h", v2: "node", v3 }).add({ api: "getobject" });
   const exp = 4_000_000_000;
   const look = (path: string, bearer?: string) =>
     fetch(`${admin.url}/minio${path}`, { headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` } });
@@ -298,6 +306,12 @@ test("metrics: who may read them, and what each endpoint shows", async () => {
   assert.match(await (await look("/metrics/v3/api/requests", root)).text(), /^# HELP minio_api_requests_total/);
   assert.match(await (await look("/metrics/v3/cluster?list", root)).text(), /\| `minio_cluster_health_status` \|/);
   assert.equal((await look("/metrics/v3/nothing", root)).status, 404);
+  const replication = { rules: [], role: "" };
+  await admin.site.objects.updateBucket(bucketName("src"), (bucket) => ({ ...bucket, replication }));
+  const bucketText = await (await look("/metrics/v3/bucket/replication/src", root)).text();
+  assert.match(bucketText, /minio_bucket_replication_sent_bytes\{server="n:9000",bucket="src",targetArn="arn:[^"]+"\} 30/);
+  assert.match(bucketText, /resilver_replication_pending_count\{[^}]+\} 2/);
+  assert.match(bucketText, /minio_bucket_replication_received_bytes\{server="n:9000",bucket="src"\} 7/);
   const bad = [
     undefined, "x.y.z", token({ exp, sub: TEST_ROOT.accessKey, iss: "prometheus" }, "wrong"),
     token({ exp: 1, sub: TEST_ROOT.accessKey, iss: "prometheus" }, TEST_ROOT.secretKey),

@@ -2,6 +2,7 @@
 import type { Family, FamilyOptions } from "../observe/metrics.ts";
 import { family, renderMetrics } from "../observe/metrics.ts";
 import type { AdminDeps } from "./deps.ts";
+import { linkFamilies, replicationFamilies } from "./metrics-replication.ts";
 import { siteUsage } from "./usage.ts";
 
 const V3 = "/minio/metrics/v3";
@@ -51,6 +52,8 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
     one(node("uptime_seconds", "Seconds since the process started.", "uptime_seconds"), process.uptime()),
     one(node("resident_memory_bytes", "Memory of the process.", "resident_memory_bytes"), memory.rss),
     ...bucketFamilies(usage.buckets),
+    ...(await replicationFamilies(deps, usage.buckets.map(({ bucket }) => bucket))),
+    ...(await linkFamilies(deps)),
   ];
 }
 

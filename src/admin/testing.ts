@@ -35,6 +35,18 @@ function recordingTargets(calls: unknown[]): TargetsApi {
   };
 }
 
+const failed = { count: 1, bytes: 5 };
+const CURRENT_NUMBERS = {
+  replicaSize: 7,
+  replicaCount: 1,
+  Stats: {
+    [ARN]: {
+      completedReplicationSize: 30, replicationCount: 3, pendingReplicationSize: 20, pendingReplicationCount: 2, lagMs: 1500,
+      failed: { lastMinute: failed, lastHour: failed, totals: failed },
+    },
+  },
+};
+
 const backlog: BacklogApi = {
   async diff(bucket, request) {
     if (request.arn === "unknown") throw new StoreError("InvalidRequest", { bucket });
@@ -89,6 +101,7 @@ export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): 
       control: (action) => void calls.push(["control", action]),
     },
     targets: recordingTargets(calls),
+    replication: { metrics: async () => CURRENT_NUMBERS },
     backlog,
     metrics,
     log: silentLog,
