@@ -1,0 +1,147 @@
+/** `admin user svcacct` (mc-cli.md 8). */
+import type { Command } from "../../command.ts";
+import { columns } from "../../format.ts";
+import type { KeyInfo, ListedKey } from "./access-keys.ts";
+import {
+  createKey,
+  editKey,
+  expiryText,
+  KEY_FLAGS,
+  keyInfo,
+  keyPolicy,
+  NEW_KEY_FLAGS,
+  removeKey,
+  setKeyStatus,
+} from "./access-keys.ts";
+import type { AdminSite } from "./common.ts";
+import { adminSubcommand, fieldRows, NEVER } from "./common.ts";
+
+export const svcacctCommand: Command = {
+  name: "svcacct",
+  summary: "access keys that belong to a user",
+  subcommands: [
+    adminSubcommand({
+      name: "add",
+      summary: "make an access key for a user",
+      usage: "ALIAS ACCOUNT",
+      examples: [{ what: "with given keys", line: "mc admin user svcacct add here U --access-key AK --secret-key SECRET" }],
+      flags: NEW_KEY_FLAGS,
+      argCount: [1, 1],
+      what: "Unable to add a new service account",
+      work: addAccount,
+    }),
+    adminSubcommand({
+      name: "list",
+      aliases: ["ls"],
+      summary: "list the access keys of a user",
+      usage: "ALIAS ACCOUNT",
+      argCount: [1, 1],
+      what: "Unable to list service accounts",
+      work: listAccounts,
+    }),
+    adminSubcommand({
+      name: "info",
+      summary: "show one access key",
+      usage: "ALIAS ACCESSKEY [--policy]",
+      flags: [{ name: "policy", kind: "bool", help: "print its policy" }],
+      argCount: [1, 1],
+      what: "Unable to get information of the specified service account",
+      work: showAccount,
+    }),
+    adminSubcommand({
+      name: "edit",
+      aliases: ["set"],
+      summary: "change an access key",
+      usage: "ALIAS ACCESSKEY [FLAGS]",
+      flags: KEY_FLAGS,
+      argCount: [1, 1],
+      what: "Unable to edit the specified service account",
+      work: async (site) => {
+        const [accessKey = ""] = site.args;
+        await editKey(site, accessKey);
+        done(site, accessKey, "Edited");
+      },
+    }),
+    statusCommand("enable", "Enabled", "on"),
+    statusCommand("disable", "Disabled", "off"),
+    adminSubcommand({
+      name: "rm",
+      aliases: ["remove"],
+      summary: "remove an access key",
+      usage: "ALIAS ACCESSKEY",
+      argCount: [1, 1],
+      what: "Unable to remove the specified service account",
+      work: async (site) => {
+        const [accessKey = ""] = site.args;
+        await removeKey(site, accessKey);
+        done(site, accessKey, "Removed");
+      },
+    }),
+  ],
+};
+
+function statusCommand(name: string, word: string, status: "on" | "off"): Command {
+  return adminSubcommand({
+    name,
+    summary: `${name} an access key`,
+    usage: "ALIAS ACCESSKEY",
+    argCount: [1, 1],
+    what: `Unable to ${name} the specified service account`,
+    work: async (site) => {
+      const [accessKey = ""] = site.args;
+      await setKeyStatus(site, accessKey, status);
+      done(site, accessKey, word);
+    },
+  });
+}
+
+function done(site: AdminSite, accessKey: string, word: string): void {
+  site.ctx.out.message(`${word} service account \`${accessKey}\` successfully.`, { status: "success", accessKey });
+}
+
+async function addAccount(site: AdminSite): Promise<void> {
+  const [parentUser = ""] = site.args;
+  const { accessKey, secretKey, expiration = NEVER } = await createKey(site, parentUser);
+  const rows = fieldRows([
+    ["Access Key", accessKey],
+    ["Secret Key", secretKey],
+    ["Expiration", expiryText(expiration, "no-expiry")],
+  ]);
+  site.ctx.out.message(rows, { status: "success", accessKey, secretKey, parentUser, expiration });
+}
+
+async function listAccounts(site: AdminSite): Promise<void> {
+  const [user = ""] = site.args;
+  const call = { method: "GET", path: "list-service-accounts", query: { user }, signal: site.ctx.signal };
+  const { accounts } = await site.client.sealedJson<{ readonly accounts: readonly ListedKey[] | null }>(call);
+  const keys = accounts ?? [];
+  const rows = keys.map((key) => [key.accessKey, expiryText(key.expiration, "no-expiry")]);
+  if (!site.ctx.out.json) site.ctx.out.message(columns([["Access Key", "Expiry"], ...rows]), {});
+  else for (const key of keys) site.ctx.out.message(undefined, { status: "success", ...key });
+}
+
+async function showAccount(site: AdminSite): Promise<void> {
+  const [accessKey = ""] = site.args;
+  const info = await keyInfo(site, accessKey);
+  const policy = keyPolicy(info);
+  const json = accountJson(accessKey, info, policy);
+  const text = site.flags.bool("policy") ? JSON.stringify(policy, undefined, 2) : accountText(accessKey, info);
+  site.ctx.out.message(text, json);
+}
+
+function accountText(accessKey: string, info: KeyInfo): string {
+  return fieldRows([
+    ["AccessKey", accessKey],
+    ["ParentUser", info.parentUser],
+    ["Status", info.accountStatus],
+    ["Name", info.name ?? ""],
+    ["Description", info.description ?? ""],
+    ["Policy", info.impliedPolicy ? "implied" : "embedded"],
+    ["Expiration", expiryText(info.expiration, "no-expiry")],
+  ]);
+}
+
+function accountJson(accessKey: string, info: KeyInfo, policy: unknown): Record<string, unknown> {
+  const { parentUser, accountStatus, impliedPolicy, name, description, expiration } = info;
+  return { status: "success", accessKey, parentUser, accountStatus, impliedPolicy, policy, name, description, expiration };
+}
