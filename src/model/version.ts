@@ -84,6 +84,8 @@ export interface ObjectVersion extends VersionBase {
   readonly blob?: BlobRef | undefined;
   /** Number of parts of a multipart object, 0 for a single PUT. */
   readonly partCount: number;
+  /** The upload that made it: a repeated completion is answered from here. Never replicated. */
+  readonly uploadId?: string | undefined;
   /** Set when its stored bytes were found missing or wrong: never served, never counted as present. */
   readonly damaged?: string | undefined;
 }

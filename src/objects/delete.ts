@@ -18,7 +18,7 @@ export async function remove(context: Context, request: DeleteRequest): Promise<
   return context.commit<DeleteResult>(async () => {
     const row = await context.bucketRow(request.bucket);
     const commit = new CommitBuilder().unchanged(row.key, row.raw);
-    await checkIfMatch(context, commit, row, request);
+    if (await nothingToMatch(context, commit, row, request)) return { result: { bucket: row.bucket, deleteMarker: false } };
     if (request.versionId !== undefined) {
       return request.sourceDeleteMarker
         ? receiveMarker(context, commit, row, request, request.versionId)
@@ -31,17 +31,19 @@ export async function remove(context: Context, request: DeleteRequest): Promise<
   });
 }
 
-async function checkIfMatch(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest): Promise<void> {
-  if (request.ifMatch === undefined) return;
+/** If-Match of a delete: 412 when the object is another one; true when there is none, which is as if it were deleted. */
+async function nothingToMatch(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest): Promise<boolean> {
+  if (request.ifMatch === undefined) return false;
   const found =
     request.versionId === undefined
       ? await context.currentRow(row.bucket.id, request.key)
       : (await context.rowById(row.bucket.id, request.key, request.versionId)).row;
-  if (found === undefined || found.version.kind === "delete-marker") throw new StoreError("NoSuchKey", { key: request.key });
+  if (found === undefined || found.version.kind === "delete-marker") return true;
   if (request.ifMatch !== "*" && request.ifMatch !== found.version.etag) throw preconditionFailed(found.version);
   if (request.versionId === undefined) {
     commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, row.bucket.id, request.key)), found.key);
   }
+  return false;
 }
 
 /** A new delete marker made here; a null marker takes the place of the null version. */

@@ -33,6 +33,7 @@ export interface NewObject {
   readonly blob?: BlobRef | undefined;
   readonly inlineRow?: Buffer | undefined;
   readonly parts?: readonly Part[] | undefined;
+  readonly uploadId?: string | undefined;
   /** Rows that must leave with this commit (an upload's), added after the version's own. */
   readonly also?: ((commit: CommitBuilder) => void) | undefined;
 }
@@ -251,5 +252,6 @@ async function build(
     legalHold: newerRegister(healed?.legalHold, register(attributes.legalHold, source?.legalHoldTime)),
     blob: object.blob,
     partCount: object.parts?.length ?? 0,
+    uploadId: object.uploadId,
   };
 }

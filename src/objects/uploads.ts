@@ -1,9 +1,9 @@
 /** Multipart uploads: parts are blobs of their own; completion is one commit that names them, no byte is copied. */
 import { createHash } from "node:crypto";
-import { StoreError } from "../model/errors.ts";
+import { hasCode, StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
 import { combineCrc, compositeChecksum } from "../model/checksum.ts";
-import type { UploadId } from "../model/names.ts";
+import { NULL_VERSION, type UploadId } from "../model/names.ts";
 import type { BlobRef, Checksum, ChecksumType, ObjectVersion, Part } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
@@ -212,28 +212,22 @@ type StoredParts = Map<number, { key: Buffer; raw: Buffer; part: PartRow }>;
 /** The parts that make the object, checked against what the client lists (s3-api.md sections 5 and 12). */
 function chooseParts(upload: Upload, wanted: readonly CompletedPart[], stored: StoredParts): PartRow[] {
   wanted.reduce((last, item) => {
-    if (item.number <= last) throw new StoreError("InvalidPartOrder");
+    if (item.number < last) throw new StoreError("InvalidPartOrder");
     return item.number;
   }, 0);
-  const chosen = wanted.map((item, position) => {
+  // A part that was sent again may be listed twice: the later entry is the one that counts.
+  const distinct = wanted.filter((item, position) => item.number !== wanted[position + 1]?.number);
+  const chosen = distinct.map((item, position) => {
     const part = stored.get(item.number)?.part;
     if (part === undefined || part.etag !== item.etag) throw new StoreError("InvalidPart");
-    if (position < wanted.length - 1 && part.size < PART_SIZE_MIN) throw new StoreError("EntityTooSmall");
-    checkPartChecksum(upload, item, part);
+    if (position < distinct.length - 1 && part.size < PART_SIZE_MIN) throw new StoreError("EntityTooSmall");
+    if (item.checksum !== undefined && (part.checksum?.algorithm !== item.checksum.algorithm || part.checksum.value !== item.checksum.value)) {
+      throw new StoreError("InvalidPart");
+    }
     return part;
   });
   if (chosen.length === 0) throw new StoreError("MalformedXML", { message: "The list of parts is empty." });
   return chosen;
-}
-
-function checkPartChecksum(upload: Upload, item: CompletedPart, part: PartRow): void {
-  if (item.checksum !== undefined) {
-    if (part.checksum?.algorithm !== item.checksum.algorithm || part.checksum.value !== item.checksum.value) throw new StoreError("InvalidPart");
-    return;
-  }
-  if (upload.checksumAlgorithm !== undefined && typeOf(upload) === "COMPOSITE" && upload.replica === undefined) {
-    throw new StoreError("InvalidPart", { message: "Each part needs the checksum that the upload was created with." });
-  }
 }
 
 function typeOf(upload: Upload): ChecksumType {
@@ -258,7 +252,24 @@ function multipartEtag(parts: readonly PartRow[]): string {
 
 /** Objects.completeUpload */
 export async function completeUpload(context: Context, request: CompleteUploadRequest): Promise<PutResult> {
-  const row = await uploadRow(context, request);
+  const row = await uploadRow(context, request).catch((error: unknown) => error);
+  if (row instanceof Error) {
+    const before = hasCode(row, "NoSuchUpload") ? await completedBefore(context, request) : undefined;
+    if (before === undefined) throw row;
+    return before;
+  }
+  return complete(context, request, row as UploadRow);
+}
+
+/** The answer to the first completion was lost and the client asks again: the object is still the newest one. */
+async function completedBefore(context: Context, request: CompleteUploadRequest): Promise<PutResult | undefined> {
+  const { bucket } = await context.bucketRow(request.bucket);
+  const current = (await context.currentRow(bucket.id, request.key))?.version;
+  if (current?.kind !== "object" || current.uploadId !== request.uploadId) return undefined;
+  return { bucket, version: current, versioned: current.versionId !== NULL_VERSION };
+}
+
+async function complete(context: Context, request: CompleteUploadRequest, row: UploadRow): Promise<PutResult> {
   const { upload } = row;
   const stored = await allParts(context, request.uploadId);
   if (request.checksumType !== undefined && upload.checksumAlgorithm !== undefined && request.checksumType !== typeOf(upload)) {
@@ -285,6 +296,7 @@ export async function completeUpload(context: Context, request: CompleteUploadRe
     size,
     etag: source?.etag ?? multipartEtag(chosen),
     checksum,
+    uploadId: request.uploadId,
     parts: chosen.map((part): Part => ({ number: part.number, size: part.size, etag: part.etag, checksum: part.checksum?.value, blob: part.blob })),
     also: (commit) => removeUpload(commit, row, stored, new Set(chosen.map((part) => part.number))),
   });
