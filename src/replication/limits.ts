@@ -24,6 +24,8 @@ export const TARGETS_REFRESH_MS = 1_000;
 /** First delay after a failed row, doubled up to the cap, for ever. */
 export const RETRY_FIRST_MS = 500;
 export const RETRY_CAP_MS = 60_000;
+/** A target may ask for a pause (Retry-After), but not for one that leaves replication standing. */
+export const RETRY_AFTER_CAP_MS = 5_000;
 /** When a failed row goes through at last, all others are tried at once, at most this often. */
 export const RETRY_FLUSH_MS = 5_000;
 /** What only an operator can mend (a damaged source version) is tried again this often. */
@@ -47,6 +49,8 @@ export const COMPLETE_TIMEOUT_MS = 10 * 60_000;
 /** Versions written into the change log by one commit of the existing-objects job. */
 export const EXISTING_BATCH = 500;
 
+/** Resyncs that run at the same time; others wait as Pending. */
+export const RESYNC_JOBS_MAX = 10;
 /** Versions in flight of one resync. */
 export const RESYNC_IN_FLIGHT_MAX = 48;
 /** Bytes of object bodies in flight of one resync. */

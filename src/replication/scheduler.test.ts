@@ -70,9 +70,10 @@ describe("working off the change log", { timeout: 20_000 }, () => {
   });
 
   test("a target that is away costs nothing; when it is back everything arrives", async () => {
+    const { record } = await site.targets.get(SRC, arn);
     await fake.stop();
     const first = await site.put("before");
-    await until(() => !site.targets.connections.health((knownRecord as NonNullable<typeof knownRecord>)).isOnline);
+    await until(() => !site.targets.connections.health(record).isOnline);
     const more = await Promise.all(Array.from({ length: 50 }, (_, i) => site.put(`while${i}`)));
     assert.equal((await pendingWork(site.index, arn)).count, 51);
     assert.equal(await statusOf(site, arn, first), "PENDING");
@@ -80,11 +81,6 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     await until(idle);
     for (const version of [first, ...more]) assert.equal(await statusOf(site, arn, version), "COMPLETED");
   });
-  let knownRecord: Awaited<ReturnType<TestSite["targets"]["get"]>>["record"] | undefined;
-  beforeEach(async () => {
-    knownRecord = (await site.targets.get(SRC, arn)).record;
-  });
-
   test("a refused version is FAILED, waits in the retry queue and goes through once the target lets it", async () => {
     fake.interfere = (request) => (request.method === "PUT" ? { status: 403, code: "AccessDenied" } : undefined);
     const version = await site.put("k");

@@ -4,7 +4,7 @@
  */
 import type { Objects } from "../objects/objects.ts";
 import { StoreError } from "../model/errors.ts";
-import { parseArn, type Arn, type BucketName, type VersionId } from "../model/names.ts";
+import type { Arn, BucketName, VersionId } from "../model/names.ts";
 import { replicationStatus, type ReplicationState, type Version } from "../model/version.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -159,11 +159,25 @@ const PROXY_STATS = {
   headProxyFailed: 0,
 };
 
-/** Rows of `replication/mrf` (9.2): what waits after a failure. Reading changes nothing. Empty bucket name: all buckets. */
-export async function* failedRows(deps: StatusDeps, bucketName: BucketName | ""): AsyncIterable<object> {
-  const known = bucketName === "" ? await deps.targets.all() : await deps.targets.ofBucket(bucketName);
-  for (const { record } of known) {
-    const range = retryRange(record.arn);
+/** One line of `replication/mrf` (9.2): what waits after a failure. */
+export interface FailureLine {
+  readonly nodeName: string;
+  readonly bucket: string;
+  readonly object: string;
+  readonly versionId: string;
+  readonly retryCount: number;
+  readonly error?: string | undefined;
+}
+
+/** Of one bucket (throws NoSuchBucket) or of all. Reading changes nothing. */
+export async function failures(deps: StatusDeps, bucketName: BucketName | undefined): Promise<AsyncIterable<FailureLine>> {
+  const known = bucketName === undefined ? await deps.targets.all() : await deps.targets.ofBucket(bucketName);
+  return failureLines(deps, known.map(({ record }) => record.arn));
+}
+
+async function* failureLines(deps: StatusDeps, arns: readonly Arn[]): AsyncIterable<FailureLine> {
+  for (const arn of arns) {
+    const range = retryRange(arn);
     for (let start = range.start; ; ) {
       const rows = await readRows(deps.index, { start, end: range.end }, RESYNC_PAGE);
       for (const { row } of rows) {
@@ -177,42 +191,58 @@ export async function* failedRows(deps: StatusDeps, bucketName: BucketName | "")
   }
 }
 
-export interface DiffOptions {
-  readonly arn?: string | undefined;
-  readonly prefix?: string | undefined;
+export interface DiffRequest {
   /** Also what is replicated already. */
-  readonly verbose?: boolean | undefined;
+  readonly verbose: boolean;
+  readonly arn?: string | undefined;
+  readonly prefix: string;
 }
 
-/** Rows of `replication/diff` (9.2). Throws InvalidRequest for an unknown ARN, 404 without configuration or targets. */
-export async function* replicationDiff(deps: StatusDeps, bucketName: BucketName, options: DiffOptions): AsyncIterable<object> {
+/** One line of `replication/diff` (9.2). */
+export interface DiffLine {
+  readonly object: string;
+  readonly versionId: string;
+  readonly targets: Readonly<Record<string, { readonly rStatus?: string; readonly drStatus?: string }>>;
+  readonly rStatus?: string | undefined;
+  readonly dStatus?: string | undefined;
+  readonly replTimestamp: string;
+  readonly lastModified: string;
+  readonly deletemarker: boolean;
+}
+
+/** Rejects before the first line: NoSuchBucket, 404 without configuration or targets, InvalidRequest for an unknown ARN. */
+export async function replicationDiff(deps: StatusDeps, bucketName: BucketName, options: DiffRequest): Promise<AsyncIterable<DiffLine>> {
   const bucket = await deps.objects.bucket(bucketName);
   if (bucket.replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
   const known = (await deps.targets.ofBucket(bucketName)).map(({ record }) => record.arn);
   if (known.length === 0) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
-  if (options.arn && !known.includes(parseArn(options.arn))) {
+  if (options.arn && !known.includes(options.arn as Arn)) {
     throw new StoreError("InvalidRequest", { message: "No target with this ARN", bucket: bucketName });
   }
-  yield* versionDiff(deps, bucketName, options);
+  return diffLines(deps, { name: bucketName, id: bucket.id }, options);
+}
+
+async function* diffLines(deps: StatusDeps, bucket: { name: BucketName; id: string }, options: DiffRequest): AsyncIterable<DiffLine> {
+  yield* versionDiff(deps, bucket.name, options);
   yield* purgeDiff(deps, bucket.id, options);
 }
 
-function wantedState(state: ReplicationState, options: DiffOptions): boolean {
+function wantedState(state: ReplicationState, options: DiffRequest): boolean {
   const statuses = options.arn ? [state.targets[options.arn]].filter((status) => status !== undefined) : Object.values(state.targets);
-  return statuses.length > 0 && (options.verbose === true || statuses.some((status) => status !== "COMPLETED"));
+  return statuses.length > 0 && (options.verbose || statuses.some((status) => status !== "COMPLETED"));
 }
 
-async function* versionDiff(deps: StatusDeps, bucket: BucketName, options: DiffOptions): AsyncIterable<object> {
+async function* versionDiff(deps: StatusDeps, bucket: BucketName, options: DiffRequest): AsyncIterable<DiffLine> {
   let marker: { keyMarker: string; versionIdMarker?: VersionId | undefined } = { keyMarker: "" };
   for (;;) {
-    const page = await deps.objects.listVersions({ bucket, prefix: options.prefix ?? "", delimiter: "", maxKeys: RESYNC_PAGE, ...marker });
+    const page = await deps.objects.listVersions({ bucket, prefix: options.prefix, delimiter: "", maxKeys: RESYNC_PAGE, ...marker });
     for (const { version } of page.versions) if (wantedState(version.replication, options)) yield diffRow(version);
     if (!page.truncated || page.nextKeyMarker === undefined) return;
     marker = { keyMarker: page.nextKeyMarker, versionIdMarker: page.nextVersionIdMarker };
   }
 }
 
-function diffRow(version: Version): object {
+function diffRow(version: Version): DiffLine {
   const targets = Object.fromEntries(Object.entries(version.replication.targets).map(([arn, rStatus]) => [arn, { rStatus }]));
   return {
     object: version.key,
@@ -226,8 +256,8 @@ function diffRow(version: Version): object {
 }
 
 /** Purges that have not reached every target: their versions are gone here, the tombstones remember. */
-async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffOptions): AsyncIterable<object> {
-  const range = keyPrefixRange(SPACE.tombstone, bucketId, options.prefix ?? "");
+async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffRequest): AsyncIterable<DiffLine> {
+  const range = keyPrefixRange(SPACE.tombstone, bucketId, options.prefix);
   for (let start = range.start; ; ) {
     const entries = await deps.index.scan({ start, end: range.end }, { limit: RESYNC_PAGE });
     for (const entry of entries) {

@@ -3,6 +3,7 @@
  * outgoing S3 client; tests put a fake in its place.
  */
 import { StoreError } from "../model/errors.ts";
+import { RETRY_AFTER_CAP_MS } from "./limits.ts";
 
 export interface TargetRequest {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
@@ -81,7 +82,7 @@ export function errorOf(response: TargetResponse): { code: string; message: stri
 /** `Retry-After` in milliseconds, when it is a number of seconds. */
 function retryAfterMs(response: TargetResponse): number | undefined {
   const seconds = Number(response.headers["retry-after"] ?? "");
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, 60_000) : undefined;
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_CAP_MS) : undefined;
 }
 
 /** A failed answer as an outcome: everything is tried again, since rights and buckets can be mended at the target. */

@@ -1,0 +1,132 @@
+/** Puts replication and resync together for the server: what the S3 and admin layers call, and the background work. */
+import type { Identity } from "../iam/types.ts";
+import type { Objects } from "../objects/objects.ts";
+import type { Arn, BucketName } from "../model/names.ts";
+import type { ReplicationConfig } from "../model/replication-config.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import { targetClient, type TargetAddress } from "../replication/client-adapter.ts";
+import { checkConfig, validateConfig } from "../replication/config.ts";
+import { ExistingObjects } from "../replication/existing.ts";
+import { Scheduler } from "../replication/scheduler.ts";
+import { failures, replicationDiff, replicationMetrics, type DiffLine, type DiffRequest, type FailureLine, type StatusDeps } from "../replication/status.ts";
+import { Targets, type Sealer } from "../replication/targets.ts";
+import type { TargetClient } from "../replication/wire.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { ResyncJobs, type StartRequest } from "./jobs.ts";
+
+export interface ReplicationDeps {
+  readonly index: OrderedIndex;
+  readonly objects: Objects;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `host:port` under which this server shows itself in metrics. */
+  readonly nodeName: string;
+  /** This site's x-amz-id-2, for the check that a target is not this very site. */
+  readonly hostId: string;
+  /** Whether this process listens on `host:port`. */
+  readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
+  readonly userAgent: string;
+  /** PEM roots trusted for targets. */
+  readonly ca?: readonly string[] | undefined;
+  readonly warn: (message: string, error: unknown) => void;
+  /**
+   * Runs `work` while this process is the one that does the site's replication, and aborts its signal when it no longer
+   * is; resolves after `signal` aborted. Absent: this process is the only one that calls `start`.
+   */
+  readonly lead?: ((signal: AbortSignal, work: (held: AbortSignal) => Promise<void>) => Promise<void>) | undefined;
+  /** Tests put another client in place. */
+  readonly clientFor?: ((address: TargetAddress) => TargetClient) | undefined;
+}
+
+/** The methods of `s3/replication-api.ts`. */
+export interface ReplicationCalls {
+  validateConfig(bucket: BucketName, config: ReplicationConfig, identity: Identity): Promise<void>;
+  configChanged(bucket: BucketName): Promise<void>;
+  removeAllTargets(bucket: BucketName): Promise<void>;
+  check(bucket: BucketName): Promise<void>;
+  metrics(bucket: BucketName, version: 1 | 2): Promise<object>;
+  resyncStart(bucket: BucketName, request: StartRequest): Promise<object>;
+  resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
+  resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
+}
+
+/** The methods of `admin/targets-api.ts` for replication/diff and replication/mrf. */
+export interface BacklogCalls {
+  diff(bucket: BucketName, request: DiffRequest): Promise<AsyncIterable<DiffLine>>;
+  failures(bucket: BucketName | undefined): Promise<AsyncIterable<FailureLine>>;
+}
+
+export interface Replication {
+  readonly targets: Targets;
+  readonly api: ReplicationCalls;
+  readonly backlog: BacklogCalls;
+  /** For the metrics of the site: every target with its queue, counters and health. */
+  readonly status: StatusDeps;
+  /** Begins the background work: sending, queueing existing objects, resyncs. */
+  start(): void;
+  /** Ends the background work and closes every connection; what was under way goes on after the next start. */
+  stop(): Promise<void>;
+  /** Rows were written for these targets. Harmless in a process that does no background work. */
+  poke(arns: readonly Arn[]): void;
+}
+
+export function createReplication(deps: ReplicationDeps): Replication {
+  const { index, objects, clock, random, warn, hostId } = deps;
+  const clientFor = deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: deps.userAgent, ca: deps.ca }));
+  const targets = new Targets({ ...deps, clientFor });
+  const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });
+  const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
+  const jobs = new ResyncJobs({ index, objects, targets, clock, random, warn });
+  const config = { objects, targets, clock, random, hostId };
+  const status: StatusDeps = {
+    index,
+    objects,
+    clock,
+    targets,
+    nodeName: deps.nodeName,
+    startedMs: clock.nowMs(),
+    activity: (arn) => scheduler.queue(arn)?.activity,
+  };
+  const stopping = new AbortController();
+  let ended: Promise<void> = Promise.resolve();
+  const work = async (held: AbortSignal): Promise<void> => {
+    await Promise.all([scheduler.run(held), existing.run(held), jobs.run(held)]);
+  };
+  return {
+    targets,
+    status,
+    api: {
+      validateConfig: (bucket, replication) => validateConfig(config, bucket, replication),
+      async configChanged(bucket) {
+        await existing.ensure(bucket);
+        scheduler.poke();
+      },
+      async removeAllTargets(bucket) {
+        await targets.removeAll(bucket);
+        scheduler.poke();
+      },
+      check: (bucket) => checkConfig(config, bucket),
+      metrics: (bucket, version) => replicationMetrics(status, bucket, version),
+      resyncStart: (bucket, request) => jobs.start(bucket, request),
+      resyncStatus: (bucket, arn) => jobs.status(bucket, arn),
+      resyncCancel: (bucket, arn) => jobs.cancel(bucket, arn),
+    },
+    backlog: {
+      diff: (bucket, request) => replicationDiff(status, bucket, request),
+      failures: (bucket) => failures(status, bucket),
+    },
+    start() {
+      ended = deps.lead === undefined ? work(stopping.signal) : deps.lead(stopping.signal, work);
+    },
+    async stop() {
+      stopping.abort();
+      await ended;
+      await targets.connections.close();
+    },
+    poke(arns) {
+      for (const arn of arns) scheduler.poke(arn);
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/** What has to happen to the versions of one key so that the target holds them: pure, from two listings. */
+import type { Version } from "../model/version.ts";
+import { msOf } from "../protocol/time.ts";
+import { compareObject } from "../replication/compare.ts";
+import type { RemoteVersion } from "./target-listing.ts";
+
+export type Verdict =
+  | { readonly kind: "equal" }
+  /** Absent or different there. `ask`: the listing cannot tell for sure, one HEAD decides. */
+  | { readonly kind: "send"; readonly ask: boolean; readonly why: string }
+  | { readonly kind: "notReplicable"; readonly why: string };
+
+export interface PlannedVersion {
+  readonly version: Version;
+  readonly verdict: Verdict;
+}
+
+export interface KeyPlan {
+  /** Oldest first. */
+  readonly versions: readonly PlannedVersion[];
+  readonly onlyAtTarget: number;
+  readonly outOfScope: number;
+}
+
+export interface Scope {
+  /** Only versions modified before this, ms since the epoch. */
+  readonly beforeMs: number;
+  /** A rule for existing objects sends this version to the target. */
+  readonly eligible: (version: Version) => boolean;
+}
+
+/** `here`: versions of the key, newest first; `there`: what the target lists, in any order. */
+export function planKey(here: readonly Version[], there: readonly RemoteVersion[], scope: Scope): KeyPlan {
+  const remote = new Map(there.map((version) => [version.versionId, version]));
+  let outOfScope = 0;
+  const versions: PlannedVersion[] = [];
+  for (const version of here.toReversed()) {
+    const twin = remote.get(version.versionId);
+    remote.delete(version.versionId);
+    if (msOf(version.mtime) >= scope.beforeMs) outOfScope++;
+    else versions.push({ version, verdict: judge(version, twin, scope) });
+  }
+  return { versions, onlyAtTarget: remote.size, outOfScope };
+}
+
+function judge(version: Version, twin: RemoteVersion | undefined, scope: Scope): Verdict {
+  const found = twin === undefined ? ({ kind: "send", ask: false, why: "absent" } as const) : compare(version, twin);
+  if (found.kind !== "send") return found;
+  if (version.kind === "object" && version.damaged !== undefined) {
+    return { kind: "notReplicable", why: `its bytes are ${version.damaged} here` };
+  }
+  return scope.eligible(version) ? found : { kind: "notReplicable", why: "no rule for existing objects sends it" };
+}
+
+function compare(version: Version, twin: RemoteVersion): Verdict {
+  if (version.kind === "delete-marker" || twin.kind === "delete-marker") return compareMarker(version, twin);
+  const found = compareObject(version, twin);
+  switch (found.kind) {
+    case "equal":
+      return hasUnseenRegisters(version, twin) ? { kind: "send", ask: true, why: "registers are not listed" } : found;
+    case "newerThere":
+      return { kind: "notReplicable", why: "the target holds a newer null version" };
+    case "content":
+      return { kind: "send", ask: false, why: found.what };
+    case "registers":
+    case "fixed":
+      return { kind: "send", ask: true, why: found.what };
+  }
+}
+
+/** Same id on both sides: a marker is a marker. Only the null id can be both kinds; then the newer one stays. */
+function compareMarker(version: Version, twin: RemoteVersion): Verdict {
+  if (version.kind === twin.kind) return { kind: "equal" };
+  if (twin.mtimeMs >= msOf(version.mtime)) return { kind: "notReplicable", why: "the target holds a newer null version" };
+  return { kind: "send", ask: false, why: "kind" };
+}
+
+/** A listing without metadata says nothing of tags and locks: where there are some here, they have to be asked for. */
+function hasUnseenRegisters(version: Version, twin: RemoteVersion): boolean {
+  if (version.kind !== "object" || twin.kind !== "object" || twin.metadata !== undefined) return false;
+  return version.tags !== undefined || version.retention !== undefined || version.legalHold !== undefined;
+}

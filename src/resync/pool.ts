@@ -1,0 +1,86 @@
+/** Bounded concurrency over ordered work, with the low-water mark of what is finished. */
+
+interface Slot<R> {
+  readonly key: string;
+  result: R | undefined;
+}
+
+/**
+ * Runs tasks as they are added, at most `maxTasks` and `maxWeight` at a time (one task may always run). Results are
+ * handed to `onPrefix` in the order of adding, each as soon as every task before it is done: what a crash would lose is
+ * only what comes after the last one handed over.
+ */
+export class OrderedPool<R> {
+  readonly #limits: { readonly maxTasks: number; readonly maxWeight: number };
+  readonly #onPrefix: (key: string, result: R) => void;
+  readonly #slots: Slot<R>[] = [];
+  #head = 0;
+  #running = 0;
+  #weight = 0;
+  #failed: { error: unknown } | undefined;
+  #notify: (() => void) | undefined;
+
+  constructor(limits: { maxTasks: number; maxWeight: number }, onPrefix: (key: string, result: R) => void) {
+    this.#limits = limits;
+    this.#onPrefix = onPrefix;
+  }
+
+  /** Waits for room, then starts `task`. Rejects when an earlier task has failed. */
+  async add(key: string, weight: number, task: () => Promise<R>): Promise<void> {
+    while (this.#running > 0 && (this.#running >= this.#limits.maxTasks || this.#weight + weight > this.#limits.maxWeight)) {
+      await this.#change();
+    }
+    this.#throwIfFailed();
+    const slot: Slot<R> = { key, result: undefined };
+    this.#slots.push(slot);
+    this.#running++;
+    this.#weight += weight;
+    void task().then(
+      (result) => this.#ended(slot, weight, result),
+      (error: unknown) => {
+        this.#failed ??= { error };
+        this.#ended(slot, weight, undefined);
+      },
+    );
+  }
+
+  #ended(slot: Slot<R>, weight: number, result: R | undefined): void {
+    slot.result = result;
+    this.#running--;
+    this.#weight -= weight;
+    if (this.#failed === undefined) this.#advance();
+    const notify = this.#notify;
+    this.#notify = undefined;
+    notify?.();
+  }
+
+  #advance(): void {
+    for (;;) {
+      const slot = this.#slots[this.#head];
+      if (slot?.result === undefined) break;
+      this.#onPrefix(slot.key, slot.result);
+      this.#head++;
+    }
+    if (this.#head > 1024) this.#slots.splice(0, this.#head), (this.#head = 0);
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#notify;
+      this.#notify = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failed !== undefined) throw this.#failed.error;
+  }
+
+  /** Waits for everything that was added. Rejects with the first failure, once nothing runs any more. */
+  async drain(): Promise<void> {
+    while (this.#running > 0) await this.#change();
+    this.#throwIfFailed();
+  }
+}

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Arn, VersionId } from "../model/names.ts";
+import type { Version } from "../model/version.ts";
+import { systemRandom } from "../runtime/random.ts";
+import { FakeTarget } from "../replication/testing/fake-target.ts";
+import { asKey, enableRule, replicateTo, SRC, testSite, until, type TestSite } from "../replication/testing/site.ts";
+import { ResyncJobs } from "./jobs.ts";
+import { loadRecords, type ResyncRecord } from "./record.ts";
+
+describe("resync", { timeout: 30_000 }, () => {
+  let site: TestSite;
+  let fake: FakeTarget;
+  let arn: Arn;
+  let jobs: ResyncJobs;
+  let stop: AbortController;
+  let ended: Promise<void>;
+  const warnings: string[] = [];
+
+  beforeEach(async () => {
+    site = await testSite();
+    fake = new FakeTarget();
+    await fake.start();
+    arn = await replicateTo(site, fake);
+    run();
+  });
+  afterEach(async () => {
+    stop.abort();
+    await ended;
+    await site.close();
+    await fake.stop();
+    assert.deepEqual(warnings.splice(0), []);
+  });
+
+  function run(): void {
+    const { index, objects, clock, targets } = site;
+    jobs = new ResyncJobs({ index, objects, clock, targets, random: systemRandom, warn: (message, error) => warnings.push(`${message}: ${String(error)}`) });
+    stop = new AbortController();
+    ended = jobs.run(stop.signal);
+  }
+
+  async function record(): Promise<ResyncRecord> {
+    const [found] = await loadRecords(site.index);
+    return found?.record as ResyncRecord;
+  }
+  const start = (olderThan = "", resetId = ""): Promise<object> => jobs.start(SRC, { arn, resetId, olderThan });
+  async function finished(): Promise<ResyncRecord> {
+    await until(async () => !["Pending", "Ongoing"].includes((await record()).state));
+    const found = await record();
+    const { compared, sent, alreadyEqual, notReplicable, failed } = found.counters;
+    assert.equal(sent + alreadyEqual + notReplicable + failed, compared);
+    return found;
+  }
+  const fill = (count: number): Promise<Version[]> => Promise.all(Array.from({ length: count }, (_, i) => site.put(`k${String(i).padStart(4, "0")}`, `body ${i}`)));
+
+  test("an empty target gets everything, oldest first within a key, and the end is verified", async () => {
+    await fill(50);
+    const first = await site.put("hot", "1");
+    const second = await site.put("hot", "2");
+    const marker = await site.objects.delete({ bucket: SRC, key: asKey("hot") });
+    await start();
+    const done = await finished();
+    assert.equal(done.state, "Completed");
+    assert.equal(done.counters.sent, 53);
+    assert.deepEqual(done.verify, { compared: 53, different: 0, samples: [] });
+    assert.equal(fake.versions.length, 53);
+    const order = fake.versions.filter((version) => version.key === "hot").map((version) => version.versionId);
+    assert.deepEqual(order, [first.versionId, second.versionId, marker.versionId]);
+    const stored = await site.objects.version({ bucket: SRC, key: asKey("hot"), versionId: first.versionId });
+    assert.equal(stored?.version.replication.targets[arn], "COMPLETED");
+  });
+
+  test("equal sites cost listings, not one question for each version", async () => {
+    await fill(1100);
+    await start();
+    await finished();
+    fake.seen.length = 0;
+    await start();
+    const done = await finished();
+    assert.equal(done.counters.alreadyEqual, 1100);
+    assert.equal(done.counters.sent, 0);
+    assert.equal(fake.seen.filter((request) => request.query.has("versions")).length, 4);
+    assert.equal(fake.seen.filter((request) => request.method === "HEAD").length, 1);
+  });
+
+  test("only what was lost moves; what only the target has stays", async () => {
+    const versions = await fill(40);
+    await start();
+    await finished();
+    for (const version of versions.slice(5, 9)) fake.remove(version.key, version.versionId);
+    const gone = versions[20] as Version;
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, replication: { rules: [], role: "" } }));
+    await site.objects.delete({ bucket: SRC, key: gone.key, versionId: gone.versionId });
+    await enableRule(site, arn);
+    await start("", "again");
+    const done = await finished();
+    assert.equal(done.id, "again");
+    assert.deepEqual([done.counters.sent, done.counters.alreadyEqual, done.counters.onlyAtTarget], [4, 35, 1]);
+    assert.ok(fake.find(gone.key, gone.versionId) !== undefined);
+    assert.ok(fake.seen.every((request) => request.method !== "DELETE"));
+  });
+
+  test("changed tags are found in the listing and mended", async () => {
+    const [version] = (await fill(3)) as [Version];
+    await start();
+    await finished();
+    await site.objects.setTags({ bucket: SRC, key: version.key, versionId: version.versionId }, { a: "1" });
+    await start();
+    const done = await finished();
+    assert.deepEqual([done.counters.sent, done.counters.sentBytes], [1, 0]);
+    assert.equal(fake.find(version.key, version.versionId)?.tags, "a=1");
+  });
+
+  test("a target that lists no metadata is asked only about versions with tags or locks", async () => {
+    fake.listsMetadata = false;
+    await fill(30);
+    await site.put("tagged", "x", { t: "1" });
+    await start();
+    await finished();
+    fake.seen.length = 0;
+    await start();
+    const done = await finished();
+    assert.equal(done.counters.alreadyEqual, 31);
+    assert.deepEqual(new Set(fake.seen.filter((request) => request.method === "HEAD").map((request) => request.key)), new Set(["/dst", "tagged"]));
+  });
+
+  test("what no rule sends and what is damaged here is counted and named", async () => {
+    const big = await site.put("bad", "x".repeat(5000));
+    await site.put("other");
+    await enableRule(site, arn, { prefix: "b" });
+    site.blobs.files.clear();
+    await start();
+    const done = await finished();
+    assert.equal(done.state, "Completed");
+    assert.deepEqual([done.counters.notReplicable, done.counters.compared], [2, 2]);
+    assert.ok(done.samples.some((sample) => sample.key === "bad" && sample.versionId === big.versionId));
+    assert.equal(done.verify?.different, 0);
+  });
+
+  test("a refusal of one version is counted as failed and the job still ends", async () => {
+    await fill(3);
+    fake.interfere = (request) => (request.method !== "GET" && request.key === "k0001" ? { status: 403, code: "AccessDenied" } : undefined);
+    await start();
+    const done = await finished();
+    assert.equal(done.state, "Completed");
+    assert.deepEqual([done.counters.failed, done.counters.sent, done.verify?.different], [1, 2, 1]);
+  });
+
+  test("older-than leaves newer versions out", async () => {
+    await fill(3);
+    await start("24ns");
+    const done = await finished();
+    assert.deepEqual([done.counters.compared, done.counters.outOfScope], [0, 3]);
+  });
+
+  test("a second start is refused without effect; cancel ends the job at once", async () => {
+    await fill(10);
+    fake.interfere = (request) => (request.method === "PUT" ? "cut" : undefined);
+    await start("", "first");
+    await until(async () => (await record()).state === "Ongoing");
+    await assert.rejects(start("", "second"), { code: "BadRequest" });
+    assert.equal((await site.targets.get(SRC, arn)).record.resetId, "first");
+    assert.equal(await jobs.cancel(SRC, arn), "first");
+    assert.equal((await record()).state, "Canceled");
+    await assert.rejects(jobs.cancel(SRC, arn), { code: "BadRequest" });
+    fake.interfere = () => undefined;
+    await start();
+    assert.equal((await finished()).counters.sent, 10);
+  });
+
+  test("a job that lost its process goes on at the low-water mark and counts nothing twice", async () => {
+    await fill(300);
+    let puts = 0;
+    fake.interfere = (request) => (request.method === "PUT" && ++puts > 150 ? "cut" : undefined);
+    await start("", "long");
+    await until(async () => (await record()).cursor !== "");
+    stop.abort();
+    await ended;
+    assert.equal((await record()).state, "Ongoing");
+    fake.interfere = () => undefined;
+    run();
+    const done = await finished();
+    assert.equal(done.id, "long");
+    assert.equal(done.counters.compared, 300);
+    assert.equal(done.verify?.different, 0);
+  });
+
+  test("a target that goes away and comes back only makes it wait", async () => {
+    await fill(100);
+    let puts = 0;
+    fake.interfere = (request) => {
+      if (request.method === "PUT" && ++puts === 20) void fake.stop();
+      return undefined;
+    };
+    await start();
+    await until(async () => !(await site.targets.connect(await site.targets.get(SRC, arn)).endpoint.confirm()));
+    fake.interfere = () => undefined;
+    await fake.start();
+    const done = await finished();
+    assert.deepEqual([done.state, done.counters.compared, done.counters.failed, done.verify?.different], ["Completed", 100, 0, 0]);
+  });
+
+  test("start checks configuration, ARN, rules and target before it stores anything", async () => {
+    await assert.rejects(jobs.start(SRC, { arn: "arn:minio:replication::x:y", resetId: "", olderThan: "" }), { code: "XMinioAdminRemoteTargetNotFoundError" });
+    await enableRule(site, arn, { existingObjectReplication: false });
+    await assert.rejects(start(), { code: "XMinioReplicationNoExistingObjects" });
+    await enableRule(site, arn);
+    await fake.stop();
+    await assert.rejects(start(), { code: "XMinioAdminReplicationRemoteConnectionError" });
+    await fake.start();
+    assert.deepEqual(await jobs.status(SRC), {});
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, replication: undefined }));
+    await assert.rejects(start(), { code: "ReplicationConfigurationNotFoundError" });
+  });
+
+  test("status is current while it runs and names every number", async () => {
+    await fill(5);
+    await start("", "id-1");
+    await finished();
+    const status = (await jobs.status(SRC, arn)) as { target: [Record<string, unknown>] };
+    const [shown] = status.target;
+    assert.deepEqual(
+      [shown["arn"], shown["resetid"], shown["resyncStatus"], shown["replicationCount"], shown["completedReplicationSize"], shown["verified"]],
+      [arn, "id-1", "Completed", 5, 30, true],
+    );
+    assert.ok((await site.targets.list(SRC, ""))?.some((target) => (target as { resetID?: string }).resetID === "id-1"));
+  });
+
+  test("a null version that is newer at the target stays", async () => {
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning: { status: "Suspended" } }));
+    const version = await site.put("n", "old");
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning: { status: "Enabled" } }));
+    assert.equal(version.versionId, "null" as VersionId);
+    const mtime = version.mtime + 10_000_000_000n;
+    fake.versions.push({ key: "n", versionId: "null", kind: "object", mtime, etag: "e", body: Buffer.from("new"), metadata: {}, tags: "", parts: 0 });
+    await start();
+    const done = await finished();
+    assert.equal(done.counters.notReplicable, 1);
+    assert.equal(fake.find("n", "null")?.body.toString(), "new");
+  });
+});
