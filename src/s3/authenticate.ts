@@ -29,7 +29,7 @@ export function signedRequest(request: S3Request): SignedRequest {
       const value = incoming.headers[name];
       if (typeof value !== "string") return value?.join(",");
       // Node joins repeated headers with a comma and a blank; signers join them with a comma (s3-api.md 2.3).
-      if (!value.includes(", ")) return value;
+      if (name === "authorization" || !value.includes(", ")) return value;
       const distinct = incoming.headersDistinct[name];
       return distinct !== undefined && distinct.length > 1 ? distinct.join(",") : value;
     },

@@ -25,7 +25,7 @@ export interface RequestRecord {
   /** AWS's name of the operation, `Unknown` when none was found. */
   readonly api: string;
   readonly method: string;
-  /** Request target as sent. */
+  /** Request target as sent, without the signature of a presigned one. */
   readonly url: string;
   readonly bucket: string;
   readonly key: string;

@@ -198,7 +198,7 @@ function recordOf(progress: Progress, startMs: number) {
   return {
     api: progress.operation,
     method: request.method,
-    url: request.incoming.url ?? "",
+    url: withoutSignature(request.incoming.url ?? ""),
     bucket: target.bucket,
     key: target.key,
     status: progress.status === 0 ? 499 : progress.status,
@@ -215,6 +215,11 @@ function recordOf(progress: Progress, startMs: number) {
     bytesOut: progress.bytesOut,
     replication: SOURCE_REPLICATION_REQUEST in request.headers || RESILVER_RESYNC in request.headers,
   };
+}
+
+/** A presigned URL is a key to the object until it expires: its signature stays out of logs and traces. */
+function withoutSignature(url: string): string {
+  return url.includes("X-Amz-S") ? url.replace(/(X-Amz-(?:Signature|Security-Token)=)[^&]*/g, "$1***") : url;
 }
 
 /** Options for `http.createServer` that go with `configureServer`. */

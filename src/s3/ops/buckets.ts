@@ -84,6 +84,7 @@ export const deleteBucket: Operation = {
     const force = request.header("x-minio-force-delete") === "true";
     await authorize(request, force ? "s3:ForceDeleteBucket" : "s3:DeleteBucket");
     if (force && (await replicates(request))) throw new StoreError("MethodNotAllowed");
+    if (force) request.longRunning();
     await request.deps.objects.deleteBucket(bucket, { force });
     return NO_CONTENT;
   },
