@@ -1,7 +1,7 @@
 /** Makes the sender's view of a target (wire.ts) from the outgoing S3 client. */
 import { S3Client, type S3Response } from "../client/s3-client.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { REQUEST_IDLE_MS, TARGET_CONNECTIONS_MAX } from "./limits.ts";
+import { COMPLETE_TIMEOUT_MS, REQUEST_IDLE_MS, TARGET_CONNECTIONS_MAX } from "./limits.ts";
 import type { TargetClient, TargetRequest, TargetResponse } from "./wire.ts";
 
 export interface TargetAddress {
@@ -45,7 +45,7 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
     { ...base, ...keys, connections: TARGET_CONNECTIONS_MAX, headersTimeoutMs: REQUEST_IDLE_MS, bodyTimeoutMs: REQUEST_IDLE_MS },
     clock.nowMs,
   );
-  const patient = new S3Client({ ...base, ...keys, connections: 8 }, clock.nowMs);
+  const patient = new S3Client({ ...base, ...keys, connections: 8, bodyTimeoutMs: COMPLETE_TIMEOUT_MS }, clock.nowMs);
   const prober = new S3Client({ ...base, accessKey: "", secretKey: "", connections: 2 }, clock.nowMs);
 
   const send = async (client: S3Client, request: TargetRequest): Promise<TargetResponse> => {

@@ -89,7 +89,8 @@ function targetStats(numbers: TargetNumbers): object {
     pendingReplicationCount: pending.count,
     failedReplicationCount: 0,
     oldestPending: pending.oldest === undefined ? "" : rfc3339Nano(pending.oldest),
-    lagMs: activity.lagMs,
+    lagMs: activity.lagMs.curr,
+    lag: activity.lagMs,
   };
 }
 

@@ -121,7 +121,7 @@ describe("resync", { timeout: 30_000 }, () => {
     await start();
     const done = await finished();
     assert.equal(done.counters.alreadyEqual, 31);
-    assert.deepEqual(new Set(fake.seen.filter((request) => request.method === "HEAD").map((request) => request.key)), new Set(["/dst", "tagged"]));
+    assert.deepEqual(new Set(fake.seen.filter((request) => request.method === "HEAD").map((request) => request.key)), new Set(["", "tagged"]));
   });
 
   test("what no rule sends and what is damaged here is counted and named", async () => {

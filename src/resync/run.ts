@@ -142,7 +142,7 @@ export class ResyncRun {
       this.state.damage = report;
     };
     const query = { bucket: client.bucket };
-    const answer = await client.request({ method: "POST", path: "/resilver/v1/damage-check", query, payload: "hashed", onData, signal: this.#signal });
+    const answer = await client.request({ method: "POST", path: "/resilver/v1/damage-check", query, payload: "hashed", onData, idleTimeoutMs: limits.COMPLETE_TIMEOUT_MS, signal: this.#signal });
     if (answer.status === 404) return undefined;
     if (answer.status >= 300) throw new ResyncFailed(`the target refused the damage check: ${errorOf(answer).code} (${errorOf(answer).message})`);
     if (text.trim() !== "") report = damageOf(text);

@@ -27,10 +27,15 @@ export interface ReplicationDeps {
   readonly hostId: string;
   /** Whether this process listens on `host:port`. */
   readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
-  readonly userAgent: string;
+  /** Of this program, for the User-Agent. */
+  readonly version: string;
   /** PEM roots trusted for targets. */
   readonly ca?: readonly string[] | undefined;
   readonly warn: (message: string, error: unknown) => void;
+  /** This process does the background work; others only answer questions and tell it what they stored. */
+  readonly background: boolean;
+  /** Reaches the process that does: rows for these targets; none named: look at everything. */
+  readonly tellOthers: (arns: readonly Arn[]) => void;
   /**
    * Runs `work` while this process is the one that does the site's replication, and aborts its signal when it no longer
    * is; resolves after `signal` aborted. Absent: this process is the only one that calls `start`.
@@ -68,13 +73,13 @@ export interface Replication {
   start(): void;
   /** Ends the background work and closes every connection; what was under way goes on after the next start. */
   stop(): Promise<void>;
-  /** Rows were written for these targets. Harmless in a process that does no background work. */
+  /** Rows were written for these targets; none named: look at everything. Harmless without background work. */
   poke(arns: readonly Arn[]): void;
 }
 
 export function createReplication(deps: ReplicationDeps): Replication {
   const { index, objects, clock, random, warn, hostId } = deps;
-  const clientFor = deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: deps.userAgent, ca: deps.ca }));
+  const clientFor = deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: `Resilver/${deps.version} replication`, ca: deps.ca }));
   const targets = new Targets({ ...deps, clientFor });
   const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
@@ -94,6 +99,12 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const work = async (held: AbortSignal): Promise<void> => {
     await Promise.all([scheduler.run(held), existing.run(held), jobs.run(held)]);
   };
+  const lookAround = (): void => {
+    scheduler.poke();
+    existing.wake();
+    jobs.wake();
+  };
+  const changed = (): void => (deps.background ? lookAround() : deps.tellOthers([]));
   return {
     targets,
     status,
@@ -101,15 +112,19 @@ export function createReplication(deps: ReplicationDeps): Replication {
       validateConfig: (bucket, replication) => validateConfig(config, bucket, replication),
       async configChanged(bucket) {
         await existing.ensure(bucket);
-        scheduler.poke();
+        changed();
       },
       async removeAllTargets(bucket) {
         await targets.removeAll(bucket);
-        scheduler.poke();
+        changed();
       },
       check: (bucket) => checkConfig(config, bucket),
       metrics: (bucket, version) => replicationMetrics(status, bucket, version),
-      resyncStart: (bucket, request) => jobs.start(bucket, request),
+      async resyncStart(bucket, request) {
+        const started = await jobs.start(bucket, request);
+        changed();
+        return started;
+      },
       resyncStatus: (bucket, arn) => jobs.status(bucket, arn),
       resyncCancel: (bucket, arn) => jobs.cancel(bucket, arn),
     },
@@ -118,6 +133,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
       failures: (bucket) => failures(status, bucket),
     },
     start() {
+      if (!deps.background) return;
       ended = deps.lead === undefined ? work(stopping.signal) : deps.lead(stopping.signal, work);
     },
     async stop() {
@@ -126,6 +142,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
       await targets.connections.close();
     },
     poke(arns) {
+      if (arns.length === 0) lookAround();
       for (const arn of arns) scheduler.poke(arn);
     },
   };

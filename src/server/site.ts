@@ -1,0 +1,194 @@
+/** One process of a site: the one place where the layers are put together. */
+import { createHash } from "node:crypto";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { statfs } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Site as AdminSite, ServiceAction } from "../admin/deps.ts";
+import { createAdminHandler } from "../admin/handler.ts";
+import { createIam } from "../iam/identities.ts";
+import type { Arn } from "../model/names.ts";
+import { createObjects } from "../objects/create.ts";
+import type { Logger } from "../observe/log.ts";
+import { MetricsRegistry } from "../observe/metrics.ts";
+import { createRequestObserver } from "../observe/requests.ts";
+import { createReplication } from "../resync/create-replication.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { systemRandom } from "../runtime/random.ts";
+import { createS3Handler } from "../s3/listener.ts";
+import { openBlobStore } from "../storage/blobs/store.ts";
+import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
+import { outgoingRoots } from "./certificates.ts";
+import type { Format } from "./data-directory.ts";
+import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
+import type { Poke } from "./processes.ts";
+import { openSiteSealer } from "./sealer.ts";
+import type { Settings } from "./settings.ts";
+
+export interface SiteOptions {
+  readonly settings: Settings;
+  readonly format: Format;
+  readonly log: Logger;
+  readonly version: string;
+  /** This process does the background work: sending, resyncs, collecting. */
+  readonly background: boolean;
+  /** Rows were written that another process should look at. */
+  readonly tellOthers: (message: Poke) => void;
+}
+
+export interface Site {
+  readonly handler: RequestListener;
+  /** Background work, when this process has it. */
+  start(): Promise<void>;
+  /** Another process wrote rows. */
+  told(message: Poke): void;
+  /** Resolves when the admin API asked for the end. */
+  readonly stopAsked: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Version of the extensions that peers may use: sent as `x-resilver` by the health call. */
+const PEER_PROTOCOL = "1";
+const SERVER_HEADER = "MinIO";
+
+export async function openSite(options: SiteOptions): Promise<Site> {
+  const { settings, format, log } = options;
+  const clock = systemClock();
+  const random = systemRandom;
+  const index = await openLmdbIndex({ path: join(settings.dir, "index") });
+  const blobs = await openBlobStore({ directory: settings.dir, random });
+  const sealer = await openSiteSealer(index, settings.kmsSecretKey);
+  const hostId = createHash("sha256").update(format.siteId).digest("hex");
+  let poke = (arns: readonly Arn[]): void => options.tellOthers({ poke: arns });
+  const objects = createObjects({ index, blobs, clock, random, poke: (arns) => poke(arns) });
+  const iam = createIam({ index, root: settings.root, sealer, clock, random });
+  const nodeName = `${settings.host ?? hostname()}:${settings.port}`;
+  const replication = createReplication({
+    index,
+    objects,
+    sealer,
+    clock,
+    random,
+    hostId,
+    nodeName,
+    userAgent: `Resilver/${options.version}`,
+    ca: outgoingRoots(settings.certsDir),
+    warn: (message, error) => log.warn(message, { error: error instanceof Error ? error.message : String(error) }),
+  });
+  if (options.background) poke = (arns) => replication.poke(arns);
+  const metrics = new MetricsRegistry({ server: nodeName, process: String(process.pid) });
+  const observer = createRequestObserver(metrics, log);
+  const control = new Control();
+  const admin = createAdminHandler({
+    iam,
+    objects,
+    clock,
+    random,
+    settings: {
+      region: settings.region,
+      domains: settings.domains,
+      deploymentId: format.siteId,
+      hostId,
+      serverHeader: SERVER_HEADER,
+      version: options.version,
+      metricsPublic: settings.metricsPublic,
+      peerProtocol: PEER_PROTOCOL,
+    },
+    site: adminSite(settings, nodeName, clock.nowMs(), control),
+    targets: replication.targets,
+    backlog: replication.backlog,
+    replication: replication.api,
+    metrics,
+    log,
+  });
+  const peer = createPeerHandler({ iam, clock, objects, index, blobs });
+  const s3 = createS3Handler({
+    objects,
+    iam,
+    clock,
+    random,
+    settings: {
+      region: settings.region,
+      domains: settings.domains,
+      serverUrl: settings.serverUrl,
+      deploymentId: format.siteId,
+      hostId,
+      serverHeader: SERVER_HEADER,
+    },
+    replication: replication.api,
+    observe: observer,
+    fallback: (request, response, url) => {
+      const [path, query] = splitUrl(url);
+      return path.startsWith(PEER_PREFIX) ? peer(request, response, path, query) : admin(request, response, path, query);
+    },
+  });
+  return {
+    handler: control.wrap(s3),
+    async start() {
+      if (!options.background) return;
+      replication.start();
+    },
+    told: (message) => {
+      if (options.background) replication.poke(message.poke as readonly Arn[]);
+    },
+    stopAsked: control.stopAsked,
+    async stop() {
+      await replication.stop();
+      await blobs.close();
+      await index.close();
+    },
+  };
+}
+
+function splitUrl(url: string): [path: string, query: string] {
+  const at = url.indexOf("?");
+  return at < 0 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+/** Stop, freeze and unfreeze as the admin API asks for them. A restart is a stop: the service manager starts it again. */
+class Control {
+  #thaw: (() => void) | undefined;
+  #frozen: Promise<void> | undefined;
+  #stop: () => void = () => undefined;
+  readonly stopAsked = new Promise<void>((resolve) => (this.#stop = resolve));
+
+  act(action: ServiceAction): void {
+    if (action === "freeze") this.#frozen ??= new Promise((resolve) => (this.#thaw = resolve));
+    else if (action === "unfreeze") this.#unfreeze();
+    else this.#stop();
+  }
+
+  #unfreeze(): void {
+    this.#thaw?.();
+    this.#frozen = undefined;
+  }
+
+  /** While frozen S3 calls wait; calls below /minio/ (the way to thaw) do not. */
+  wrap(handler: (request: IncomingMessage, response: ServerResponse) => void): RequestListener {
+    return (request, response) => {
+      if (this.#frozen === undefined || request.url?.startsWith("/minio/")) handler(request, response);
+      else void this.#frozen.then(() => handler(request, response));
+    };
+  }
+}
+
+function adminSite(settings: Settings, nodeName: string, startedMs: number, control: Control): AdminSite {
+  return {
+    nodeName,
+    secure: false,
+    startedMs,
+    ready: () => true,
+    control: (action) => control.act(action),
+    async disk() {
+      const stats = await statfs(settings.dir);
+      return {
+        path: settings.dir,
+        total: stats.blocks * stats.bsize,
+        free: stats.bavail * stats.bsize,
+        used: (stats.blocks - stats.bfree) * stats.bsize,
+        filesUsed: stats.files - stats.ffree,
+        filesFree: stats.ffree,
+      };
+    },
+  };
+}
