@@ -3,12 +3,9 @@ import { createServer as createHttpServer, type RequestListener, type Server } f
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { readCertificates, watchCertificates, type Certificates } from "./certificates.ts";
+import { configureServer, SERVER_OPTIONS } from "../s3/listener.ts";
 import { UsageError } from "./settings.ts";
 
-/** s3-api.md section 20: names plus values of a request's headers. Node counts the request line too. */
-const HEADER_BYTES_MAX = 16 * 1024 + 32 * 1024;
-const HEADERS_TIMEOUT_MS = 30_000;
-const KEEP_ALIVE_MS = 65_000;
 const CONNECTIONS_BACKLOG = 2048;
 const STOP_GRACE_MS = 10_000;
 
@@ -30,20 +27,11 @@ export interface ListenOptions {
 }
 
 function makeServer(handler: RequestListener, options: ListenOptions): { server: Server; secure: boolean; forget: () => void } {
-  const limits = {
-    maxHeaderSize: HEADER_BYTES_MAX,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    // A large upload over a slow line is no attack: the S3 layer ends bodies that make no progress.
-    requestTimeout: 0,
-    // Node's own Date header and duplicate joining are kept; names are read from rawHeaders where their case matters.
-    noDelay: true,
-  };
   let certificates: Certificates | undefined = readCertificates(options.certsDir);
-  if (certificates === undefined) return { server: createHttpServer(limits, handler), secure: false, forget: () => undefined };
+  if (certificates === undefined) return { server: createHttpServer(SERVER_OPTIONS, handler), secure: false, forget: () => undefined };
   const server = createHttpsServer(
     {
-      ...limits,
+      ...SERVER_OPTIONS,
       cert: certificates.cert,
       key: certificates.key,
       minVersion: "TLSv1.2",
@@ -65,7 +53,7 @@ function makeServer(handler: RequestListener, options: ListenOptions): { server:
 /** Listens, or throws UsageError when the address cannot be had. */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listener> {
   const { server, secure, forget } = makeServer(handler, options);
-  server.maxRequestsPerSocket = 0;
+  configureServer(server, handler);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const where = `${options.host ?? ""}:${options.port}`;

@@ -74,6 +74,6 @@ export async function runFurtherProcess(argv: readonly string[], env: NodeJS.Pro
   await stopAsked();
   await listener.stop();
   await site.stop();
-  process.disconnect();
+  process.disconnect?.();
   return 0;
 }
