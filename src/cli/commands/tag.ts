@@ -1,10 +1,9 @@
 /** `mc tag set|list|remove` on buckets, objects and versions (mc-cli.md 5.5). */
+import type { ResourceName } from "../../client/s3-calls.ts";
+import { deleteTags, getTags, putTags } from "../../client/s3-calls.ts";
 import type { S3Client } from "../../client/s3-client.ts";
-import { answeredWith } from "../../client/errors.ts";
 import type { Tags } from "../../model/version.ts";
-import { parseTagging, renderTagging } from "../../protocol/s3-xml-bucket.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { createHash } from "node:crypto";
 import { RECURSIVE_FLAG, REWIND_FLAG, rewindMoment, VERSION_ID_FLAG } from "../age.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../command.ts";
 import { CommandError } from "../command.ts";
@@ -119,41 +118,25 @@ function listing(client: S3Client, options: Parameters<typeof listObjects>[1], a
   return all ? notAfter(versions, rewind) : currentAt(versions, rewind);
 }
 
-function request(ctx: CommandContext, method: string, item: Tagged) {
-  const query = { tagging: "", ...(item.versionId === undefined || item.versionId === "" ? {} : { versionId: item.versionId }) };
-  return { method, bucket: item.bucket, key: item.key, query, signal: ctx.signal };
+function resource(ctx: CommandContext, item: Tagged): ResourceName {
+  return { bucket: item.bucket, key: item.key, versionId: item.versionId || undefined, signal: ctx.signal };
 }
 
 function setTags(tags: Tags): TagAction {
-  const body = Buffer.from(renderTagging(tags));
-  const md5 = createHash("md5").update(body).digest("base64");
-  const headers = { "content-type": "application/xml", "content-md5": md5 };
   return async (ctx, item) => {
-    const answer = await item.client.send({ ...request(ctx, "PUT", item), headers, body });
-    await answer.discard();
+    await putTags(item.client, resource(ctx, item), tags);
     ctx.out.message(`Tags set for ${named(item)}.`, itemJson(item));
   };
 }
 
 async function listTags(ctx: CommandContext, item: Tagged): Promise<void> {
-  const tags = await readTags(ctx, item);
+  const tags = await getTags(item.client, resource(ctx, item));
   const tagset = Object.fromEntries(Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1)));
   ctx.out.message(tagListText(named(item), tagset), { tagset, status: "success", url: item.name, versionID: item.versionId ?? "" });
 }
 
-async function readTags(ctx: CommandContext, item: Tagged): Promise<Tags> {
-  try {
-    const answer = await item.client.send(request(ctx, "GET", item));
-    return parseTagging(await answer.bytes());
-  } catch (error) {
-    if (answeredWith(error, "NoSuchTagSet")) return {};
-    throw error;
-  }
-}
-
 async function removeTags(ctx: CommandContext, item: Tagged): Promise<void> {
-  const answer = await item.client.send(request(ctx, "DELETE", item));
-  await answer.discard();
+  await deleteTags(item.client, resource(ctx, item));
   ctx.out.message(`Tags removed for ${named(item)}.`, itemJson(item));
 }
 

@@ -1,6 +1,6 @@
 /** `mc version enable|suspend|info` (mc-cli.md 4). */
+import { getVersioning, putVersioning } from "../../client/s3-calls.ts";
 import type { VersioningConfig } from "../../model/bucket.ts";
-import { parseVersioningAnswer, renderVersioning } from "../../protocol/s3-xml-bucket.ts";
 import type { Command, CommandContext, ParsedFlags } from "../command.ts";
 import type { RemoteTarget } from "../targets.ts";
 import { bucketTarget } from "../targets.ts";
@@ -59,11 +59,8 @@ async function setVersioning(
   config: VersioningConfig,
 ): Promise<number> {
   const target = oneBucket(ctx, args);
-  const body = Buffer.from(renderVersioning(config));
-  const headers = { "content-type": "application/xml" };
-  const request = { method: "PUT", bucket: target.bucket, query: { versioning: "" }, headers, body, signal: ctx.signal };
-  const answer = await attempt(`Unable to ${op} versioning`, ctx.s3(target.alias).send(request));
-  await answer.discard();
+  const name = { bucket: target.bucket, signal: ctx.signal };
+  await attempt(`Unable to ${op} versioning`, putVersioning(ctx.s3(target.alias), name, config));
   const url = shownUrl(target);
   const word = op === "enable" ? "enabled" : "suspended";
   ctx.out.message(`${url} versioning is ${word}`, versionJson(op, url, undefined));
@@ -72,9 +69,8 @@ async function setVersioning(
 
 async function info(ctx: CommandContext, args: readonly string[]): Promise<number> {
   const target = oneBucket(ctx, args);
-  const request = { method: "GET", bucket: target.bucket, query: { versioning: "" }, signal: ctx.signal };
-  const answer = await attempt("Unable to get versioning info", ctx.s3(target.alias).send(request));
-  const config = parseVersioningAnswer(await answer.bytes());
+  const name = { bucket: target.bucket, signal: ctx.signal };
+  const config = await attempt("Unable to get versioning info", getVersioning(ctx.s3(target.alias), name));
   const url = shownUrl(target);
   ctx.out.message(versionText(url, config), versionJson("info", url, config ?? {}));
   return 0;

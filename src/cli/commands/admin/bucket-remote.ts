@@ -1,12 +1,13 @@
 /** `admin bucket remote` of 2022: targets without rules (mc-cli.md 7.1). */
 import { answeredWith } from "../../../client/errors.ts";
+import { getReplication } from "../../../client/s3-calls.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { columns } from "../../format.ts";
 import { remoteTarget } from "../../targets.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import type { BucketSite } from "../replicate/common.ts";
-import { bucketSite, listTargets, readConfig, removeTarget, resolveArn, setTarget, targetByArn } from "../replicate/common.ts";
+import { bucketSite, listTargets, named, removeTarget, resolveArn, setTarget, targetByArn } from "../replicate/common.ts";
 import type { RemoteAddress } from "../replicate/remote-address.ts";
 import { parseRemoteAddress, sameRemote } from "../replicate/remote-address.ts";
 import type { RemoteTarget, TargetOptions } from "../replicate/remote-target.ts";
@@ -154,7 +155,7 @@ async function editRemote(ctx: CommandContext, args: readonly string[], flags: P
 /** By ARN first, by address otherwise (mc-cli.md 7.1). */
 async function findTarget(site: BucketSite, arn: string | undefined, address: RemoteAddress | undefined): Promise<RemoteTarget> {
   const targets = await listTargets(site);
-  if (arn !== undefined && arn !== "") return targetByArn(targets, await resolveArn(site, arn, await readConfig(site)));
+  if (arn !== undefined && arn !== "") return targetByArn(targets, await resolveArn(site, arn, await getReplication(site.s3, named(site))));
   const found = address?.kind === "endpoint" ? targets.find((target) => sameRemote(target, address)) : undefined;
   if (found === undefined) throw new CommandError("Unable to find the remote target", new Error("--arn is needed"));
   return found;
@@ -179,7 +180,7 @@ async function removeRemote(ctx: CommandContext, args: readonly string[], flags:
   const site = bucketSite(ctx, text);
   const value = flags.string("arn") ?? "";
   if (value === "") throw new CommandError(what, new Error("--arn is needed; see mc admin bucket remote ls"));
-  const config = await attempt(what, readConfig(site));
+  const config = await attempt(what, getReplication(site.s3, named(site)));
   const arn = await attempt(what, resolveArn(site, value, config));
   try {
     await removeTarget(site, arn);

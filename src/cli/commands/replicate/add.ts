@@ -1,5 +1,6 @@
 /** `replicate add` (mc-cli.md 6.1, 7.2). */
 import { answeredWith } from "../../../client/errors.ts";
+import { getReplication, putReplication } from "../../../client/s3-calls.ts";
 import type { ReplicationConfig } from "../../../model/replication-config.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import { systemRandom } from "../../../runtime/random.ts";
@@ -8,7 +9,7 @@ import { CommandError } from "../../command.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import { parseBandwidth } from "../units.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketSite, listTargets, readConfig, removeTarget, setTarget, targetByArn, writeConfig } from "./common.ts";
+import { bucketSite, listTargets, named, removeTarget, setTarget, targetByArn } from "./common.ts";
 import type { RemoteEndpoint } from "./remote-address.ts";
 import { parseRemoteAddress, sameRemote } from "./remote-address.ts";
 import type { RemoteTarget } from "./remote-target.ts";
@@ -63,12 +64,12 @@ async function addRule(ctx: CommandContext, args: readonly string[], flags: Pars
   if (remote === undefined || remote === "") throw new CommandError(WHAT, new Error("--remote-bucket is needed"));
   const site = bucketSite(ctx, text);
   const id = flags.string("id") || ruleIdFrom(systemRandom.bytes(RULE_ID_LENGTH));
-  const config = (await attempt(WHAT, readConfig(site))) ?? { rules: [], role: "" };
+  const config = (await attempt(WHAT, getReplication(site.s3, named(site)))) ?? { rules: [], role: "" };
   // Built once without an ARN: a wrong flag must be found before a target is made.
   const rule = newRule({ ...ruleFlags(flags), id, arn: "", prefix: site.prefix }, config.rules);
   const used = await attempt(WHAT, useTarget(site, remote, config, flags));
   try {
-    await writeConfig(site, { ...config, rules: [...config.rules, { ...rule, destination: used.arn }] });
+    await putReplication(site.s3, named(site), { ...config, rules: [...config.rules, { ...rule, destination: used.arn }] });
   } catch (error) {
     if (used.made) await rollBack(site, used.arn);
     throw new CommandError(WHAT, error);

@@ -1,11 +1,12 @@
 /** `replicate backlog`, and `replicate diff` of 2022 (mc-cli.md 6.6). */
+import { getReplication } from "../../../client/s3-calls.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import { diffLine, mrfJson, mrfLine } from "./backlog-format.ts";
 import type { DiffEntry, MrfEntry } from "./backlog-format.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketSite, readConfig, resolveArn } from "./common.ts";
+import { bucketSite, named, resolveArn } from "./common.ts";
 
 const WHAT = "Unable to list the replication backlog";
 
@@ -53,7 +54,7 @@ async function listBacklog(
 
 async function printDiff(site: BucketSite, flags: ParsedFlags): Promise<number> {
   const wanted = flags.string("arn");
-  const arn = wanted === undefined ? undefined : await resolveArn(site, wanted, await readConfig(site));
+  const arn = wanted === undefined ? undefined : await resolveArn(site, wanted, await getReplication(site.s3, named(site)));
   const query: Record<string, string> = {
     bucket: site.bucket,
     ...(flags.bool("verbose") ? { verbose: "true" } : {}),

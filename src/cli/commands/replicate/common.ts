@@ -1,14 +1,13 @@
 /** What every `replicate` and `admin bucket remote` command asks of a server: one bucket's rules and targets. */
-import { createHash } from "node:crypto";
 import type { AdminClient } from "../../../client/admin-client.ts";
+import type { ResourceName } from "../../../client/s3-calls.ts";
+import { getReplication } from "../../../client/s3-calls.ts";
 import type { S3Client } from "../../../client/s3-client.ts";
 import type { ReplicationConfig } from "../../../model/replication-config.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
-import { parseReplicationXml, renderReplicationXml } from "../../../protocol/replication-xml.ts";
 import type { CommandContext } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { remoteTarget } from "../../targets.ts";
-import { unlessAnswered } from "../attempt.ts";
 import { parseRemoteAddress, sameRemote } from "./remote-address.ts";
 import type { RemoteTarget, TargetUpdate } from "./remote-target.ts";
 
@@ -31,32 +30,16 @@ export function bucketSite(ctx: CommandContext, text: string): BucketSite {
   return { ctx, bucket, prefix: key, url: text.replace(/\/$/, ""), s3: ctx.s3(alias), admin: ctx.admin(alias) };
 }
 
-/** undefined when the bucket has no replication configuration. */
-export async function readConfig(site: BucketSite): Promise<ReplicationConfig | undefined> {
-  const work = site.s3.send({ method: "GET", bucket: site.bucket, query: { replication: "" }, signal: site.ctx.signal });
-  const answer = await unlessAnswered(work, undefined, "ReplicationConfigurationNotFoundError");
-  return answer === undefined ? undefined : parseReplicationXml(await answer.bytes());
+/** The name of the bucket for a call of the S3 client. */
+export function named(site: BucketSite): ResourceName {
+  return { bucket: site.bucket, signal: site.ctx.signal };
 }
 
 /** The configuration; without one a CommandError `WHAT: replication configuration not set.` */
 export async function requireConfig(site: BucketSite, what: string): Promise<ReplicationConfig> {
-  const config = await readConfig(site);
+  const config = await getReplication(site.s3, named(site));
   if (config !== undefined && config.rules.length > 0) return config;
   throw new CommandError(what, new Error("replication configuration not set"));
-}
-
-export async function writeConfig(site: BucketSite, config: ReplicationConfig): Promise<void> {
-  const body = Buffer.from(renderReplicationXml(config));
-  const headers = { "content-type": "application/xml", "content-md5": createHash("md5").update(body).digest("base64") };
-  const { signal } = site.ctx;
-  const request = { method: "PUT", bucket: site.bucket, query: { replication: "" }, headers, body, signal };
-  await (await site.s3.send(request)).discard();
-}
-
-/** Also removes the bucket's targets: the server does (admin-api.md 4.4). */
-export async function deleteConfig(site: BucketSite): Promise<void> {
-  const request = { method: "DELETE", bucket: site.bucket, query: { replication: "" }, signal: site.ctx.signal };
-  await (await site.s3.send(request)).discard();
 }
 
 /** The targets of the bucket; of all buckets for an empty one. */
@@ -81,16 +64,6 @@ export function setTarget(site: BucketSite, target: RemoteTarget, parts?: readon
 export async function removeTarget(site: BucketSite, arn: string): Promise<void> {
   const query = { bucket: site.bucket, arn };
   await site.admin.call({ method: "DELETE", path: "remove-remote-target", query, signal: site.ctx.signal });
-}
-
-/** A JSON answer of a bucket sub-resource that is MinIO's own. */
-export async function bucketJson<T>(
-  site: BucketSite,
-  method: string,
-  query: Readonly<Record<string, string>>,
-): Promise<T> {
-  const answer = await site.s3.send({ method, bucket: site.bucket, query, signal: site.ctx.signal });
-  return JSON.parse((await answer.bytes()).toString("utf8")) as T;
 }
 
 /** The target with `arn`; CommandError when the bucket has none such. */

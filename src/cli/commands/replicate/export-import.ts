@@ -1,5 +1,6 @@
 /** `replicate export` and `replicate import` (mc-cli.md 6.6). */
 import { readFileSync } from "node:fs";
+import { putReplication } from "../../../client/s3-calls.ts";
 import type { ReplicationConfig } from "../../../model/replication-config.ts";
 import { replicationFromJson, replicationToJson } from "../../../protocol/replication-xml.ts";
 import type { Command, CommandContext } from "../../command.ts";
@@ -8,7 +9,7 @@ import { wholeText } from "../../prompt.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import type { ExportedTarget } from "./arn-mapping.ts";
 import { exportedTargets, mapArns } from "./arn-mapping.ts";
-import { bucketSite, listTargets, requireConfig, writeConfig } from "./common.ts";
+import { bucketSite, listTargets, named, requireConfig } from "./common.ts";
 
 const EXPORT_WHAT = "Unable to export replication configuration";
 const IMPORT_WHAT = "Unable to import replication configuration";
@@ -48,7 +49,7 @@ async function importConfig(ctx: CommandContext, args: readonly string[]): Promi
   const { config: json, targets } = readExport(content);
   const read = await attempt(IMPORT_WHAT, readJsonRules(json));
   const config = mapArns(read, targets, await attempt(IMPORT_WHAT, listTargets(site)));
-  await attempt(IMPORT_WHAT, writeConfig(site, config));
+  await attempt(IMPORT_WHAT, putReplication(site.s3, named(site), config));
   const message = `Replication configuration successfully set on \`${site.url}\`.`;
   ctx.out.message(message, { op: "import", status: "success", url: site.url, config: replicationToJson(config) });
   return 0;

@@ -1,10 +1,11 @@
 /** `replicate rm` (mc-cli.md 6.6). */
+import { deleteReplication, putReplication } from "../../../client/s3-calls.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { attempt, countArgs, unlessAnswered } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketSite, deleteConfig, removeTarget, requireConfig, writeConfig } from "./common.ts";
+import { bucketSite, named, removeTarget, requireConfig } from "./common.ts";
 
 const WHAT = "Could not remove replication rule";
 
@@ -33,7 +34,7 @@ async function removeRules(ctx: CommandContext, args: readonly string[], flags: 
     if (!flags.bool("force")) {
       throw new CommandError(WHAT, new Error(`to remove all rules type: mc replicate rm ${text} --all --force`));
     }
-    await attempt(WHAT, unlessAnswered(deleteConfig(site), undefined, "ReplicationConfigurationNotFoundError"));
+    await attempt(WHAT, unlessAnswered(deleteReplication(site.s3, named(site)), undefined, "ReplicationConfigurationNotFoundError"));
     const message = `Replication configuration removed from ${site.url} successfully.`;
     ctx.out.message(message, { op: "remove", status: "success", url: site.url, id: "" });
     return 0;
@@ -51,8 +52,8 @@ async function removeRule(site: BucketSite, id: string): Promise<void> {
   if (rule === undefined) throw new CommandError(WHAT, new Error(`there is no rule with ID \`${id}\``));
   const arn = ruleArn(config, rule);
   const rules = config.rules.filter((candidate) => candidate !== rule);
-  if (rules.length === 0) await deleteConfig(site);
-  else await writeConfig(site, { ...config, rules });
+  if (rules.length === 0) await deleteReplication(site.s3, named(site));
+  else await putReplication(site.s3, named(site), { ...config, rules });
   // A target made by `admin bucket remote add` may serve several rules: it goes with its last one.
   const stillUsed = rules.some((other) => ruleArn(config, other) === arn);
   if (!stillUsed) await unlessAnswered(removeTarget(site, arn), undefined, "XMinioAdminRemoteTargetNotFoundError");

@@ -1,30 +1,10 @@
 /** What `replicate resync` prints (captures.md 6, mc-cli.md 6.5). Pure. */
+import type { ResyncAnswer, ResyncTarget } from "../../../client/s3-calls.ts";
 import { formatSpan } from "../../format.ts";
 import { formatBinarySize, formatRate } from "../units.ts";
 
-/** One entry of the `target` array of a resync answer (replication.md 7.2). Counters and times may be absent. */
-export interface ResyncTarget {
-  readonly arn: string;
-  readonly resetid: string;
-  readonly startTime?: string | undefined;
-  readonly endTime?: string | undefined;
-  readonly resyncStatus?: string | undefined;
-  readonly completedReplicationSize?: number | undefined;
-  readonly failedReplicationSize?: number | undefined;
-  readonly failedReplicationCount?: number | undefined;
-  readonly replicationCount?: number | undefined;
-  readonly bucket?: string | undefined;
-  readonly object?: string | undefined;
-  /** More members than MinIO knows: a server that counts ahead sends totals here. */
-  readonly [extra: string]: unknown;
-}
-
-export interface ResyncInfo {
-  readonly target?: readonly ResyncTarget[] | undefined;
-}
-
 const FINAL = new Set(["Completed", "Failed", "Canceled"]);
-const ZERO_TIME = "0001-01-01T00:00:00Z";
+export const ZERO_TIME = "0001-01-01T00:00:00Z";
 
 /** True when the job will not change any more. */
 export function isFinal(target: ResyncTarget): boolean {
@@ -37,7 +17,7 @@ export function isClean(target: ResyncTarget): boolean {
 }
 
 /** The lines of `resync status`. */
-export function resyncStatusText(info: ResyncInfo): string {
+export function resyncStatusText(info: ResyncAnswer): string {
   const targets = info.target ?? [];
   if (targets.length === 0) return "No replication resync status available.";
   return ["Resync status summary:", ...targets.flatMap(targetLines)].join("\n");
@@ -75,22 +55,17 @@ function timeMs(text: string | undefined): number {
   return Number.isFinite(ms) ? ms : 0;
 }
 
-const COUNTERS = [
+const COUNTERS: readonly string[] = [
   "completedReplicationSize",
   "failedReplicationSize",
   "failedReplicationCount",
   "replicationCount",
-] as const;
+];
 
 /** The JSON of start, status and cancel: zero counters are left out, as programs have seen it so far. */
-export function resyncJson(op: string, url: string, info: ResyncInfo, arn = ""): Record<string, unknown> {
-  const target = info.target?.map((entry) => {
-    const drop = (name: string): boolean => COUNTERS.some((counter) => counter === name) && entry[name] === 0;
-    const times = { startTime: entry.startTime ?? ZERO_TIME, endTime: entry.endTime ?? ZERO_TIME };
-    const { arn: entryArn, resetid, ...rest } = entry;
-    const ordered = { arn: entryArn, resetid, ...times, ...rest };
-    return Object.fromEntries(Object.entries(ordered).filter(([name]) => !drop(name)));
-  });
+export function resyncJson(op: string, url: string, info: ResyncAnswer, arn = ""): Record<string, unknown> {
+  const shown = ([name, value]: readonly [string, unknown]): boolean => value !== 0 || !COUNTERS.includes(name);
+  const target = info.target?.map((entry) => Object.fromEntries(Object.entries(entry).filter(shown)));
   const resyncInfo = target === undefined || target.length === 0 ? {} : { target };
   return { op, url, resyncInfo, status: "success", targetArn: arn };
 }

@@ -1,10 +1,11 @@
 /** Following a resync until it ends (mc-cli.md 10 point 8). */
+import type { ResyncAnswer, ResyncTarget } from "../../../client/s3-calls.ts";
+import { resyncStatus } from "../../../client/s3-calls.ts";
 import type { Clock } from "../../../runtime/clock.ts";
 import { CommandError } from "../../command.ts";
 import { attempt } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketJson } from "./common.ts";
-import type { ResyncInfo, ResyncTarget } from "./resync-format.ts";
+import { named } from "./common.ts";
 import { isClean, isFinal, resyncJson, resyncProgressLine, resyncStatusText } from "./resync-format.ts";
 
 const POLL_INTERVAL_MS = 1000;
@@ -40,19 +41,13 @@ export async function watchResync(watch: ResyncWatch): Promise<number> {
   }
 }
 
-/** The state of the resyncs of a bucket, or of one target. */
-export function readResyncStatus(site: BucketSite, arn: string | undefined): Promise<ResyncInfo> {
-  const query = { "replication-reset-status": "", ...(arn === undefined ? {} : { arn }) };
-  return bucketJson<ResyncInfo>(site, "GET", query);
-}
-
-async function readWatched(watch: ResyncWatch): Promise<ResyncInfo> {
-  const info = await readResyncStatus(watch.site, watch.arn);
+async function readWatched(watch: ResyncWatch): Promise<ResyncAnswer> {
+  const info = await resyncStatus(watch.site.s3, { ...named(watch.site), arn: watch.arn });
   const mine = (target: ResyncTarget): boolean => watch.resetId === undefined || target.resetid === watch.resetId;
   return { target: (info.target ?? []).filter(mine) };
 }
 
-function showProgress(watch: ResyncWatch, info: ResyncInfo, changed: boolean): void {
+function showProgress(watch: ResyncWatch, info: ResyncAnswer, changed: boolean): void {
   const { out } = watch.site.ctx;
   const lines = (info.target ?? []).map((target) => resyncProgressLine(target, watch.clock.nowMs()));
   if (out.interactive) out.progress(lines.join(" | "));

@@ -1,5 +1,7 @@
 /** `replicate resync`, also `reset`: start, status, cancel, and the direct form of 2022 (mc-cli.md 6.5, 7.2). */
 import { answeredWith } from "../../../client/errors.ts";
+import type { ResyncAnswer } from "../../../client/s3-calls.ts";
+import { cancelResync as cancelRunning, resyncStatus as readStatus, startResync as sendStart } from "../../../client/s3-calls.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import { systemClock } from "../../../runtime/clock.ts";
 import { systemRandom } from "../../../runtime/random.ts";
@@ -7,11 +9,10 @@ import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../../comma
 import { CommandError } from "../../command.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketJson, bucketSite, requireConfig, resolveArn } from "./common.ts";
+import { bucketSite, named, requireConfig, resolveArn } from "./common.ts";
 import { encodeOlderThan, olderThanHours } from "./older-than.ts";
-import type { ResyncInfo } from "./resync-format.ts";
-import { resyncJson, resyncStartText, resyncStatusText } from "./resync-format.ts";
-import { readResyncStatus, watchResync } from "./resync-watch.ts";
+import { resyncJson, resyncStartText, resyncStatusText, ZERO_TIME } from "./resync-format.ts";
+import { watchResync } from "./resync-watch.ts";
 
 const START_WHAT = "Unable to start replication resync";
 const STATUS_WHAT = "Unable to get replication resync status";
@@ -88,13 +89,8 @@ async function startResync(
   const config = await attempt(START_WHAT, requireConfig(site, START_WHAT));
   const arn = await attempt(START_WHAT, resolveArn(site, flags.string("remote-bucket"), config));
   const resetId = systemRandom.uuid();
-  const query = {
-    arn,
-    ...(hours === undefined ? {} : { "older-than": encodeOlderThan(hours) }),
-    "replication-reset": "",
-    "reset-id": resetId,
-  };
-  const info = await explained(site, arn, bucketJson<ResyncInfo>(site, "PUT", query));
+  const olderThan = hours === undefined ? undefined : encodeOlderThan(hours);
+  const info = await explained(site, arn, sendStart(site.s3, { ...named(site), arn, resetId, olderThan }));
   const started = info.target?.find((target) => target.arn === arn)?.resetid ?? resetId;
   // Scripts of 2022 read `.resetID`; it is added only in their form.
   const old = direct ? { resetID: started } : {};
@@ -131,7 +127,7 @@ async function resyncStatus(ctx: CommandContext, args: readonly string[], flags:
   if (flags.bool("watch") || flags.bool("wait")) {
     return watchResync({ site, clock: systemClock(), arn, resetId: undefined, show: flags.bool("watch") });
   }
-  const info = await attempt(STATUS_WHAT, readResyncStatus(site, arn));
+  const info = await attempt(STATUS_WHAT, readStatus(site.s3, { ...named(site), arn }));
   ctx.out.message(resyncStatusText(info), resyncJson("status", site.url, info));
   return 0;
 }
@@ -141,17 +137,15 @@ async function cancelResync(ctx: CommandContext, args: readonly string[], flags:
   const site = bucketSite(ctx, text);
   const config = await attempt(CANCEL_WHAT, requireConfig(site, CANCEL_WHAT));
   const arn = await attempt(CANCEL_WHAT, resolveArn(site, flags.string("remote-bucket"), config));
-  const query = { arn, "replication-reset-cancel": "" };
-  const id = await attempt(CANCEL_WHAT, sendCancel(site, query));
-  const info: ResyncInfo = { target: [{ arn, resetid: id }] };
+  const id = await attempt(CANCEL_WHAT, sendCancel(site, arn));
+  const info: ResyncAnswer = { target: [{ arn, resetid: id, startTime: ZERO_TIME, endTime: ZERO_TIME }] };
   ctx.out.message(`Replication reset cancelled for ${site.url} with ID ${id}`, resyncJson("cancel", site.url, info));
   return 0;
 }
 
-async function sendCancel(site: BucketSite, query: Readonly<Record<string, string>>): Promise<string> {
+async function sendCancel(site: BucketSite, arn: string): Promise<string> {
   try {
-    const answer = await site.s3.send({ method: "PUT", bucket: site.bucket, query, signal: site.ctx.signal });
-    return (await answer.bytes()).toString("utf8").trim();
+    return (await cancelRunning(site.s3, { ...named(site), arn })).trim();
   } catch (error) {
     // Without the route the request reads as "make this bucket" (replication.md 7.3).
     if (!answeredWith(error, "BucketAlreadyOwnedByYou", "BucketAlreadyExists")) throw error;

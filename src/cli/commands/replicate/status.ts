@@ -1,7 +1,8 @@
 /** `replicate status` (mc-cli.md 6.4). */
+import { replicationMetrics } from "../../../client/s3-calls.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
 import { attempt, countArgs } from "../attempt.ts";
-import { bucketJson, bucketSite, listTargets, requireConfig } from "./common.ts";
+import { bucketSite, listTargets, named, requireConfig } from "./common.ts";
 import { asVersion2, nodesText, statusJson, statusText } from "./status-format.ts";
 
 const WHAT = "Unable to get replication status";
@@ -21,7 +22,7 @@ export const statusCommand: Command = {
 async function showStatus(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET");
   const site = bucketSite(ctx, text);
-  const answer = await attempt(WHAT, bucketJson<Record<string, unknown>>(site, "GET", { "replication-metrics": "2" }));
+  const answer = await attempt(WHAT, replicationMetrics<Record<string, unknown>>(site.s3, named(site)));
   const metrics = asVersion2(answer);
   if (flags.bool("nodes")) {
     const nodes = metrics.queueStats?.nodes ?? [];

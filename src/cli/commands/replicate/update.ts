@@ -1,4 +1,5 @@
 /** `replicate update`, also `edit` (mc-cli.md 6.2, 7.2). */
+import { putReplication } from "../../../client/s3-calls.ts";
 import type { ReplicationConfig } from "../../../model/replication-config.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
@@ -6,7 +7,7 @@ import { CommandError } from "../../command.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import { parseBandwidth } from "../units.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketSite, listTargets, requireConfig, setTarget, targetByArn, writeConfig } from "./common.ts";
+import { bucketSite, listTargets, named, requireConfig, setTarget, targetByArn } from "./common.ts";
 import type { RemoteAddress } from "./remote-address.ts";
 import { parseRemoteAddress } from "./remote-address.ts";
 import type { TargetOptions } from "./remote-target.ts";
@@ -62,7 +63,7 @@ async function updateRule(ctx: CommandContext, args: readonly string[], flags: P
     arn: address?.kind === "arn" ? address.arn : undefined,
   });
   await attempt(WHAT, updateTarget(site, changed, id, address, targetOptions(flags)));
-  await attempt(WHAT, writeConfig(site, changed));
+  await attempt(WHAT, putReplication(site.s3, named(site), changed));
   const message = `Replication configuration rule with ID \`${id}\` applied to ${site.url}.`;
   ctx.out.message(message, { op: "update", status: "success", url: site.url, id });
   return 0;
