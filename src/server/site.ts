@@ -73,6 +73,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     nodeName,
     userAgent: `Resilver/${options.version}`,
     ca: outgoingRoots(settings.certsDir),
+    tellOthers: options.background ? undefined : (arns) => options.tellOthers({ poke: arns }),
     warn: (message, error) => log.warn(message, { error: error instanceof Error ? error.message : String(error) }),
   });
   if (options.background) poke = (arns) => replication.poke(arns);

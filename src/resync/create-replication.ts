@@ -27,15 +27,12 @@ export interface ReplicationDeps {
   readonly hostId: string;
   /** Whether this process listens on `host:port`. */
   readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
-  /** Of this program, for the User-Agent. */
-  readonly version: string;
+  readonly userAgent: string;
   /** PEM roots trusted for targets. */
   readonly ca?: readonly string[] | undefined;
   readonly warn: (message: string, error: unknown) => void;
-  /** This process does the background work; others only answer questions and tell it what they stored. */
-  readonly background: boolean;
-  /** Reaches the process that does: rows for these targets; none named: look at everything. */
-  readonly tellOthers: (arns: readonly Arn[]) => void;
+  /** Set in processes that never `start`: reaches the one that does; no ARNs named: look at everything. */
+  readonly tellOthers?: ((arns: readonly Arn[]) => void) | undefined;
   /**
    * Runs `work` while this process is the one that does the site's replication, and aborts its signal when it no longer
    * is; resolves after `signal` aborted. Absent: this process is the only one that calls `start`.
@@ -79,7 +76,7 @@ export interface Replication {
 
 export function createReplication(deps: ReplicationDeps): Replication {
   const { index, objects, clock, random, warn, hostId } = deps;
-  const clientFor = deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: `Resilver/${deps.version} replication`, ca: deps.ca }));
+  const clientFor = deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: deps.userAgent, ca: deps.ca }));
   const targets = new Targets({ ...deps, clientFor });
   const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
@@ -104,7 +101,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     existing.wake();
     jobs.wake();
   };
-  const changed = (): void => (deps.background ? lookAround() : deps.tellOthers([]));
+  const changed = (): void => (deps.tellOthers === undefined ? lookAround() : deps.tellOthers([]));
   return {
     targets,
     status,
@@ -133,7 +130,6 @@ export function createReplication(deps: ReplicationDeps): Replication {
       failures: (bucket) => failures(status, bucket),
     },
     start() {
-      if (!deps.background) return;
       ended = deps.lead === undefined ? work(stopping.signal) : deps.lead(stopping.signal, work);
     },
     async stop() {
