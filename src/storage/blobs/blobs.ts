@@ -62,7 +62,12 @@ export interface BlobStore {
   examine(ref: BlobRef, deep: boolean, inlineRow?: Buffer | undefined): Promise<BlobState>;
   /** Removes the file of a blob that no commit names (a failed commit, the collector). Absent is fine. */
   discard(blobId: string): Promise<void>;
-  /** Ids of all blob files, in no order: for the collector's sweep and `resilver check`. */
+  /**
+   * Ids of all blob files, in no order: for the collector's sweep and `resilver check`. The time is that of the file's
+   * last change of any kind: a fresh link to old bytes is young.
+   */
   list(): AsyncIterable<{ id: string; mtimeMs: number }>;
+  /** Removes staged files last changed before `beforeMs`: writes that were cut off. Resolves to their number. */
+  emptyStaging(beforeMs: number): Promise<number>;
   close(): Promise<void>;
 }

@@ -1,86 +1,137 @@
-/** The file layer under the blob store: an interface, so that tests can own a disk that forgets, fills up or fails. */
-import { open, link, mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
-
-export interface OpenFile {
-  /** Number of the descriptor, usable by other threads of the process; undefined: not a real file. */
-  readonly fd: number | undefined;
-  write(bytes: Buffer, position: number): Promise<void>;
-  /** Fills `into` from `position`; answers how many bytes there were. */
-  read(into: Buffer, position: number): Promise<number>;
-  /** The file's bytes and size are on disk when it resolves. */
-  sync(): Promise<void>;
-  stat(): Promise<FileStat>;
-  close(): Promise<void>;
-}
+/**
+ * The file system as the blob store sees it: a small interface with the real one behind it, so that tests can forget
+ * what was not synced, fail the n-th call, or be full. Errors are those of Node (`code`: ENOENT, ENOSPC, ...).
+ */
+import * as fs from "node:fs";
+import { StoreError } from "../../model/errors.ts";
 
 export interface FileStat {
   readonly size: number;
   readonly mtimeNs: bigint;
+  /** Last change of any kind, a new name included; cannot be set by copying. */
+  readonly ctimeMs: number;
 }
 
-/** Errors are Node's, with `code` (ENOENT, EEXIST, ENOSPC, ...). */
+export interface WritableFile {
+  /** Appends all bytes. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The bytes and the size are on disk when it resolves. The file's name is not: see `syncDirectory`. */
+  sync(): Promise<FileStat>;
+  close(): Promise<void>;
+}
+
+export interface ReadableFile {
+  /** Fills `into` from `position`; fewer bytes only at the end of the file. */
+  read(into: Buffer, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
 export interface FileLayer {
-  /** New files must not exist before. */
-  create(path: string): Promise<OpenFile>;
-  openForReading(path: string): Promise<OpenFile>;
+  /** Parents are made too; an existing directory is fine. */
+  makeDirectory(path: string): Promise<void>;
+  /** A new file; EEXIST when there is one. */
+  create(path: string): Promise<WritableFile>;
+  open(path: string): Promise<ReadableFile>;
   stat(path: string): Promise<FileStat>;
   rename(from: string, to: string): Promise<void>;
   link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
-  /** Made with its parents; existing is fine. */
-  mkdir(path: string): Promise<void>;
-  /** The directory's entries are on disk when it resolves. */
+  /** Names made, changed and removed in the directory are on disk when it resolves. */
   syncDirectory(path: string): Promise<void>;
   list(path: string): Promise<string[]>;
 }
 
-type Handle = Awaited<ReturnType<typeof open>>;
+type Done<T> = (error: Error | null, value: T) => void;
 
-function fileOf(handle: Handle): OpenFile {
-  return {
-    fd: handle.fd,
-    async write(bytes, position) {
-      for (let done = 0; done < bytes.length; ) {
-        done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-      }
-    },
-    async read(into, position) {
-      let done = 0;
-      while (done < into.length) {
-        const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
-        if (bytesRead === 0) break;
-        done += bytesRead;
-      }
-      return done;
-    },
-    sync: () => handle.sync(),
-    async stat() {
-      const { size, mtimeNs } = await handle.stat({ bigint: true });
-      return { size: Number(size), mtimeNs };
-    },
-    close: () => handle.close(),
-  };
+/** The callback form, since its promise form costs a handle object and two more turns for each call. */
+function call<T>(start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => start((error, value) => (error === null ? resolve(value) : reject(error))));
+}
+
+const run = (start: (done: (error: Error | null) => void) => void): Promise<void> =>
+  call<undefined>((done) => start((error) => done(error, undefined))) as Promise<void>;
+
+function statOf(stats: fs.BigIntStats): FileStat {
+  return { size: Number(stats.size), mtimeNs: stats.mtimeNs, ctimeMs: Number(stats.ctimeMs) };
+}
+
+class RealWritable implements WritableFile {
+  readonly #fd: number;
+  #position = 0;
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const written = await call<number>((done) =>
+        fs.write(this.#fd, bytes, at, bytes.length - at, this.#position, done));
+      at += written;
+      this.#position += written;
+    }
+  }
+
+  async sync(): Promise<FileStat> {
+    await run((done) => fs.fdatasync(this.#fd, done));
+    return statOf(await call<fs.BigIntStats>((done) => fs.fstat(this.#fd, { bigint: true }, done)));
+  }
+
+  close(): Promise<void> {
+    return run((done) => fs.close(this.#fd, done));
+  }
+}
+
+class RealReadable implements ReadableFile {
+  readonly #fd: number;
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  async read(into: Buffer, position: number): Promise<number> {
+    let at = 0;
+    while (at < into.length) {
+      const got = await call<number>((done) => fs.read(this.#fd, into, at, into.length - at, position + at, done));
+      if (got === 0) break;
+      at += got;
+    }
+    return at;
+  }
+
+  close(): Promise<void> {
+    return run((done) => fs.close(this.#fd, done));
+  }
 }
 
 /** The machine's file system. */
 export const realFiles: FileLayer = {
-  create: async (path) => fileOf(await open(path, "wx+", 0o600)),
-  openForReading: async (path) => fileOf(await open(path, "r")),
-  async stat(path) {
-    const { size, mtimeNs } = await stat(path, { bigint: true });
-    return { size: Number(size), mtimeNs };
-  },
-  rename,
-  link,
-  unlink,
-  mkdir: async (path) => void (await mkdir(path, { recursive: true, mode: 0o700 })),
+  makeDirectory: (path) => run((done) => fs.mkdir(path, { recursive: true, mode: 0o700 }, (error) => done(error))),
+  create: async (path) => new RealWritable(await call<number>((done) => fs.open(path, "wx", 0o600, done))),
+  open: async (path) => new RealReadable(await call<number>((done) => fs.open(path, "r", done))),
+  stat: async (path) => statOf(await call<fs.BigIntStats>((done) => fs.stat(path, { bigint: true }, done))),
+  rename: (from, to) => run((done) => fs.rename(from, to, done)),
+  link: (from, to) => run((done) => fs.link(from, to, done)),
+  unlink: (path) => run((done) => fs.unlink(path, done)),
   async syncDirectory(path) {
-    const handle = await open(path, "r");
+    const fd = await call<number>((done) => fs.open(path, "r", done));
     try {
-      await handle.sync();
+      await run((done) => fs.fsync(fd, done));
     } finally {
-      await handle.close();
+      await run((done) => fs.close(fd, done));
     }
   },
-  list: (path) => readdir(path),
+  list: (path) => call<string[]>((done) => fs.readdir(path, done)),
 };
+
+/** The `code` of an error of the file layer. */
+export function codeOf(error: unknown): string | undefined {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : undefined;
+}
+
+const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** A failed write as the layers above know it. StoreErrors pass through. */
+export function writeFailure(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return new StoreError(FULL.has(codeOf(error) ?? "") ? "XMinioStorageFull" : "InternalError", { cause: error });
+}

@@ -1,100 +1,92 @@
 /**
- * Bytes of a blob file: data, then a table with the CRC-32 of each 64 KiB block, then a footer of 32 bytes.
- * And of an inline row: CRC-32, then the bytes. docs/format.md says the same for other programs.
+ * The bytes of a blob file and of an inline row; docs/format.md says the same.
+ * File: the data; a table with the CRC-32 of each 64 KiB block (4 bytes little-endian each; the last block may be
+ * short); a footer of 32 bytes. Inline row: CRC-32 of the data (4 bytes little-endian), the data.
  */
-import { createHash, type Hash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { createChecksum } from "../../model/checksum.ts";
+import type { BlobRef } from "../../model/version.ts";
 import { BLOCK_BYTES } from "../limits.ts";
-import type { BlobState, WriteOptions } from "./blobs.ts";
+import type { BlobState } from "./blobs.ts";
 
+/** Footer: magic (8), format version (4), block size (4), data length (8), CRC of the table (4), CRC of these 28 (4). */
+const MAGIC = Buffer.from("RESILVER", "latin1");
+export const BLOB_FORMAT = 1;
 export const FOOTER_BYTES = 32;
-const MAGIC = Buffer.from("RSLVBLOB");
-const FORMAT = 1;
-const CRC_BYTES = 4;
+const INLINE_HEADER_BYTES = 4;
 
 export const blockCount = (size: number): number => Math.ceil(size / BLOCK_BYTES);
-/** Size of the file that holds `size` bytes of data. */
-export const fileSize = (size: number): number => size + blockCount(size) * CRC_BYTES + FOOTER_BYTES;
-/** Where the table entry of a block lies. */
-export const tableOffset = (size: number, block: number): number => size + block * CRC_BYTES;
+/** Bytes of table and footer behind `size` bytes of data. */
+export const tailLength = (size: number): number => 4 * blockCount(size) + FOOTER_BYTES;
+export const fileLength = (size: number): number => size + tailLength(size);
 
-/** `magic(8) | format u32 | block size u32 | data length u64 | CRC-32 of the table u32 | CRC-32 of the footer so far u32`, little-endian. */
-function footer(size: number, table: Buffer): Buffer {
-  const out = Buffer.alloc(FOOTER_BYTES);
-  MAGIC.copy(out);
-  out.writeUInt32LE(FORMAT, 8);
-  out.writeUInt32LE(BLOCK_BYTES, 12);
-  out.writeBigUInt64LE(BigInt(size), 16);
-  out.writeUInt32LE(crc32(table), 24);
-  out.writeUInt32LE(crc32(out.subarray(0, 28)), 28);
-  return out;
+/** Writes the footer behind a table that already stands at the start of `tail`. */
+export function finishTail(tail: Buffer, size: number): void {
+  const table = tail.subarray(0, tail.length - FOOTER_BYTES);
+  const footer = tail.subarray(table.length);
+  MAGIC.copy(footer);
+  footer.writeUInt32LE(BLOB_FORMAT, 8);
+  footer.writeUInt32LE(BLOCK_BYTES, 12);
+  footer.writeBigUInt64LE(BigInt(size), 16);
+  footer.writeUInt32LE(crc32(table), 24);
+  footer.writeUInt32LE(crc32(footer.subarray(0, 28)), 28);
 }
 
-export interface Digests {
-  readonly md5?: string | undefined;
-  readonly sha256?: string | undefined;
-  readonly checksum?: string | undefined;
+/** The table of a file with `size` bytes of data, or undefined when the tail is not what was written for it. */
+export function parseTail(tail: Buffer, size: number): Buffer | undefined {
+  if (tail.length !== tailLength(size)) return undefined;
+  const table = tail.subarray(0, tail.length - FOOTER_BYTES);
+  const footer = tail.subarray(table.length);
+  const good =
+    footer.subarray(0, 8).equals(MAGIC) &&
+    footer.readUInt32LE(28) === crc32(footer.subarray(0, 28)) &&
+    footer.readUInt32LE(8) === BLOB_FORMAT &&
+    footer.readUInt32LE(12) === BLOCK_BYTES &&
+    footer.readBigUInt64LE(16) === BigInt(size) &&
+    footer.readUInt32LE(24) === crc32(table);
+  return good ? table : undefined;
 }
 
-export type HashPlan = Pick<WriteOptions, "md5" | "sha256" | "checksum">;
-
-/** Hashes a body as it passes, in whole blocks but for the last, and makes the tail of its file. */
-export class BlobEncoder {
-  readonly #md5: Hash | undefined;
-  readonly #sha256: Hash | undefined;
-  readonly #checksum: ReturnType<typeof createChecksum> | undefined;
-  readonly #crcs: number[] = [];
-  size = 0;
-
-  constructor(plan: HashPlan) {
-    if (plan.md5) this.#md5 = createHash("md5");
-    if (plan.sha256) this.#sha256 = createHash("sha256");
-    if (plan.checksum !== undefined) this.#checksum = createChecksum(plan.checksum);
-  }
-
-  /** `bytes` is a multiple of the block size, except for the last call. */
-  update(bytes: Buffer): void {
-    this.#md5?.update(bytes);
-    this.#sha256?.update(bytes);
-    this.#checksum?.update(bytes);
-    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) this.#crcs.push(crc32(bytes.subarray(at, at + BLOCK_BYTES)));
-    this.size += bytes.length;
-  }
-
-  /** Table and footer, to be written after the data. */
-  tail(): Buffer {
-    const table = Buffer.allocUnsafe(this.#crcs.length * CRC_BYTES);
-    this.#crcs.forEach((crc, index) => table.writeUInt32LE(crc, index * CRC_BYTES));
-    return Buffer.concat([table, footer(this.size, table)]);
-  }
-
-  digests(): Digests {
-    return { md5: this.#md5?.digest("hex"), sha256: this.#sha256?.digest("hex"), checksum: this.#checksum?.digest() };
-  }
-}
-
-/** Value of the index row of an inline blob. */
-export function inlineRowOf(bytes: Buffer): Buffer {
-  const row = Buffer.allocUnsafe(CRC_BYTES + bytes.length);
-  row.writeUInt32LE(crc32(bytes), 0);
-  bytes.copy(row, CRC_BYTES);
-  return row;
-}
-
-export function inlineState(size: number, row: Buffer | undefined): BlobState {
-  if (row === undefined) return "missing";
-  return row.length === size + CRC_BYTES && row.readUInt32LE(0) === crc32(row.subarray(CRC_BYTES)) ? "ok" : "corrupt";
-}
-
-export const inlineBytes = (row: Buffer): Buffer => row.subarray(CRC_BYTES);
-
-/** True when `data`, which starts with block `first`, is what the table says. `table` holds the entries from `first` on. */
-export function blocksMatch(data: Buffer, table: Buffer): boolean {
-  for (let at = 0, entry = 0; at < data.length; at += BLOCK_BYTES, entry += CRC_BYTES) {
-    if (table.readUInt32LE(entry) !== crc32(data.subarray(at, at + BLOCK_BYTES))) return false;
+/** True when `data`, which starts at block `firstBlock`, matches the table block by block. */
+export function blocksMatch(data: Buffer, firstBlock: number, table: Buffer): boolean {
+  for (let at = 0, block = firstBlock; at < data.length; at += BLOCK_BYTES, block++) {
+    if (crc32(data.subarray(at, at + BLOCK_BYTES)) !== table.readUInt32LE(4 * block)) return false;
   }
   return true;
 }
 
-export const tableBytes = (blocks: number): number => blocks * CRC_BYTES;
+/** A whole file as one buffer, for bodies that are in memory anyway. */
+export function encodeFile(pieces: readonly Uint8Array[], size: number): Buffer {
+  const file = Buffer.allocUnsafeSlow(fileLength(size));
+  const data = copyPieces(pieces, file, 0);
+  for (let block = 0; block < blockCount(size); block++) {
+    const from = block * BLOCK_BYTES;
+    file.writeUInt32LE(crc32(file.subarray(from, Math.min(from + BLOCK_BYTES, data))), size + 4 * block);
+  }
+  finishTail(file.subarray(size), size);
+  return file;
+}
+
+export function encodeInline(pieces: readonly Uint8Array[], size: number): Buffer {
+  const row = Buffer.allocUnsafeSlow(INLINE_HEADER_BYTES + size);
+  copyPieces(pieces, row, INLINE_HEADER_BYTES);
+  row.writeUInt32LE(crc32(row.subarray(INLINE_HEADER_BYTES)), 0);
+  return row;
+}
+
+export const inlineBytes = (row: Buffer): Buffer => row.subarray(INLINE_HEADER_BYTES);
+
+/** Whether the row `D <blob id>` holds what was written for `ref`. */
+export function inlineState(ref: BlobRef, row: Buffer | undefined): BlobState {
+  if (row === undefined) return "missing";
+  if (row.length !== INLINE_HEADER_BYTES + ref.size) return "corrupt";
+  return row.readUInt32LE(0) === crc32(inlineBytes(row)) ? "ok" : "corrupt";
+}
+
+function copyPieces(pieces: readonly Uint8Array[], target: Buffer, start: number): number {
+  let at = start;
+  for (const piece of pieces) {
+    target.set(piece, at);
+    at += piece.length;
+  }
+  return at;
+}

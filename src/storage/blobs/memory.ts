@@ -79,6 +79,9 @@ export function memoryBlobStore(random: Random): MemoryBlobStore {
     async *list() {
       for (const id of files.keys()) yield { id, mtimeMs: 0 };
     },
+    async emptyStaging() {
+      return 0;
+    },
     async close() {
       files.clear();
     },

@@ -1,65 +1,89 @@
-/** A hashing thread: takes slabs of many bodies, hashes each and writes it to its body's file. See pump.ts. */
-import { writeSync } from "node:fs";
+/** A pump thread: hashes slabs and writes them with blocking calls; only the final sync is left to the thread pool. */
+import { closeSync, fdatasync, fstatSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { BlobEncoder } from "./format.ts";
-import type { PumpReply, PumpRequest } from "./pump.ts";
+import { assert } from "../../runtime/assert.ts";
+import { BodyDigests, type Digests } from "./digests.ts";
+import type { FromPump, ToPump } from "./pump-messages.ts";
 
-interface Job {
-  readonly fd: number;
-  readonly encoder: BlobEncoder;
+interface Body {
+  readonly path: string;
+  readonly digests: BodyDigests;
+  fd: number | undefined;
+  failed: boolean;
 }
 
-const jobs = new Map<number, Job>();
-const views = new Map<number, Buffer>();
-/** Slabs are reused; views of those that left the pool must not be kept for ever. */
-const VIEWS_MAX = 256;
+assert(parentPort !== null, "runs as a worker thread");
+const port = parentPort;
+const bodies = new Map<number, Body>();
+const say = (message: FromPump): void => port.postMessage(message);
 
-function writeAll(fd: number, bytes: Buffer, position: number): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
-}
-
-function attempt(work: () => void): { message: string; code?: string | undefined } | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException;
-    return { message, code };
+port.on("message", (message: ToPump) => {
+  if (message.kind === "open") {
+    const body: Body = { path: message.path, digests: new BodyDigests(message.options), fd: undefined, failed: false };
+    bodies.set(message.body, body);
+    attempt(message.body, body, () => (body.fd = openSync(message.path, "wx", 0o600)));
+    return;
   }
-}
-
-function viewOf(slab: number, memory: SharedArrayBuffer): Buffer {
-  const known = views.get(slab);
-  if (known !== undefined) return known;
-  if (views.size >= VIEWS_MAX) views.clear();
-  const view = Buffer.from(memory);
-  views.set(slab, view);
-  return view;
-}
-
-function handle(request: PumpRequest): PumpReply | undefined {
-  if (request.kind === "start") {
-    jobs.set(request.job, { fd: request.fd, encoder: new BlobEncoder(request.plan) });
-    return undefined;
-  }
-  const job = jobs.get(request.job);
-  if (request.kind === "slab") {
-    const bytes = viewOf(request.slab, request.memory).subarray(0, request.length);
-    const error = attempt(() => {
-      if (job === undefined) return;
-      const position = job.encoder.size;
-      job.encoder.update(bytes);
-      writeAll(job.fd, bytes, position);
+  const body = bodies.get(message.body);
+  assert(body !== undefined, "messages follow an open");
+  if (message.kind === "slab") {
+    const bytes = new Uint8Array(message.slab, 0, message.length);
+    attempt(message.body, body, () => {
+      body.digests.update(bytes);
+      writeAll(body, bytes);
     });
-    return { kind: "free", job: request.job, slab: request.slab, error };
+    say({ kind: "freed", body: message.body });
+  } else if (message.kind === "end") {
+    attempt(message.body, body, () => end(message.body, body));
+  } else {
+    drop(body);
+    bodies.delete(message.body);
+    say({ kind: "aborted", body: message.body });
   }
-  jobs.delete(request.job);
-  if (request.kind === "drop" || job === undefined) return undefined;
-  const error = attempt(() => writeAll(job.fd, job.encoder.tail(), job.encoder.size));
-  return { kind: "finished", job: request.job, size: job.encoder.size, digests: job.encoder.digests(), error };
+});
+
+/** Runs `step` unless the body has failed; a failure is told once, what follows is dropped until the abort. */
+function attempt(id: number, body: Body, step: () => void): void {
+  if (body.failed) return;
+  try {
+    step();
+  } catch (error) {
+    body.failed = true;
+    const { code, message } = error as NodeJS.ErrnoException;
+    say({ kind: "failed", body: id, code, message });
+  }
 }
 
-parentPort?.on("message", (request: PumpRequest) => {
-  const reply = handle(request);
-  if (reply !== undefined) parentPort?.postMessage(reply);
-});
+function writeAll(body: Body, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(body.fd as number, bytes, at, bytes.length - at);
+}
+
+function end(id: number, body: Body): void {
+  const { tail, ...result } = body.digests.finish();
+  writeAll(body, tail);
+  fdatasync(body.fd as number, (error) => {
+    attempt(id, body, () => {
+      if (error !== null) throw error;
+      finish(id, body, result);
+    });
+  });
+}
+
+function finish(id: number, body: Body, result: Digests & { size: number }): void {
+  const fd = body.fd as number;
+  const { mtimeNs } = fstatSync(fd, { bigint: true });
+  body.fd = undefined;
+  closeSync(fd);
+  bodies.delete(id);
+  say({ kind: "done", body: id, file: { ...result, stamp: String(mtimeNs) } });
+}
+
+function drop(body: Body): void {
+  try {
+    if (body.fd === undefined) return;
+    closeSync(body.fd);
+    unlinkSync(body.path);
+  } catch {
+    // What stays behind is garbage in the staging directory, which is emptied later.
+  }
+}

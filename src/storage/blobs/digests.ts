@@ -1,0 +1,86 @@
+/** What is computed over a body while it passes: block checksums for the file's tail, MD5, SHA-256, an S3 checksum. */
+import { createHash, hash, type Hash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { createChecksum, type RunningChecksum } from "../../model/checksum.ts";
+import type { ChecksumAlgorithm } from "../../model/version.ts";
+import { BLOCK_BYTES } from "../limits.ts";
+import { blockCount, finishTail, tailLength } from "./format.ts";
+
+export interface DigestOptions {
+  readonly md5: boolean;
+  readonly sha256: boolean;
+  readonly checksum?: ChecksumAlgorithm | undefined;
+}
+
+/** MD5 and SHA-256 in hex, the checksum in base64; each present when it was asked for. */
+export interface Digests {
+  readonly md5?: string | undefined;
+  readonly sha256?: string | undefined;
+  readonly checksum?: string | undefined;
+}
+
+/** For a body that lies in memory in one piece: the one-shot calls cost a third of the running ones. */
+export function digestsOf(bytes: Uint8Array, options: DigestOptions): Digests {
+  const checksum = options.checksum === undefined ? undefined : createChecksum(options.checksum);
+  checksum?.update(bytes);
+  return {
+    md5: options.md5 ? hash("md5", bytes, "hex") : undefined,
+    sha256: options.sha256 ? hash("sha256", bytes, "hex") : undefined,
+    checksum: checksum?.digest(),
+  };
+}
+
+/** For a body that passes in pieces of any size. */
+export class BodyDigests {
+  readonly #md5: Hash | undefined;
+  readonly #sha256: Hash | undefined;
+  readonly #checksum: RunningChecksum | undefined;
+  #table = Buffer.allocUnsafeSlow(1024);
+  #size = 0;
+  #blockCrc = 0;
+
+  constructor(options: DigestOptions) {
+    this.#md5 = options.md5 ? createHash("md5") : undefined;
+    this.#sha256 = options.sha256 ? createHash("sha256") : undefined;
+    this.#checksum = options.checksum === undefined ? undefined : createChecksum(options.checksum);
+  }
+
+  update(piece: Uint8Array): void {
+    for (let at = 0; at < piece.length; ) {
+      const filled = this.#size % BLOCK_BYTES;
+      const length = Math.min(BLOCK_BYTES - filled, piece.length - at);
+      this.#blockCrc = crc32(piece.subarray(at, at + length), filled === 0 ? 0 : this.#blockCrc);
+      this.#size += length;
+      at += length;
+      if (this.#size % BLOCK_BYTES === 0) this.#closeBlock();
+    }
+    this.#md5?.update(piece);
+    this.#sha256?.update(piece);
+    this.#checksum?.update(piece);
+  }
+
+  /** The size, the file's tail and the digests. Call once, after the last piece. */
+  finish(): Digests & { readonly size: number; readonly tail: Buffer } {
+    if (this.#size % BLOCK_BYTES !== 0) this.#closeBlock();
+    const tail = Buffer.allocUnsafeSlow(tailLength(this.#size));
+    this.#table.copy(tail, 0, 0, 4 * blockCount(this.#size));
+    finishTail(tail, this.#size);
+    return {
+      size: this.#size,
+      tail,
+      md5: this.#md5?.digest("hex"),
+      sha256: this.#sha256?.digest("hex"),
+      checksum: this.#checksum?.digest(),
+    };
+  }
+
+  #closeBlock(): void {
+    const at = 4 * (blockCount(this.#size) - 1);
+    if (at === this.#table.length) {
+      const longer = Buffer.allocUnsafeSlow(2 * at);
+      this.#table.copy(longer);
+      this.#table = longer;
+    }
+    this.#table.writeUInt32LE(this.#blockCrc, at);
+  }
+}

@@ -1,0 +1,83 @@
+/** Reading blob files: aligned to blocks, each block checked before its bytes are handed on. */
+import { StoreError } from "../../model/errors.ts";
+import type { BlobRef } from "../../model/version.ts";
+import { BLOCK_BYTES, PIECE_BYTES } from "../limits.ts";
+import { BlobDamagedError } from "./blobs.ts";
+import { codeOf, type FileLayer, type ReadableFile } from "./files.ts";
+import { blocksMatch, fileLength, parseTail, tailLength } from "./format.ts";
+
+/** The disk itself says that what it holds is not what was written. */
+const DAMAGED_CODES = new Set(["EIO", "EUCLEAN", "EBADMSG", "EISDIR", "ELOOP"]);
+const MISSING_CODES = new Set(["ENOENT", "ENOTDIR"]);
+
+/** A failed read as the layers above know it: damage where the bytes are at fault, else an error that may pass. */
+export function readFailure(blobId: string, error: unknown): Error {
+  if (error instanceof BlobDamagedError || error instanceof StoreError) return error;
+  const code = codeOf(error) ?? "";
+  if (MISSING_CODES.has(code)) return new BlobDamagedError(blobId, "missing");
+  if (DAMAGED_CODES.has(code)) return new BlobDamagedError(blobId, "corrupt");
+  return new StoreError("InternalError", { cause: error });
+}
+
+/** Bytes [start, end) of the blob file at `path`, see BlobStore.read. */
+export async function* readFile(
+  files: FileLayer,
+  path: string,
+  ref: BlobRef,
+  start: number,
+  end: number,
+): AsyncGenerator<Buffer> {
+  if (start >= end) return;
+  const from = start - (start % BLOCK_BYTES);
+  const to = Math.min(ref.size, Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES);
+  let file: ReadableFile | undefined;
+  try {
+    file = await files.open(path);
+    const pieces = fileLength(ref.size) - from <= PIECE_BYTES ? readAtOnce(file, ref, from, to) : readAhead(file, ref, from, to);
+    let at = from;
+    for await (const piece of pieces) {
+      const wanted = piece.subarray(Math.max(0, start - at), Math.min(piece.length, end - at));
+      at += piece.length;
+      yield wanted;
+    }
+  } catch (error) {
+    throw readFailure(ref.id, error);
+  } finally {
+    await file?.close();
+  }
+}
+
+async function readExactly(file: ReadableFile, ref: BlobRef, position: number, length: number): Promise<Buffer> {
+  // A piece may still wait in a socket when the next one is read, so each has memory of its own.
+  const bytes = Buffer.allocUnsafeSlow(length);
+  if ((await file.read(bytes, position)) !== length) throw new BlobDamagedError(ref.id, "corrupt");
+  return bytes;
+}
+
+/** Data and tail with one read of the disk, where both are near. */
+async function* readAtOnce(file: ReadableFile, ref: BlobRef, from: number, to: number): AsyncGenerator<Buffer> {
+  const bytes = await readExactly(file, ref, from, fileLength(ref.size) - from);
+  const table = parseTail(bytes.subarray(ref.size - from), ref.size);
+  const data = bytes.subarray(0, to - from);
+  if (table === undefined || !blocksMatch(data, from / BLOCK_BYTES, table)) throw new BlobDamagedError(ref.id, "corrupt");
+  yield data;
+}
+
+/** Pieces of at most 1 MiB; the next one is read while the consumer has the last. */
+async function* readAhead(file: ReadableFile, ref: BlobRef, from: number, to: number): AsyncGenerator<Buffer> {
+  const table = parseTail(await readExactly(file, ref, ref.size, tailLength(ref.size)), ref.size);
+  if (table === undefined) throw new BlobDamagedError(ref.id, "corrupt");
+  const fetch = (at: number): Promise<Buffer> => readExactly(file, ref, at, Math.min(PIECE_BYTES, to - at));
+  let next: Promise<Buffer> | undefined = fetch(from);
+  try {
+    for (let at = from; next !== undefined; at += PIECE_BYTES) {
+      const piece: Buffer = await next;
+      next = at + PIECE_BYTES < to ? fetch(at + PIECE_BYTES) : undefined;
+      if (!blocksMatch(piece, at / BLOCK_BYTES, table)) throw new BlobDamagedError(ref.id, "corrupt");
+      yield piece;
+    }
+  } finally {
+    // The file is closed after this: a read under way must not meet a closed (or reused) descriptor.
+    await next?.catch(() => undefined);
+  }
+}
