@@ -12,6 +12,11 @@ interface Entry {
 
 const ENTRIES: readonly Entry[] = [
   { name: "alias", load: async () => (await import("./commands/alias.ts")).aliasCommand },
+  { name: "version", load: async () => (await import("./commands/version.ts")).versionCommand },
+  { name: "tag", load: async () => (await import("./commands/tag.ts")).tagCommand },
+  { name: "replicate", load: async () => (await import("./commands/replicate/index.ts")).replicateCommand },
+  { name: "admin", load: async () => (await import("./commands/admin/index.ts")).adminCommand },
+  { name: "ready", load: async () => (await import("./commands/ready.ts")).readyCommand },
 ];
 
 /** The root command with only the top-level command that `argv` names, or with all when it names none. */
