@@ -1,0 +1,189 @@
+/** What `cp SOURCE... TARGET` means: which objects go where (mc-cli.md 2.1, 5.2). */
+import { basename, join } from "node:path";
+import type { CommandContext, Target } from "../command.ts";
+import { CommandError } from "../command.ts";
+import type { Entry } from "../list/entry.ts";
+import { baseName } from "../list/entry.ts";
+import { localEntry, walkLocal } from "../list/local.ts";
+import { listBuckets, listObjects, listVersions } from "../list/remote.ts";
+import { currentAt } from "../list/rewind.ts";
+import { remotePath } from "../targets.ts";
+import { findObject } from "./calls.ts";
+import type { TransferOptions } from "./options.ts";
+import type { Item } from "./session.ts";
+import type { Place } from "./transfer.ts";
+
+export interface ExpandOptions {
+  readonly recursive: boolean;
+  readonly versionId: string | undefined;
+  /** Unix milliseconds: copy what was current then. */
+  readonly rewindMs: number | undefined;
+  /** True for modification times that are wanted. */
+  readonly age: (modifiedMs: number) => boolean;
+  readonly transfer: TransferOptions;
+}
+
+/** The place `target` of a server or of this machine. */
+export function placeOf(ctx: CommandContext, target: Target, versionId?: string): Place {
+  if (target.kind === "local") return { kind: "local", path: target.path };
+  const { alias, bucket, key } = target;
+  return { kind: "remote", path: remotePath(alias, bucket, key), address: { client: ctx.s3(alias), bucket, key, versionId } };
+}
+
+/** `base` with `name` below it. */
+function below(ctx: CommandContext, base: Target, name: string): Place {
+  if (base.kind === "local") return { kind: "local", path: join(base.path, safeName(name)) };
+  const glue = base.key === "" || base.key.endsWith("/") ? "" : "/";
+  return placeOf(ctx, { ...base, key: `${base.key}${glue}${name}` });
+}
+
+/** A key such as `../../x` must not leave the folder that the user named. */
+function safeName(name: string): string {
+  if (name.split("/").includes("..")) throw new CommandError(`The key \`${name}\` would leave the target folder`);
+  return name;
+}
+
+/** Every object to move, as it is found. A source that is not there throws CommandError. */
+export async function* expand(
+  ctx: CommandContext,
+  sources: readonly string[],
+  targetText: string,
+  options: ExpandOptions,
+): AsyncIterable<Item> {
+  const target = ctx.target(targetText);
+  if (target.kind === "remote" && target.bucket === "") {
+    throw new CommandError(`\`${targetText}\` names no bucket. Write ALIAS/BUCKET[/KEY]`);
+  }
+  if (target.kind === "local" && /^[^./][^/]*\/./.test(targetText) && (await localEntry(targetText.split("/")[0] ?? "", "")) === undefined) {
+    const alias = targetText.split("/")[0] ?? "";
+    throw new CommandError(`There is neither an alias nor a folder \`${alias}\`. Set the alias with \`mc alias set ${alias} URL\``);
+  }
+  const intoFolder = options.recursive || sources.length > 1 || (await isFolder(ctx, target));
+  for (const text of sources) {
+    const source = ctx.target(text);
+    if (options.recursive) yield* expandFolder(ctx, source, target, options);
+    else yield await expandOne(ctx, source, target, intoFolder, options);
+  }
+}
+
+/** Ends in a slash, is a bucket, an existing folder, or a prefix with something below it and no object of that name. */
+async function isFolder(ctx: CommandContext, target: Target): Promise<boolean> {
+  if (target.text.endsWith("/")) return true;
+  if (target.kind === "local") return (await localEntry(target.path, ""))?.type === "folder";
+  if (target.key === "") return true;
+  const { bucket, key, alias } = target;
+  const client = ctx.s3(alias);
+  for await (const _ of listObjects(client, { bucket, prefix: `${key}/`, shallow: false, limit: 1, signal: ctx.signal })) {
+    return (await findObject({ client, bucket, key }, {}, ctx.signal)) === undefined;
+  }
+  return false;
+}
+
+async function expandOne(
+  ctx: CommandContext,
+  source: Target,
+  target: Target,
+  intoFolder: boolean,
+  options: ExpandOptions,
+): Promise<Item> {
+  const found = source.kind === "local" ? await oneFile(source.path) : await oneObject(ctx, source, options);
+  const name = source.kind === "local" ? basename(source.path) : baseName(source.key);
+  return { ...found, target: intoFolder ? below(ctx, target, name) : placeOf(ctx, target) };
+}
+
+async function oneFile(path: string): Promise<Pick<Item, "source" | "size">> {
+  const entry = await localEntry(path, path);
+  if (entry === undefined) throw new CommandError(`\`${path}\`: no such file, and \`${path.split("/")[0]}\` is no alias`);
+  if (entry.type === "folder") throw new CommandError(`\`${path}\` is a folder. To copy it, add --recursive`);
+  return { source: { kind: "local", path }, size: entry.size };
+}
+
+async function oneObject(
+  ctx: CommandContext,
+  source: Extract<Target, { kind: "remote" }>,
+  options: ExpandOptions,
+): Promise<Pick<Item, "source" | "size">> {
+  const { bucket, key, alias, text } = source;
+  if (key === "" || key.endsWith("/")) throw new CommandError(`\`${text}\` is a folder. To copy it, add --recursive`);
+  const client = ctx.s3(alias);
+  const versionId = options.versionId ?? (await versionAt(ctx, source, options.rewindMs));
+  const place = placeOf(ctx, source, versionId);
+  const head = await findObject({ client, bucket, key, versionId }, options.transfer.encryption.get(place.path), ctx.signal);
+  if (head !== undefined) return { source: place, size: head.size };
+  for await (const _ of listObjects(client, { bucket, prefix: `${key}/`, shallow: false, limit: 1, signal: ctx.signal })) {
+    throw new CommandError(`\`${text}\` is a folder. To copy it, add --recursive`);
+  }
+  throw new CommandError(`Object \`${text}\` does not exist`);
+}
+
+async function versionAt(
+  ctx: CommandContext,
+  source: Extract<Target, { kind: "remote" }>,
+  rewindMs: number | undefined,
+): Promise<string | undefined> {
+  if (rewindMs === undefined) return undefined;
+  const options = { bucket: source.bucket, prefix: source.key, shallow: true, signal: ctx.signal };
+  for await (const entry of currentAt(listVersions(ctx.s3(source.alias), options), rewindMs)) {
+    if (entry.key === source.key) return entry.versionId;
+  }
+  throw new CommandError(`Object \`${source.text}\` did not exist then`);
+}
+
+/** `dir/` stands for its contents, `dir` for itself with its contents. */
+async function* expandFolder(ctx: CommandContext, source: Target, target: Target, options: ExpandOptions): AsyncIterable<Item> {
+  if (source.kind === "local") {
+    const root = await localEntry(source.path, "");
+    if (root === undefined) throw new CommandError(`\`${source.path}\`: no such file or folder, and \`${source.path.split("/")[0]}\` is no alias`);
+    if (root.type === "file") return yield await expandOne(ctx, source, target, true, options);
+    const keep = source.path.endsWith("/") || /(^|\/)\.\.?$/.test(source.path) ? "" : `${basename(source.path)}/`;
+    for await (const entry of walkLocal(source.path)) {
+      if (!options.age(entry.modifiedMs)) continue;
+      const place: Place = { kind: "local", path: join(source.path, entry.key) };
+      yield { source: place, size: entry.size, target: below(ctx, target, keep + entry.key) };
+    }
+    return;
+  }
+  yield* expandPrefix(ctx, source, target, options);
+}
+
+async function* expandPrefix(
+  ctx: CommandContext,
+  source: Extract<Target, { kind: "remote" }>,
+  target: Target,
+  options: ExpandOptions,
+): AsyncIterable<Item> {
+  if (source.bucket === "") {
+    for (const { key } of await listBuckets(ctx.s3(source.alias), ctx.signal)) {
+      const bucket = key.slice(0, -1);
+      yield* expandPrefix(ctx, { ...source, bucket, text: `${source.alias}/${bucket}` }, target, options);
+    }
+    return;
+  }
+  const contents = source.text.endsWith("/");
+  const folder = source.key === "" || contents ? source.key : `${source.key}/`;
+  const keep = contents ? "" : `${source.key === "" ? source.bucket : baseName(source.key)}/`;
+  let any = false;
+  for await (const entry of objectsBelow(ctx, source.alias, source.bucket, folder, options)) {
+    any = true;
+    if (!options.age(entry.modifiedMs)) continue;
+    const name = entry.key.slice(folder.length);
+    // A folder marker has no name below a folder of this machine.
+    if (target.kind === "local" && (name === "" || name.endsWith("/"))) continue;
+    const place = placeOf(ctx, { ...source, key: entry.key }, options.rewindMs === undefined ? undefined : entry.versionId);
+    yield { source: place, size: entry.size, target: below(ctx, target, keep + name) };
+  }
+  if (!any && !contents && source.key !== "") yield await expandOne(ctx, source, target, true, options);
+}
+
+function objectsBelow(
+  ctx: CommandContext,
+  alias: string,
+  bucket: string,
+  prefix: string,
+  options: ExpandOptions,
+): AsyncIterable<Entry> {
+  const client = ctx.s3(alias);
+  const list = { bucket, prefix, shallow: false, signal: ctx.signal };
+  if (options.rewindMs === undefined) return listObjects(client, list);
+  return currentAt(listVersions(client, list), options.rewindMs);
+}
