@@ -2,15 +2,22 @@
 import type { DigestOptions } from "./digests.ts";
 import type { PumpedFile } from "./pump.ts";
 
+/** Shared memory with `length` bytes to hash and write. `number` names it in the answer: slabs come back in any order. */
+export interface Slab {
+  readonly number: number;
+  readonly memory: SharedArrayBuffer;
+  readonly length: number;
+}
+
 export type ToPump =
   | { readonly kind: "open"; readonly body: number; readonly path: string; readonly options: DigestOptions }
-  | { readonly kind: "slab"; readonly body: number; readonly slab: SharedArrayBuffer; readonly length: number }
+  | { readonly kind: "slab"; readonly body: number; readonly slab: Slab }
   | { readonly kind: "end"; readonly body: number }
   | { readonly kind: "abort"; readonly body: number };
 
 export type FromPump =
-  /** The oldest slab of the body was hashed and written (or dropped, after a failure). */
-  | { readonly kind: "freed"; readonly body: number }
+  /** The slab was hashed and written (or dropped, after a failure): its memory may be used again. */
+  | { readonly kind: "freed"; readonly body: number; readonly slab: number }
   | { readonly kind: "done"; readonly body: number; readonly file: PumpedFile }
   | { readonly kind: "aborted"; readonly body: number }
   | { readonly kind: "failed"; readonly body: number; readonly code: string | undefined; readonly message: string };

@@ -1,89 +1,157 @@
-/** A pump thread: hashes slabs and writes them with blocking calls; only the final sync is left to the thread pool. */
-import { closeSync, fdatasync, fstatSync, openSync, unlinkSync, writeSync } from "node:fs";
+/**
+ * A pump thread: hashes slabs, while the thread pool writes them. It never waits for the disk, so that several bodies
+ * share it; a body's slab is given back when it is both hashed and written.
+ */
+import { closeSync, fdatasync, fstatSync, openSync, unlinkSync, write } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { assert } from "../../runtime/assert.ts";
-import { BodyDigests, type Digests } from "./digests.ts";
-import type { FromPump, ToPump } from "./pump-messages.ts";
-
-interface Body {
-  readonly path: string;
-  readonly digests: BodyDigests;
-  fd: number | undefined;
-  failed: boolean;
-}
+import { FLUSH_EVERY_BYTES } from "../limits.ts";
+import { BodyDigests, type DigestOptions } from "./digests.ts";
+import type { FromPump, Slab, ToPump } from "./pump-messages.ts";
 
 assert(parentPort !== null, "runs as a worker thread");
 const port = parentPort;
-const bodies = new Map<number, Body>();
 const say = (message: FromPump): void => port.postMessage(message);
+const bodies = new Map<number, Body>();
 
 port.on("message", (message: ToPump) => {
   if (message.kind === "open") {
-    const body: Body = { path: message.path, digests: new BodyDigests(message.options), fd: undefined, failed: false };
-    bodies.set(message.body, body);
-    attempt(message.body, body, () => (body.fd = openSync(message.path, "wx", 0o600)));
+    bodies.set(message.body, new Body(message.body, message.path, message.options));
     return;
   }
   const body = bodies.get(message.body);
   assert(body !== undefined, "messages follow an open");
-  if (message.kind === "slab") {
-    const bytes = new Uint8Array(message.slab, 0, message.length);
-    attempt(message.body, body, () => {
-      body.digests.update(bytes);
-      writeAll(body, bytes);
-    });
-    say({ kind: "freed", body: message.body });
-  } else if (message.kind === "end") {
-    attempt(message.body, body, () => end(message.body, body));
-  } else {
-    drop(body);
-    bodies.delete(message.body);
-    say({ kind: "aborted", body: message.body });
-  }
+  if (message.kind === "slab") body.take(message.slab);
+  else if (message.kind === "end") body.end();
+  else body.abort();
 });
 
-/** Runs `step` unless the body has failed; a failure is told once, what follows is dropped until the abort. */
-function attempt(id: number, body: Body, step: () => void): void {
-  if (body.failed) return;
-  try {
-    step();
-  } catch (error) {
-    body.failed = true;
-    const { code, message } = error as NodeJS.ErrnoException;
-    say({ kind: "failed", body: id, code, message });
+/** One body on its way to its file. After a failure, told once, what follows is dropped until the abort. */
+class Body {
+  readonly #id: number;
+  readonly #path: string;
+  readonly #digests: BodyDigests;
+  #fd: number | undefined;
+  #failed = false;
+  #position = 0;
+  /** Writes and syncs in the thread pool: the file is not closed under them. */
+  #running = 0;
+  #whenQuiet: (() => void) | undefined;
+  #unflushed = 0;
+  #flushing = false;
+
+  constructor(id: number, path: string, options: DigestOptions) {
+    this.#id = id;
+    this.#path = path;
+    this.#digests = new BodyDigests(options);
+    this.#attempt(() => (this.#fd = openSync(path, "wx", 0o600)));
   }
-}
 
-function writeAll(body: Body, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(body.fd as number, bytes, at, bytes.length - at);
-}
+  take(slab: Slab): void {
+    const freed = (): void => say({ kind: "freed", body: this.#id, slab: slab.number });
+    if (this.#failed) return freed();
+    const bytes = new Uint8Array(slab.memory, 0, slab.length);
+    // The write ends in a later turn, so the hash is done before the slab is given back.
+    this.#write(bytes, freed);
+    this.#attempt(() => this.#digests.update(bytes));
+    this.#unflushed += slab.length;
+    if (this.#unflushed >= FLUSH_EVERY_BYTES && !this.#flushing) this.#flush();
+  }
 
-function end(id: number, body: Body): void {
-  const { tail, ...result } = body.digests.finish();
-  writeAll(body, tail);
-  fdatasync(body.fd as number, (error) => {
-    attempt(id, body, () => {
-      if (error !== null) throw error;
-      finish(id, body, result);
+  end(): void {
+    if (this.#failed) return;
+    const { tail, ...result } = this.#digests.finish();
+    this.#write(tail, () => undefined);
+    this.#quiet(() => {
+      if (this.#failed) return;
+      fdatasync(this.#fd as number, (error) => {
+        this.#attempt(() => {
+          if (error !== null) throw error;
+          const { mtimeNs } = fstatSync(this.#fd as number, { bigint: true });
+          this.#close();
+          bodies.delete(this.#id);
+          say({ kind: "done", body: this.#id, file: { ...result, stamp: String(mtimeNs) } });
+        });
+      });
     });
-  });
-}
+  }
 
-function finish(id: number, body: Body, result: Digests & { size: number }): void {
-  const fd = body.fd as number;
-  const { mtimeNs } = fstatSync(fd, { bigint: true });
-  body.fd = undefined;
-  closeSync(fd);
-  bodies.delete(id);
-  say({ kind: "done", body: id, file: { ...result, stamp: String(mtimeNs) } });
-}
+  abort(): void {
+    this.#failed = true;
+    this.#quiet(() => {
+      try {
+        const made = this.#fd !== undefined;
+        this.#close();
+        if (made) unlinkSync(this.#path);
+      } catch {
+        // What stays behind is garbage in the staging directory, which is emptied later.
+      }
+      bodies.delete(this.#id);
+      say({ kind: "aborted", body: this.#id });
+    });
+  }
 
-function drop(body: Body): void {
-  try {
-    if (body.fd === undefined) return;
-    closeSync(body.fd);
-    unlinkSync(body.path);
-  } catch {
-    // What stays behind is garbage in the staging directory, which is emptied later.
+  /** Appends `bytes`, which must stay as they are until `done`; hashing goes on meanwhile. */
+  #write(bytes: Uint8Array, done: () => void): void {
+    const position = this.#position;
+    this.#position += bytes.length;
+    this.#running++;
+    const from = (at: number): void => {
+      write(this.#fd as number, bytes, at, bytes.length - at, position + at, (error, written) => {
+        if (error === null && at + written < bytes.length) return from(at + written);
+        if (error !== null) this.#fail(error);
+        done();
+        this.#rested();
+      });
+    };
+    from(0);
+  }
+
+  /** Starts the way to disk early: the last sync finds little to do, and dirty pages do not pile up. */
+  #flush(): void {
+    this.#flushing = true;
+    this.#unflushed = 0;
+    this.#running++;
+    fdatasync(this.#fd as number, (error) => {
+      if (error !== null) this.#fail(error);
+      this.#flushing = false;
+      this.#rested();
+    });
+  }
+
+  #quiet(then: () => void): void {
+    this.#whenQuiet = then;
+    if (this.#running === 0) this.#settle();
+  }
+
+  #rested(): void {
+    this.#running--;
+    if (this.#running === 0) this.#settle();
+  }
+
+  #settle(): void {
+    const then = this.#whenQuiet;
+    this.#whenQuiet = undefined;
+    then?.();
+  }
+
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    const { code, message } = error as NodeJS.ErrnoException;
+    say({ kind: "failed", body: this.#id, code, message });
+  }
+
+  #close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }

@@ -87,7 +87,8 @@ class ThreadBody implements PumpBody {
   readonly #thread: PumpThread;
   readonly #slabs: Slabs;
   readonly #id: number;
-  readonly #inFlight: SharedArrayBuffer[] = [];
+  readonly #inFlight = new Map<number, SharedArrayBuffer>();
+  #slabsSent = 0;
   #slab: SharedArrayBuffer | undefined;
   #view = Buffer.alloc(0);
   #filled = 0;
@@ -130,7 +131,7 @@ class ThreadBody implements PumpBody {
   told(message: FromPump): void {
     switch (message.kind) {
       case "freed":
-        return this.#freed();
+        return this.#freed(message.slab);
       case "done":
         this.#leave();
         return this.#finished?.resolve(message.file);
@@ -143,7 +144,7 @@ class ThreadBody implements PumpBody {
   }
 
   lost(error: unknown): void {
-    while (this.#inFlight.length > 0) this.#freed();
+    for (const slab of [...this.#inFlight.keys()]) this.#freed(slab);
     this.#leave();
     this.#fail(new Error("the pump thread ended", { cause: error }));
     this.#aborted?.();
@@ -172,20 +173,22 @@ class ThreadBody implements PumpBody {
   /** Hands the slab over when there is room for it. */
   async #send(): Promise<void> {
     const isFull = (): boolean =>
-      this.#inFlight.length >= SLABS_PER_BODY_MAX || this.#slabs.inFlight >= SLABS_IN_FLIGHT_MAX;
+      this.#inFlight.size >= SLABS_PER_BODY_MAX || this.#slabs.inFlight >= SLABS_IN_FLIGHT_MAX;
     while (this.#failure === undefined && isFull()) await this.#slabs.changed();
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#slab === undefined) return;
-    this.#inFlight.push(this.#slab);
+    const slab = { number: this.#slabsSent++, memory: this.#slab, length: this.#filled };
+    this.#inFlight.set(slab.number, slab.memory);
     this.#slabs.inFlight++;
-    this.#thread.say({ kind: "slab", body: this.#id, slab: this.#slab, length: this.#filled });
+    this.#thread.say({ kind: "slab", body: this.#id, slab });
     this.#slab = undefined;
     this.#filled = 0;
   }
 
-  #freed(): void {
-    const slab = this.#inFlight.shift();
+  #freed(number: number): void {
+    const slab = this.#inFlight.get(number);
     if (slab === undefined) return;
+    this.#inFlight.delete(number);
     this.#slabs.inFlight--;
     this.#slabs.giveBack(slab);
     this.#slabs.wake();
