@@ -12,6 +12,18 @@ interface Entry {
 
 const ENTRIES: readonly Entry[] = [
   { name: "alias", load: async () => (await import("./commands/alias.ts")).aliasCommand },
+  { name: "mb", load: async () => (await import("./commands/buckets.ts")).mbCommand },
+  { name: "rb", load: async () => (await import("./commands/buckets.ts")).rbCommand },
+  { name: "ls", load: async () => (await import("./commands/ls.ts")).lsCommand },
+  { name: "cp", load: async () => (await import("./commands/cp.ts")).cpCommand },
+  { name: "mv", load: async () => (await import("./commands/cp.ts")).mvCommand },
+  { name: "put", load: async () => (await import("./commands/cp.ts")).putCommand },
+  { name: "get", load: async () => (await import("./commands/cp.ts")).getCommand },
+  { name: "cat", load: async () => (await import("./commands/cat.ts")).catCommand },
+  { name: "head", load: async () => (await import("./commands/cat.ts")).headCommand },
+  { name: "pipe", load: async () => (await import("./commands/cat.ts")).pipeCommand },
+  { name: "rm", load: async () => (await import("./commands/rm.ts")).rmCommand },
+  { name: "stat", load: async () => (await import("./commands/stat.ts")).statCommand },
   { name: "version", load: async () => (await import("./commands/version.ts")).versionCommand },
   { name: "tag", load: async () => (await import("./commands/tag.ts")).tagCommand },
   { name: "replicate", load: async () => (await import("./commands/replicate/index.ts")).replicateCommand },
