@@ -144,7 +144,7 @@ export async function copyPart(
   checkCopySource(from.conditions, source.version);
   const { start, end } = from.range ?? { start: 0, end: source.version.size };
   if (end > source.version.size) {
-    throw new StoreError("InvalidArgument", { message: "The range reaches beyond the end of the source." });
+    throw new StoreError("InvalidRange", { message: "The range reaches beyond the end of the source." });
   }
   const part = await putPart(context, selector, number, { stream: source.read(start, end), size: end - start });
   return { ...part, from: source.version };

@@ -130,7 +130,7 @@ export function renderListV2(listing: ListV2Answer): string {
     tag("Name", listing.bucket) +
       tag("Prefix", encode(listing.prefix)) +
       optionalTag("StartAfter", encode(listing.startAfter)) +
-      optionalTag("ContinuationToken", listing.continuationToken) +
+      (listing.continuationToken === undefined ? "" : tag("ContinuationToken", listing.continuationToken)) +
       optionalTag("NextContinuationToken", listing.nextContinuationToken) +
       tag("KeyCount", listing.objects.length + listing.commonPrefixes.length) +
       tag("MaxKeys", listing.maxKeys) +

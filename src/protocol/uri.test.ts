@@ -20,7 +20,7 @@ test("encoded text decodes to itself", () => {
 test("what is kept and what is not", () => {
   assert.equal(encodeS3Path("/b/a b+c/ü~*'()!"), "/b/a%20b%2Bc/%C3%BC~%2A%27%28%29%21");
   assert.equal(encodeQueryValue("a/b c"), "a%2Fb%20c");
-  assert.equal(encodeListing("a/b c+"), "a/b+c%2B");
+  assert.equal(encodeListing("a/b c+"), "a/b%20c%2B");
   assert.equal(canonicalPath("//a/../%2f%zz+"), "//a/..//%25zz%2B");
   assert.equal(canonicalPath("/\u00c3\u00bc"), "/%C3%BC");
   assert.ok(hasBadEscape("/a%2"));

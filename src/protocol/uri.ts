@@ -38,9 +38,9 @@ export function encodeQueryValue(text: string): string {
   return isPlain(text, false) ? text : encodeBytes(Buffer.from(text, "utf8"), false);
 }
 
-/** Listings with `encoding-type=url`: blank becomes `+`, `/` stays (s3-api.md 8.1). */
+/** Listings with `encoding-type=url`: `/` stays; a blank is %20 as at AWS, which clients that read `+` decode as well. */
 export function encodeListing(text: string): string {
-  return isPlain(text, true) ? text : encodeBytes(Buffer.from(text, "utf8"), true).replaceAll("%20", "+");
+  return isPlain(text, true) ? text : encodeBytes(Buffer.from(text, "utf8"), true);
 }
 
 function hexDigit(code: number): number {

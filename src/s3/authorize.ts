@@ -129,7 +129,11 @@ export async function authorize(request: S3Request, action: string): Promise<voi
 
 /** The same for another resource, for tags, or for an explicit Deny only. */
 export async function authorizeFor(request: S3Request, question: Question): Promise<void> {
-  if (!(await allowed(request, question))) throw accessDenied(request, question);
+  if (await allowed(request, question)) return;
+  // A bucket that does not exist is no secret: its name could be taken. AWS says so to everyone.
+  const bucket = question.bucket ?? request.target.bucket;
+  if (bucket !== "") await request.deps.objects.bucket(bucket as BucketName);
+  throw accessDenied(request, question);
 }
 
 function accessDenied(request: S3Request, question: Question): StoreError {

@@ -1,4 +1,5 @@
 /** The one CORS setting of the port: any origin, with credentials (s3-api.md section 15). */
+import { StoreError } from "../model/errors.ts";
 import type { Reply } from "./reply.ts";
 import type { S3Request } from "./request.ts";
 
@@ -16,9 +17,11 @@ export function corsHeaders(origin: string): string[] {
   return out;
 }
 
-/** OPTIONS of anything: an empty 200, with the preflight answer when it is one. */
+/** OPTIONS of anything: the preflight answer; BadRequest for what is no preflight. */
 export function preflight(request: S3Request): Reply {
-  if (request.headers.origin === undefined) return { status: 200, headers: [] };
+  if (request.headers.origin === undefined || request.headers["access-control-request-method"] === undefined) {
+    throw new StoreError("BadRequest", { message: "Insufficient information. Origin and Access-Control-Request-Method request headers are needed." });
+  }
   const wanted = request.header("access-control-request-headers");
   const headers = ["Access-Control-Allow-Methods", METHODS];
   if (wanted !== undefined) headers.push("Access-Control-Allow-Headers", wanted.replace(/[^\w, -]/g, ""));

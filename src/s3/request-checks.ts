@@ -37,6 +37,14 @@ export function refuseEncryption(request: S3Request): void {
   }
 }
 
+/** InvalidRequest for encryption headers on a read: nothing here is stored with a client's key. */
+export function refuseReadEncryption(request: S3Request): void {
+  for (const name of ["x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm"]) {
+    if (request.headers[name] === undefined) continue;
+    throw new StoreError("InvalidRequest", { message: "The encryption parameters are not applicable to this object." });
+  }
+}
+
 /**
  * InvalidRequest for lock headers with a value: no bucket of this server has object lock, so a promise to keep the
  * object could not be kept. Empty values (a cleared retention on the wire) are fine.

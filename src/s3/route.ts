@@ -78,7 +78,7 @@ const BUCKET: Rows = {
     on("policy", config.putBucketPolicy),
     on("tagging", config.putBucketTagging),
     on("acl", unset.putBucketAcl),
-    on("object-lock", unset.notImplemented("PutObjectLockConfiguration")),
+    on("object-lock", unset.putObjectLock),
     on("encryption", unset.notImplemented("PutBucketEncryption")),
     on("lifecycle", unset.notImplemented("PutBucketLifecycle")),
     on("notification", unset.notImplemented("PutBucketNotification")),

@@ -12,7 +12,7 @@ function invalidTag(message: string): StoreError {
   return new StoreError("InvalidTag", { message });
 }
 
-/** Checked tags of `pairs`: BadRequest for more than `max`, InvalidTag for a bad or repeated key. */
+/** Checked tags of `pairs`: InvalidTag for more than `max` (as AWS), a bad or repeated key. */
 export function checkedTags(pairs: Iterable<readonly [string, string]>, max: number): Tags {
   const out: Record<string, string> = {};
   let count = 0;
@@ -23,7 +23,7 @@ export function checkedTags(pairs: Iterable<readonly [string, string]>, max: num
     if (Object.hasOwn(out, key)) throw invalidTag("Cannot provide multiple Tags with the same key");
     Object.defineProperty(out, key, { value, enumerable: true });
   }
-  if (count > max) throw new StoreError("BadRequest", { message: `Object tags cannot be greater than ${max}` });
+  if (count > max) throw invalidTag(`Tags cannot be more than ${max}`);
   return out;
 }
 

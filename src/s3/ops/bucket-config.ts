@@ -113,7 +113,7 @@ export const getBucketPolicyStatus: Operation = {
   async run(request) {
     const { deps, bucket } = request;
     await authorize(request, "s3:GetBucketPolicyStatus");
-    const bucketPolicy = await policyOf(request);
+    const { policy: bucketPolicy } = await deps.objects.bucket(bucket);
     const may = (action: string, key?: string): Promise<boolean> =>
       deps.iam.allowed(deps.iam.anonymous, { action, bucket, key, bucketPolicy });
     const isPublic = (await may("s3:ListBucket")) && (await may("s3:PutObject", "*"));

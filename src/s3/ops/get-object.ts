@@ -8,6 +8,7 @@ import { PART_NUMBER_MAX, SMALL_REPLY_BYTES_MAX } from "../limits.ts";
 import * as headers from "../object-headers.ts";
 import { decideRead, parseRange, readConditions, type ByteRange } from "../read-conditions.ts";
 import { isPeerRead } from "../replica.ts";
+import { refuseReadEncryption } from "../request-checks.ts";
 import type { Reply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
 
@@ -15,6 +16,7 @@ export const getObject: Operation = { name: "GetObject", run: (request) => read(
 export const headObject: Operation = { name: "HeadObject", run: (request) => read(request) };
 
 async function read(request: S3Request): Promise<Reply> {
+  refuseReadEncryption(request);
   const found = await findAuthorized(request);
   const { version } = found;
   const slice = sliceOf(request, found);

@@ -77,7 +77,7 @@ async function listV2(request: S3Request, parameters: ListParameters): Promise<s
   const { query } = request;
   const token = query.get("continuation-token");
   const startAfter = query.get("start-after") ?? "";
-  const after = token === undefined ? startAfter : tokenMarker(token);
+  const after = token === undefined || token === "" ? startAfter : tokenMarker(token);
   const { next, ...answer } = await page(request, parameters, plainMarker(after));
   return renderListV2({
     ...answer,
@@ -90,7 +90,7 @@ async function listV2(request: S3Request, parameters: ListParameters): Promise<s
 
 function tokenMarker(token: string): string {
   const bytes = Buffer.from(token, "base64");
-  if (token === "" || bytes.toString("base64").replace(/=+$/, "") !== token.replace(/=+$/, "")) {
+  if (bytes.toString("base64").replace(/=+$/, "") !== token.replace(/=+$/, "")) {
     throw invalidArgument("The continuation token provided is incorrect");
   }
   return bytes.toString("utf8");

@@ -1,6 +1,6 @@
 /** GetObjectAttributes (s3-api.md section 18). */
 import { StoreError } from "../../model/errors.ts";
-import type { Checksum, Part } from "../../model/version.ts";
+import type { Checksum, ObjectVersion, Part } from "../../model/version.ts";
 import { renderObjectAttributes, type ObjectAttributes } from "../../protocol/s3-xml-objects.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
 import { LIST_KEYS_MAX } from "../limits.ts";
@@ -8,6 +8,7 @@ import { pageSize } from "../listing-parameters.ts";
 import { lastModified, mtimeMs } from "../object-headers.ts";
 import { xmlReply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
+import { shownChecksum } from "./multipart.ts";
 
 const NAMES = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
 
@@ -36,7 +37,7 @@ export const getObjectAttributes: Operation = {
     const { checksum } = version;
     const attributes: ObjectAttributes = {
       etag: wanted.has("ETag") ? version.etag : undefined,
-      checksum: wanted.has("Checksum") && checksum !== undefined ? { ...checksum } : undefined,
+      checksum: wanted.has("Checksum") ? attributesChecksum(version) : undefined,
       parts: wanted.has("ObjectParts") && parts.length > 0 ? partsPage(request, parts, checksum) : undefined,
       storageClass: wanted.has("StorageClass") ? version.storageClass : undefined,
       size: wanted.has("ObjectSize") ? version.size : undefined,
@@ -46,6 +47,12 @@ export const getObjectAttributes: Operation = {
     return xmlReply(renderObjectAttributes(attributes), headers);
   },
 };
+
+/** Composite values carry the number of parts, as AWS answers them. */
+function attributesChecksum(version: ObjectVersion): ObjectAttributes["checksum"] {
+  const shown = shownChecksum(version.checksum, version.partCount);
+  return shown && { ...shown, type: version.checksum?.type ?? "FULL_OBJECT" };
+}
 
 function partsPage(request: S3Request, parts: readonly Part[], checksum: Checksum | undefined): NonNullable<ObjectAttributes["parts"]> {
   const limit = pageSize(request.header("x-amz-max-parts"), "x-amz-max-parts", LIST_KEYS_MAX);

@@ -47,6 +47,16 @@ export function nothingToDelete(name: string, action: string): Operation {
   };
 }
 
+/** PUT of object lock: no bucket here was made with it. */
+export const putObjectLock: Operation = {
+  name: "PutObjectLockConfiguration",
+  async run(request) {
+    await authorize(request, "s3:PutBucketObjectLockConfiguration");
+    await request.deps.objects.bucket(request.bucket);
+    throw new StoreError("InvalidBucketState", { message: "Object Lock configuration cannot be enabled on existing buckets" });
+  },
+};
+
 /** 501. */
 export function notImplemented(name: string): Operation {
   return { name, run: () => Promise.reject(new StoreError("NotImplemented")) };
@@ -58,16 +68,29 @@ export const OWNER_PAYS = document("RequestPaymentConfiguration", "<Payer>Bucket
 export const NO_LOGGING = document("BucketLoggingStatus", "");
 
 const OWNER_GRANT =
-  `<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID></ID></Grantee>` +
+  `<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">` +
+  `<ID>${DEFAULT_OWNER.id}</ID><DisplayName>${DEFAULT_OWNER.displayName}</DisplayName></Grantee>` +
   `<Permission>FULL_CONTROL</Permission></Grant>`;
 const ACL =
   `${XML_PROLOG}<AccessControlPolicy xmlns="${S3_NAMESPACE}">${ownerXml(DEFAULT_OWNER)}` +
   `<AccessControlList>${OWNER_GRANT}</AccessControlList></AccessControlPolicy>`;
 
+const CANNED_ACLS = new Set([
+  "private",
+  "public-read",
+  "public-read-write",
+  "authenticated-read",
+  "aws-exec-read",
+  "bucket-owner-read",
+  "bucket-owner-full-control",
+  "log-delivery-write",
+]);
+
 /** Only the canned `private`, or a document whose first grant is FULL_CONTROL: everything else is 501, never ignored. */
 async function checkAcl(request: S3Request): Promise<void> {
   const canned = request.header("x-amz-acl");
   if (canned !== undefined && canned !== "") {
+    if (!CANNED_ACLS.has(canned)) throw new StoreError("InvalidArgument");
     if (canned !== "private") throw new StoreError("NotImplemented");
     return;
   }
