@@ -6,34 +6,38 @@ import type { Command } from "./command.ts";
 
 interface Entry {
   readonly name: string;
-  readonly aliases?: readonly string[];
   readonly load: () => Promise<Command>;
 }
 
 const ENTRIES: readonly Entry[] = [
   { name: "alias", load: async () => (await import("./commands/alias.ts")).aliasCommand },
+  { name: "ls", load: async () => (await import("./commands/ls.ts")).lsCommand },
   { name: "mb", load: async () => (await import("./commands/buckets.ts")).mbCommand },
   { name: "rb", load: async () => (await import("./commands/buckets.ts")).rbCommand },
-  { name: "ls", load: async () => (await import("./commands/ls.ts")).lsCommand },
   { name: "cp", load: async () => (await import("./commands/cp.ts")).cpCommand },
   { name: "mv", load: async () => (await import("./commands/cp.ts")).mvCommand },
   { name: "put", load: async () => (await import("./commands/cp.ts")).putCommand },
   { name: "get", load: async () => (await import("./commands/cp.ts")).getCommand },
+  { name: "rm", load: async () => (await import("./commands/rm.ts")).rmCommand },
   { name: "cat", load: async () => (await import("./commands/cat.ts")).catCommand },
   { name: "head", load: async () => (await import("./commands/cat.ts")).headCommand },
   { name: "pipe", load: async () => (await import("./commands/cat.ts")).pipeCommand },
-  { name: "rm", load: async () => (await import("./commands/rm.ts")).rmCommand },
   { name: "stat", load: async () => (await import("./commands/stat.ts")).statCommand },
+  { name: "du", load: async () => (await import("./commands/du.ts")).duCommand },
+  { name: "find", load: async () => (await import("./commands/find.ts")).findCommand },
+  { name: "diff", load: async () => (await import("./commands/diff.ts")).diffCommand },
+  { name: "mirror", load: async () => (await import("./commands/mirror.ts")).mirrorCommand },
   { name: "version", load: async () => (await import("./commands/version.ts")).versionCommand },
   { name: "tag", load: async () => (await import("./commands/tag.ts")).tagCommand },
   { name: "replicate", load: async () => (await import("./commands/replicate/index.ts")).replicateCommand },
   { name: "admin", load: async () => (await import("./commands/admin/index.ts")).adminCommand },
   { name: "ready", load: async () => (await import("./commands/ready.ts")).readyCommand },
+  { name: "ping", load: async () => (await import("./commands/ping.ts")).pingCommand },
 ];
 
 /** The root command with only the top-level command that `argv` names, or with all when it names none. */
 export async function commandTree(argv: readonly string[]): Promise<Command> {
-  const named = ENTRIES.filter((entry) => argv.some((word) => word === entry.name || entry.aliases?.includes(word)));
+  const named = ENTRIES.filter((entry) => argv.some((word) => word === entry.name));
   const subcommands = await Promise.all((named.length > 0 ? named : ENTRIES).map((entry) => entry.load()));
   return { ...ROOT, subcommands };
 }
