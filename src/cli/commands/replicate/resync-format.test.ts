@@ -61,3 +61,29 @@ test("a watch line names state, counts and rate; failures are not clean", () => 
   assert.ok(isClean({ ...done, failedReplicationCount: 0 }));
   assert.ok(!isFinal({ ...done, resyncStatus: "Ongoing" }));
 });
+
+test("what a server counts ahead is shown: total, time left, damage and the closing check", () => {
+  const detail = {
+    phase: "compare",
+    total: 40,
+    done: 10,
+    sent: 4,
+    alreadyEqual: 5,
+    notReplicable: 1,
+    onlyAtTarget: 0,
+    bytes: 1024,
+    versionsPerSecond: 5,
+    eta: 6,
+    damage: { examined: 40, missing: 3, corrupt: 1 },
+  };
+  const running = { ...done, ...detail, resyncStatus: "Ongoing", failedReplicationCount: 0 };
+  assert.match(resyncProgressLine(running, Date.parse("2026-11-23T00:43:58.733Z")), /^Ongoing \(compare\): 10 of 40 .* 6s left/);
+  const text = resyncStatusText({ target: [running] });
+  assert.match(text, /\n {3}Progress: 10 of 40 versions, 5 a second, 6s left \(compare\)\n/);
+  assert.match(text, /\n {3}Damage at the target: 3 missing, 1 corrupt of 40 examined$/);
+  const ended = { ...running, resyncStatus: "Completed", verify: { compared: 40, different: 2 } };
+  assert.match(resyncStatusText({ target: [ended] }), /Verified: 2 of 40 versions differ$/);
+  const failedCheck = { ...ended, verified: false };
+  const passedCheck = { ...ended, verified: true };
+  assert.deepEqual([isClean(failedCheck), isClean(passedCheck)], [false, true]);
+});

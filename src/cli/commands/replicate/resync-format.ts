@@ -2,6 +2,7 @@
 import type { ResyncAnswer, ResyncTarget } from "../../../client/s3-calls.ts";
 import { formatSpan } from "../../format.ts";
 import { formatBinarySize, formatRate } from "../units.ts";
+import { detailLines, resyncDetail } from "./resync-detail.ts";
 
 const FINAL = new Set(["Completed", "Failed", "Canceled"]);
 export const ZERO_TIME = "0001-01-01T00:00:00Z";
@@ -11,9 +12,10 @@ export function isFinal(target: ResyncTarget): boolean {
   return FINAL.has(target.resyncStatus ?? "");
 }
 
-/** True when everything due was brought over. */
+/** True when everything due was brought over, and the check at the end, where the server makes one, found no difference. */
 export function isClean(target: ResyncTarget): boolean {
-  return target.resyncStatus === "Completed" && (target.failedReplicationCount ?? 0) === 0;
+  const verified = resyncDetail(target)?.verified ?? true;
+  return target.resyncStatus === "Completed" && (target.failedReplicationCount ?? 0) === 0 && verified;
 }
 
 /** The lines of `resync status`. */
@@ -32,19 +34,22 @@ function targetLines(target: ResyncTarget): string[] {
     row("Replication Status", "Size (Bytes)", "Count"),
     row("Replicated", formatBinarySize(target.completedReplicationSize ?? 0), String(target.replicationCount ?? 0)),
     row("Failed", formatBinarySize(target.failedReplicationSize ?? 0), String(target.failedReplicationCount ?? 0)),
+    ...detailLines(resyncDetail(target)).map((line) => `   ${line}`),
   ];
 }
 
-/** One line for `--watch`: state, what is done, the rate since the start. */
+/** One line for `--watch`: state, what is done of how much, rate, time left. */
 export function resyncProgressLine(target: ResyncTarget, nowMs: number): string {
-  const done = target.replicationCount ?? 0;
+  const detail = resyncDetail(target);
   const bytes = target.completedReplicationSize ?? 0;
   const elapsedMs = Math.max(0, (isFinal(target) ? timeMs(target.endTime) : nowMs) - timeMs(target.startTime));
   const failed = target.failedReplicationCount ?? 0;
+  const done = detail === undefined ? `${target.replicationCount ?? 0}` : `${detail.done} of ${detail.total}`;
   const parts = [
-    `${target.resyncStatus ?? ""}: ${done} versions (${formatBinarySize(bytes)})`,
+    `${target.resyncStatus ?? ""}${detail === undefined ? "" : ` (${detail.phase})`}: ${done} versions (${formatBinarySize(bytes)})`,
     `${failed} failed`,
     ...(elapsedMs > 0 ? [formatRate((bytes * 1000) / elapsedMs), formatSpan(elapsedMs)] : []),
+    ...(detail?.eta === undefined ? [] : [`${formatSpan(detail.eta * 1000)} left`]),
     ...(target.object === undefined || target.object === "" ? [] : [target.object]),
   ];
   return parts.join(", ");

@@ -1,0 +1,59 @@
+/** What a Resilver server tells of a resync beyond MinIO's members: totals, time left, damage, the closing check. Pure. */
+import { formatSpan } from "../../format.ts";
+import { formatBinarySize } from "../units.ts";
+
+interface Sample {
+  readonly key: string;
+  readonly versionId: string;
+  readonly reason: string;
+}
+
+export interface ResyncDetail {
+  /** `damage-check`, `compare`, `verify` or `done`. */
+  readonly phase: string;
+  /** Versions in the bucket at the start. */
+  readonly total: number;
+  readonly done: number;
+  readonly sent: number;
+  readonly alreadyEqual: number;
+  readonly notReplicable: number;
+  readonly onlyAtTarget: number;
+  /** Bytes moved. */
+  readonly bytes: number;
+  readonly versionsPerSecond: number;
+  /** Seconds left, while it runs. */
+  readonly eta?: number | undefined;
+  readonly damage?: { readonly examined: number; readonly missing: number; readonly corrupt: number } | undefined;
+  readonly verify?: { readonly compared: number; readonly different: number; readonly samples?: readonly Sample[] } | undefined;
+  readonly verified?: boolean | undefined;
+  readonly samples?: readonly Sample[] | undefined;
+  readonly error?: string | undefined;
+}
+
+/** undefined for an answer of a server that does not know them. */
+export function resyncDetail(target: object): ResyncDetail | undefined {
+  const known = "phase" in target && "total" in target && "done" in target;
+  return known ? (target as ResyncDetail) : undefined;
+}
+
+export function detailLines(detail: ResyncDetail | undefined): string[] {
+  if (detail === undefined) return [];
+  const { damage, verify } = detail;
+  const left = detail.eta === undefined ? "" : `, ${formatSpan(detail.eta * 1000)} left`;
+  const samples = [...(detail.samples ?? []), ...(verify?.samples ?? [])];
+  return [
+    `Progress: ${detail.done} of ${detail.total} versions, ${detail.versionsPerSecond} a second${left} (${detail.phase})`,
+    `Moved: ${detail.sent} versions, ${formatBinarySize(detail.bytes)}; already equal: ${detail.alreadyEqual}; ` +
+      `not replicable: ${detail.notReplicable}; only at the target: ${detail.onlyAtTarget}`,
+    ...(damage === undefined
+      ? []
+      : [`Damage at the target: ${damage.missing} missing, ${damage.corrupt} corrupt of ${damage.examined} examined`]),
+    ...(verify === undefined ? [] : [verifyLine(verify.compared, verify.different)]),
+    ...samples.map((sample) => `${sample.key} (${sample.versionId}): ${sample.reason}`),
+    ...(detail.error === undefined ? [] : [`Error: ${detail.error}`]),
+  ];
+}
+
+function verifyLine(compared: number, different: number): string {
+  return different === 0 ? `Verified: equal, ${compared} versions compared` : `Verified: ${different} of ${compared} versions differ`;
+}
