@@ -42,7 +42,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     listUploads: (request) => listUploads(context, request),
     completeUpload: (request) => uploads.completeUpload(context, request),
     abortUpload: (selector) => uploads.abortUpload(context, selector),
-    setTargetStatus: (selector, arn, value) => status.setTargetStatus(context, selector, arn, value),
+    setTargetStatus: (selector, arn, value, sent) => status.setTargetStatus(context, selector, arn, value, sent),
     finishLogRows: (arn, finished) => status.finishLogRows(context, arn, finished),
     markDamaged: (selector, reason) => status.markDamaged(context, selector, reason),
   };

@@ -75,8 +75,11 @@ export interface Objects {
   /** NoSuchUpload when absent. */
   abortUpload(selector: UploadSelector): Promise<void>;
 
-  /** Records what a sender achieved for one version and target: status on the version, in one commit. */
-  setTargetStatus(selector: VersionSelector & { versionId: VersionId }, arn: Arn, status: TargetStatus): Promise<void>;
+  /**
+   * Records what a sender achieved for one version and target: status on the version, in one commit. `sent`: the version
+   * as it was sent; one that changed since keeps its status, because another row is on its way.
+   */
+  setTargetStatus(selector: VersionSelector & { versionId: VersionId }, arn: Arn, status: TargetStatus, sent?: Version): Promise<void>;
   /**
    * Ends rows of a target's change log, or moves them to its retry queue, with counters and statuses in one commit.
    * Rows that are already gone are skipped. At most a few hundred at a time.

@@ -14,11 +14,12 @@ export async function setTargetStatus(
   selector: VersionSelector & { versionId: VersionId },
   arn: Arn,
   status: TargetStatus,
+  sent?: Version,
 ): Promise<void> {
   await context.commit<void>(async () => {
     const { bucket } = await context.bucketRow(selector.bucket);
     const commit = new CommitBuilder();
-    await addStatus(context, commit, { bucketId: bucket.id, key: selector.key, versionId: selector.versionId, arn, status });
+    await addStatus(context, commit, { bucketId: bucket.id, key: selector.key, versionId: selector.versionId, arn, status, sent });
     return { commit: commit.puts.length > 0 ? commit : undefined, result: undefined };
   });
 }
@@ -42,6 +43,8 @@ async function addStatus(context: Context, commit: CommitBuilder, change: Status
     commit.unchanged(row.key, row.raw).put(row.key, encodeVersion({ ...row.version, replication }));
     return;
   }
+  // The version was sent and purged meanwhile: that says nothing of the purge, whose own row is on its way.
+  if (change.sent !== undefined) return;
   const stone = await context.tombstoneRow(change.bucketId, change.key, change.versionId);
   if (stone.tombstone === undefined) return;
   const replication = withStatus(stone.tombstone.replication, change.arn, change.status);

@@ -79,9 +79,7 @@ export async function sendVersion(objects: Objects, target: SendTarget, request:
 }
 
 function isCompleted({ request, target }: SendContext, local: LocalState): boolean {
-  if (request.skipCompleted !== true || local.kind === "nothing") return false;
-  const state = local.kind === "version" ? local.version.replication : local.tombstone.replication;
-  return state.targets[target.arn] === "COMPLETED";
+  return request.skipCompleted === true && local.kind === "version" && local.version.replication.targets[target.arn] === "COMPLETED";
 }
 
 async function dispatch(context: SendContext, local: LocalState): Promise<SendOutcome> {

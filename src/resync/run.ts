@@ -12,8 +12,8 @@ import { backoffMs } from "../replication/backoff.ts";
 import type { Connection } from "../replication/connections.ts";
 import { followsExisting } from "../replication/existing.ts";
 import * as limits from "../replication/limits.ts";
-import { askAndCompare, sendVersion, type SendRequest } from "../replication/sender.ts";
-import { errorOf, type SendOutcome } from "../replication/wire.ts";
+import { askAndCompare, sendVersion, type LocalState, type SendRequest, type Sent } from "../replication/sender.ts";
+import { errorOf } from "../replication/wire.ts";
 import { listHere, type LocalKey } from "./local-listing.ts";
 import { march, type Step } from "./march.ts";
 import { planKey, type KeyPlan, type PlannedVersion, type Scope } from "./plan.ts";
@@ -222,10 +222,10 @@ export class ResyncRun {
     const equal = { compared: 1, alreadyEqual: 1, presentBytes: size };
     if (verdict.kind === "equal") return { delta: equal };
     if (verdict.kind === "notReplicable") return { delta: { compared: 1, notReplicable: 1 }, reason: verdict.why };
-    const outcome = await this.#sendInsisting(bucket, version, verdict.ask);
+    const { outcome, local } = await this.#sendInsisting(bucket, version, verdict.ask);
     switch (outcome.kind) {
       case "sent":
-        await this.#completed(bucket, version);
+        await this.#completed(bucket, local);
         return { delta: { compared: 1, sent: 1, sentBytes: outcome.bytes, presentBytes: size } };
       case "alreadyEqual":
         if (outcome.fixed === undefined) return { delta: equal };
@@ -250,23 +250,25 @@ export class ResyncRun {
   }
 
   /** Waits out a target that is away; a refusal is repeated a few times. */
-  async #sendInsisting(bucket: Bucket, version: Version, ask: boolean): Promise<SendOutcome> {
+  async #sendInsisting(bucket: Bucket, version: Version, ask: boolean): Promise<Sent> {
     for (let attempts = 0; ; ) {
       const connection = await this.#connection();
-      const { outcome } = await sendVersion(this.#deps.objects, connection, this.#request(bucket, version, ask || attempts > 0));
+      const sent = await sendVersion(this.#deps.objects, connection, this.#request(bucket, version, ask || attempts > 0));
+      const { outcome } = sent;
       this.#signal.throwIfAborted();
-      if (outcome.kind !== "retry") return outcome;
+      if (outcome.kind !== "retry") return sent;
       const away = outcome.network && !(await connection.endpoint.confirm());
-      if (!away && ++attempts >= limits.RESYNC_ATTEMPTS) return outcome;
+      if (!away && ++attempts >= limits.RESYNC_ATTEMPTS) return sent;
       await this.#deps.clock.sleep(outcome.afterMs ?? backoffMs(Math.max(attempts - 1, 0), this.#deps.random), this.#signal);
       this.#signal.throwIfAborted();
     }
   }
 
-  async #completed(bucket: Bucket, version: Version): Promise<void> {
+  async #completed(bucket: Bucket, local: LocalState): Promise<void> {
     const { arn } = this.#record;
-    if (version.replication.targets[arn] === "COMPLETED") return;
-    await this.#deps.objects.setTargetStatus({ bucket: bucket.name, key: version.key, versionId: version.versionId }, arn, "COMPLETED");
+    if (local.kind !== "version" || local.version.replication.targets[arn] === "COMPLETED") return;
+    const { key, versionId } = local.version;
+    await this.#deps.objects.setTargetStatus({ bucket: bucket.name, key, versionId }, arn, "COMPLETED", local.version);
   }
 
   /** The same comparison once more, over everything: what still differs is counted, and a few are named. */
@@ -295,10 +297,10 @@ export class ResyncRun {
   /** One more attempt for what the second listing lacks. Undefined: it is there now, or the target keeps a purge of it. */
   async #mend(bucket: Bucket, version: Version, why: string): Promise<string | undefined> {
     const connection = await this.#connection();
-    const { outcome } = await sendVersion(this.#deps.objects, connection, this.#request(bucket, version, false));
+    const { outcome, local } = await sendVersion(this.#deps.objects, connection, this.#request(bucket, version, false));
     switch (outcome.kind) {
       case "sent":
-        await this.#completed(bucket, version);
+        await this.#completed(bucket, local);
         return undefined;
       case "purgedThere":
       case "purged":

@@ -1,6 +1,6 @@
 /** The target's versions as a stream of keys in order, from `?versions` with metadata where the target knows it. */
 import { parseHttpDate, parseRfc3339Nano, msOf } from "../protocol/time.ts";
-import { RESILVER_RESYNC } from "../protocol/replication-headers.ts";
+import { RESILVER_RESYNC, SOURCE_PROXY_REQUEST } from "../protocol/replication-headers.ts";
 import { decodeListing } from "../protocol/uri.ts";
 import { parseXml, type XmlElement } from "../protocol/xml.ts";
 import { parseTagsText, type RemoteObject } from "../replication/compare.ts";
@@ -72,7 +72,8 @@ async function fetchPage(client: TargetClient, options: ListOptions, marker: { k
   if (marker.key !== "") query["key-marker"] = marker.key;
   if (marker.versionId !== "") query["version-id-marker"] = marker.versionId;
   if (options.metadata.wanted) query["metadata"] = "true";
-  const headers = { [RESILVER_RESYNC]: options.resyncId };
+  // A target of ours leaves damaged versions out of a listing for a peer.
+  const headers = { [RESILVER_RESYNC]: options.resyncId, [SOURCE_PROXY_REQUEST]: "false" };
   const answer = await client.request({ method: "GET", query, headers, payload: "hashed", signal: options.signal });
   if (answer.status !== 200) {
     const { code, message } = errorOf(answer);
