@@ -287,6 +287,8 @@ test("tags, readiness, information, metrics", async () => {
   assert.match((await run("admin info alpha")).stdout, /drive online/);
   assert.match((await run("admin prometheus generate alpha bucket")).stdout, /job_name: minio-job-bucket/);
   assert.match((await run("admin prometheus metrics alpha")).stdout, /minio_/);
+  assert.equal((await run("admin replicate info alpha")).stdout, "SiteReplication is not enabled\n");
+  assert.equal((await run("admin replicate info alpha --json")).stdout, '{"enabled":false}\n');
   await run("admin service freeze alpha");
   await run("admin service unfreeze alpha");
 });

@@ -9,6 +9,7 @@ import { infoText } from "./info-format.ts";
 import { policyCommand } from "./policy.ts";
 import { prometheusCommand } from "./prometheus.ts";
 import { serviceCommand } from "./service.ts";
+import { siteReplicateCommand } from "./site.ts";
 import { userCommand } from "./user.ts";
 
 const infoCommand = adminSubcommand({
@@ -39,6 +40,7 @@ export const adminCommand: Command = {
     policyCommand,
     accesskeyCommand,
     prometheusCommand,
+    siteReplicateCommand,
     { name: "bucket", summary: "settings of buckets in the words of 2022", subcommands: [bucketRemoteCommand] },
   ],
 };
