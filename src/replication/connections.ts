@@ -5,6 +5,7 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import { tokenBucket, type Limiter } from "./bandwidth.ts";
 import type { TargetAddress } from "./client-adapter.ts";
 import { Endpoint, type HealthView } from "./health.ts";
+import { KeyMutex } from "./key-mutex.ts";
 import { resumeStore, type ResumeStore } from "./resume.ts";
 import type { SendTarget } from "./sender.ts";
 import type { TargetRecord } from "./target-record.ts";
@@ -35,6 +36,7 @@ const NEVER_ASKED: HealthView = { isOnline: true, lastOnlineMs: 0, totalDowntime
 export class Connections {
   readonly #deps: ConnectionsDeps;
   readonly #resume: ResumeStore;
+  readonly #mutex = new KeyMutex();
   readonly #entries = new Map<Arn, Entry>();
   readonly #endpoints = new Map<string, { endpoint: Endpoint; running: Promise<void> }>();
   #closed = false;
@@ -66,7 +68,7 @@ export class Connections {
     const rate = { bytesPerSecond: record.bandwidth };
     const limiter = tokenBucket(this.#deps.clock, () => rate.bytesPerSecond);
     const endpoint = this.#endpoint(record, client);
-    const connection: Connection = { arn: record.arn, client, limiter, resume: this.#resume, record, endpoint };
+    const connection: Connection = { arn: record.arn, client, limiter, resume: this.#resume, mutex: this.#mutex, record, endpoint };
     this.#entries.set(record.arn, { connection, fingerprint, rate, limiter });
     return connection;
   }

@@ -12,6 +12,7 @@ import * as wire from "../protocol/replication-headers.ts";
 import type { Limiter } from "./bandwidth.ts";
 import { compareObject, remoteOfHead, type Comparison } from "./compare.ts";
 import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts";
+import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
 import { sendMultipart, sendSingle } from "./send-object.ts";
 import { errorInBody, errorOf, failedAnswer, failedSend, isPurgedThere, type SendOutcome, type TargetClient } from "./wire.ts";
@@ -22,6 +23,8 @@ export interface SendTarget {
   readonly limiter?: Limiter | undefined;
   /** Remembers multipart uploads under way, so that a cut one goes on where it was. */
   readonly resume?: ResumeStore | undefined;
+  /** Keeps several senders to this target from working on one key at the same time. */
+  readonly mutex?: KeyMutex | undefined;
 }
 
 export interface SendRequest {
@@ -67,8 +70,13 @@ export async function localState(objects: Objects, at: Omit<SendRequest, "compar
   }
 }
 
-/** Never rejects: whatever happens is an outcome. */
-export async function sendVersion(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
+/** Never rejects: whatever happens is an outcome. What is sent is looked up once the key is free. */
+export function sendVersion(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
+  const send = (): Promise<Sent> => sendNow(objects, target, request);
+  return target.mutex === undefined ? send() : target.mutex.run(`${target.arn}/${request.bucketId}/${request.key}`, send);
+}
+
+async function sendNow(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
   let local: LocalState = { kind: "nothing" };
   try {
     local = await localState(objects, request);

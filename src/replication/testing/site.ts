@@ -124,3 +124,9 @@ export async function statusOf(site: TestSite, arn: Arn, at: { key: string; vers
 export async function until(reached: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await reached())) await new Promise((resolve) => setImmediate(resolve));
 }
+
+export async function collected<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const out: T[] = [];
+  for await (const item of stream) out.push(item);
+  return out;
+}

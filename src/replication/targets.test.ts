@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import type { Arn, BucketName } from "../model/names.ts";
+import type { ReplicationRule } from "../model/replication-config.ts";
+import { systemRandom } from "../runtime/random.ts";
+import { checkConfig, validateConfig, type ConfigDeps } from "./config.ts";
+import { FakeTarget } from "./testing/fake-target.ts";
+import { enableRule, replicateTo, SRC, targetJson, testSite, type TestSite } from "./testing/site.ts";
+
+describe("remote targets", { timeout: 20_000 }, () => {
+  let site: TestSite;
+  let fake: FakeTarget;
+
+  beforeEach(async () => {
+    site = await testSite();
+    fake = new FakeTarget();
+    await fake.start();
+  });
+  afterEach(async () => {
+    await site.close();
+    await fake.stop();
+  });
+  const json = (more: object = {}): object => ({ ...targetJson(fake), ...more });
+  const refuses = (promise: Promise<unknown>, code: string): Promise<void> => assert.rejects(promise, { code });
+
+  test("a target gets an ARN, keeps it, and is listed without its secret", async () => {
+    const arn = await site.targets.set(SRC, JSON.stringify(json({ region: "eu", bandwidthlimit: 5, replicationSync: true })));
+    assert.match(arn, /^arn:minio:replication:eu:[0-9a-f-]{36}:dst$/);
+    assert.equal(await site.targets.set(SRC, json()), arn);
+    const [listed] = (await site.targets.list(SRC, "replication")) as [Record<string, unknown>];
+    assert.deepEqual(listed["credentials"], { accessKey: "AK", expiration: "0001-01-01T00:00:00Z" });
+    assert.deepEqual([listed["arn"], listed["region"], listed["omitempty"], listed["bandwidthlimit"]], [arn, "eu", "eu", 5]);
+    assert.ok(!JSON.stringify(listed).includes("SK"));
+    assert.deepEqual(await site.targets.list("", ""), await site.targets.list(SRC, ""));
+  });
+
+  test("what cannot be used is refused with its own code", async () => {
+    await refuses(site.targets.set(SRC, "{"), "XMinioAdminConfigBadJSON");
+    await refuses(site.targets.set(SRC, json({ type: "ilm" })), "XMinioAdminConfigBadJSON");
+    await refuses(site.targets.set(SRC, json({ endpoint: "a/b" })), "XMinioAdminConfigBadJSON");
+    await refuses(site.targets.set("none" as BucketName, json()), "NoSuchBucket");
+    await refuses(site.targets.set(SRC, json({ targetbucket: "other" })), "XMinioAdminRemoteTargetNotFoundError");
+    await refuses(site.targets.set(SRC, json({ bandwidthlimit: -1 })), "XMinioAdminReplicationBandwidthLimitError");
+    fake.versioning = "Suspended";
+    await refuses(site.targets.set(SRC, json()), "RemoteTargetNotVersionedError");
+    fake.interfere = () => ({ status: 403, code: "AccessDenied" });
+    await refuses(site.targets.set(SRC, json()), "InvalidRequest");
+    fake.interfere = () => ({ status: 503, code: "SlowDown" });
+    await refuses(site.targets.set(SRC, json()), "XMinioAdminReplicationRemoteConnectionError");
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning: { status: "Suspended" } }));
+    await refuses(site.targets.set(SRC, json()), "ReplicationSourceNotVersionedError");
+    assert.equal(await site.targets.list(SRC, ""), null);
+  });
+
+  test("this very bucket is no target", async () => {
+    fake.liveHeaders = { "x-amz-id-2": "this-site" };
+    const own = new FakeTarget(SRC);
+    own.liveHeaders = fake.liveHeaders;
+    await own.start();
+    await refuses(site.targets.set(SRC, targetJson(own)), "XMinioAdminRemoteIdenticalToSource");
+    await own.stop();
+  });
+
+  test("an update changes the flagged parts only", async () => {
+    const arn = await site.targets.set(SRC, json());
+    await refuses(site.targets.set(SRC, json({ arn: "arn:minio:replication::x:y" }), ["update"]), "XMinioAdminRemoteTargetNotFoundError");
+    const edit = json({ arn, bandwidthlimit: 7, replicationSync: true, credentials: { accessKey: "AK2", secretKey: "S2" } });
+    assert.equal(await site.targets.set(SRC, edit, ["update", "bandwidth"]), arn);
+    let { record } = await site.targets.get(SRC, arn);
+    assert.deepEqual([record.bandwidth, record.sync, record.accessKey], [7, false, "AK"]);
+    await site.targets.set(SRC, edit, new Set(["update", "creds", "sync"] as const));
+    ({ record } = await site.targets.get(SRC, arn));
+    assert.deepEqual([record.sync, record.accessKey, record.secret], [true, "AK2", "sealed:S2"]);
+  });
+
+  test("a target without a rule gives way to the next attempt; one with a rule does not", async () => {
+    const arn = await site.targets.set(SRC, json());
+    const other = json({ credentials: { accessKey: "AK2", secretKey: "S2" } });
+    assert.equal(await site.targets.set(SRC, other), arn);
+    await enableRule(site, arn);
+    await refuses(site.targets.set(SRC, json()), "XMinioAdminBucketRemoteAlreadyExists");
+    await refuses(site.targets.remove(SRC, arn), "XMinioAdminRemoteRemoveDisallowed");
+    await refuses(site.targets.remove(SRC, "x"), "XMinioAdminRemoteArnInvalid");
+    await enableRule(site, arn, { enabled: false });
+    await site.targets.remove(SRC, arn);
+    await refuses(site.targets.remove(SRC, arn), "XMinioAdminRemoteTargetNotFoundError");
+    await refuses(site.targets.removeAll(SRC), "XMinioAdminRemoteTargetNotFoundError");
+  });
+
+  function config(): ConfigDeps {
+    const { objects, targets, clock } = site;
+    return { objects, targets, clock, random: systemRandom, hostId: "this-site" };
+  }
+  const rule = (arn: string, more: Partial<ReplicationRule> = {}): ReplicationRule => ({
+    id: "r",
+    enabled: true,
+    priority: 1,
+    prefix: "",
+    tags: [],
+    filterForm: "prefix",
+    deleteMarkerReplication: true,
+    deleteReplication: true,
+    existingObjectReplication: true,
+    replicaModifications: true,
+    destination: arn,
+    ...more,
+  });
+
+  test("a configuration is held against targets and syntax", async () => {
+    const arn = await site.targets.set(SRC, json());
+    const validate = (...rules: ReplicationRule[]): Promise<void> => validateConfig(config(), SRC, { rules, role: "" });
+    await validate(rule(arn));
+    await refuses(validate(), "XMinioAdminRemoteTargetNotFoundError");
+    await refuses(validate(rule("arn:aws:s3:::dst")), "XMinioAdminRemoteArnInvalid");
+    await refuses(validate(rule("arn:minio:ilm::x:dst")), "XMinioAdminRemoteARNTypeInvalid");
+    await refuses(validate(rule("arn:minio:replication::x:dst")), "XMinioAdminRemoteTargetNotFoundError");
+    await refuses(validate(rule(arn), rule(arn)), "MalformedXML");
+    await refuses(validate(rule(arn, { id: "x".repeat(256) })), "MalformedXML");
+    const tags = [{ key: "a", value: "b" }];
+    await refuses(validate(rule(arn, { filterForm: "tag", tags })), "MalformedXML");
+    await validate(rule(arn, { filterForm: "and", tags }));
+    fake.interfere = (request) => (request.method === "HEAD" ? { status: 404, code: "NoSuchBucket" } : undefined);
+    await refuses(validate(rule(arn)), "RemoteDestinationNotFoundError");
+    await enableRule(site, arn as Arn);
+    await validate(rule(arn, { enabled: false }));
+  });
+
+  test("replication-check makes dry runs only and names the missing right", async () => {
+    await refuses(checkConfig(config(), SRC), "ReplicationConfigurationNotFoundError");
+    await replicateTo(site, fake);
+    await checkConfig(config(), SRC);
+    assert.equal(fake.versions.length, 0);
+    const dry = fake.seen.filter((request) => request.headers["x-minio-source-replication-check"] === "true");
+    assert.deepEqual(dry.map((request) => request.method), ["PUT", "DELETE", "DELETE"]);
+    fake.interfere = (request) => (request.method === "DELETE" ? { status: 403, code: "AccessDenied" } : undefined);
+    await assert.rejects(checkConfig(config(), SRC), { code: "InvalidRequest", message: /s3:ReplicateDelete/ });
+  });
+});
