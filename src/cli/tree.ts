@@ -11,6 +11,7 @@ interface Entry {
 
 const ENTRIES: readonly Entry[] = [
   { name: "alias", load: async () => (await import("./commands/alias.ts")).aliasCommand },
+  { name: "config", load: async () => (await import("./commands/alias.ts")).configCommand },
   { name: "ls", load: async () => (await import("./commands/ls.ts")).lsCommand },
   { name: "mb", load: async () => (await import("./commands/buckets.ts")).mbCommand },
   { name: "rb", load: async () => (await import("./commands/buckets.ts")).rbCommand },

@@ -161,3 +161,21 @@ export const aliasCommand: Command = {
     { name: "export", aliases: ["e"], summary: "print an alias as JSON", usage: "ALIAS", run: exportAlias },
   ],
 };
+
+/** The form of 2020, `mc config host add|list|remove`, still runs. */
+export const configCommand: Command = {
+  name: "config",
+  summary: "old name of `mc alias`",
+  hidden: true,
+  subcommands: [
+    {
+      name: "host",
+      summary: "old name of `mc alias`",
+      subcommands: [
+        { name: "add", summary: "`mc alias set`", usage: "ALIAS URL [ACCESS SECRET]", flags: SET_FLAGS, run: setAlias },
+        { name: "list", aliases: ["ls"], summary: "`mc alias list`", usage: "[ALIAS]", run: list },
+        { name: "remove", aliases: ["rm"], summary: "`mc alias remove`", usage: "ALIAS", run: remove },
+      ],
+    },
+  ],
+};

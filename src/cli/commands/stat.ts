@@ -87,7 +87,7 @@ async function statOne(ctx: CommandContext, target: RemoteTarget, flags: ParsedF
 
 function notThere(error: unknown): unknown {
   const missing = error instanceof S3ResponseError && error.status === 404 && error.code === "NoSuchKey";
-  return missing ? new CommandError("Object does not exist", error) : error;
+  return missing ? new CommandError("Object does not exist") : error;
 }
 
 /** A version that is a delete marker answers 405: its headers say so. */

@@ -10,17 +10,21 @@ export async function forEachParallel<T>(
 ): Promise<void> {
   const running = new Set<Promise<void>>();
   const errors: unknown[] = [];
-  for await (const item of source) {
-    if (signal.aborted || errors.length > 0) break;
-    const task: Promise<void> = work(item)
-      .catch((error: unknown) => {
-        errors.push(error);
-      })
-      .finally(() => running.delete(task));
-    running.add(task);
-    if (running.size >= workers) await Promise.race(running);
+  try {
+    for await (const item of source) {
+      if (signal.aborted || errors.length > 0) break;
+      const task: Promise<void> = work(item)
+        .catch((error: unknown) => {
+          errors.push(error);
+        })
+        .finally(() => running.delete(task));
+      running.add(task);
+      if (running.size >= workers) await Promise.race(running);
+    }
+  } finally {
+    // A source that fails must not leave work behind that nobody waits for.
+    await Promise.all(running);
   }
-  await Promise.all(running);
   if (errors.length > 0) throw errors[0];
   signal.throwIfAborted();
 }

@@ -4,8 +4,9 @@ import type { Output } from "../command.ts";
 import { columns, formatSize, formatSpan } from "../format.ts";
 
 const REDRAW_MS = 125;
-const BAR_CELLS = 20;
-const CAPTION_CELLS = 24;
+/** With these a line fits in 80 columns. */
+const BAR_CELLS = 12;
+const CAPTION_CELLS = 16;
 
 export interface ProgressState {
   readonly done: number;

@@ -53,7 +53,7 @@ export async function runSession(items: AsyncIterable<Item>, session: SessionOpt
   } catch (error) {
     if (!(error instanceof ReportedFailure)) throw error;
   } finally {
-    if (progress.totalObjects > 0) progress.summary();
+    if (progress.totalObjects > 0 && !ctx.signal.aborted) progress.summary();
   }
   return failed ? 1 : 0;
 }

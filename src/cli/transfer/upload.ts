@@ -109,9 +109,38 @@ function bodyHeaders(options: TransferOptions, body: Buffer): Record<string, str
 async function putWhole(request: Destination, body: Buffer): Promise<PutResult> {
   const { target, options } = request;
   const headers = { ...writeHeaders(request), ...bodyHeaders(options, body) };
-  const answer = await retried(options, () => calls.putObject(target.client, { ...named(target, headers, options.signal), body }));
-  request.onBytes(body.length);
-  return resultOf(answer);
+  const name = named(target, headers, options.signal);
+  return resultOf(await sendCounted(request, body, (sent) => calls.putObject(target.client, { ...name, body: sent })));
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Bodies up to this size are counted when they are through, larger ones as they leave: a bar that stands still for a part misleads. */
+const COUNTED_WHOLE_BYTES_MAX = 1024 * 1024;
+const SLICE_BYTES = 256 * 1024;
+
+/** Sends `body`, again if that can help; bytes of a failed attempt are taken back from the count. */
+function sendCounted(request: Destination, body: Buffer, send: (body: calls.Body) => Promise<Headers>): Promise<Headers> {
+  return retried(request.options, async () => {
+    let left = 0;
+    const count = (bytes: number): void => {
+      left += bytes;
+      request.onBytes(bytes);
+    };
+    try {
+      const whole = body.length <= COUNTED_WHOLE_BYTES_MAX;
+      const answer = await send(whole ? body : { stream: counted(slices(body), count), length: body.length });
+      request.onBytes(body.length - left);
+      return answer;
+    } catch (error) {
+      request.onBytes(-left);
+      throw error;
+    }
+  });
+}
+
+async function* slices(buffer: Buffer): AsyncIterable<Buffer> {
+  for (let at = 0; at < buffer.length; at += SLICE_BYTES) yield buffer.subarray(at, at + SLICE_BYTES);
 }
 
 async function putStream(request: UploadRequest): Promise<PutResult> {
@@ -120,7 +149,7 @@ async function putStream(request: UploadRequest): Promise<PutResult> {
   return resultOf(await calls.putObject(target.client, { ...named(target, writeHeaders(request), options.signal), body }));
 }
 
-function resultOf(headers: Readonly<Record<string, string>>): PutResult {
+function resultOf(headers: Headers): PutResult {
   return { etag: (headers["etag"] ?? "").replaceAll('"', ""), versionId: headers["x-amz-version-id"] };
 }
 
@@ -155,8 +184,9 @@ async function putParts(
   try {
     await forEachParallel(source, options.parallelParts, signal, async (part) => {
       const body = await part.read();
-      parts.push(sameContent(held?.parts.get(part.number), body) ?? (await sendPart(request, name, part.number, body)));
-      request.onBytes(body.length);
+      const known = sameContent(held?.parts.get(part.number), body);
+      if (known !== undefined) request.onBytes(body.length);
+      parts.push(known ?? (await sendPart(request, name, part.number, body)));
     });
     parts.sort((a, b) => a.number - b.number);
     const result = await retried(options, () => calls.completeUpload(client, { ...name, parts }));
@@ -173,7 +203,8 @@ async function sendPart(request: Destination, name: calls.UploadName, number: nu
   const { options, target } = request;
   const { checksum } = options;
   const headers = { ...name.headers, ...bodyHeaders({ ...options, headers: {} }, body) };
-  const answer = await retried(options, () => calls.uploadPart(target.client, { ...name, headers, number, body }));
+  const send = (sent: calls.Body): Promise<Headers> => calls.uploadPart(target.client, { ...name, headers, number, body: sent });
+  const answer = await sendCounted(request, body, send);
   const { etag } = resultOf(answer);
   return { number, etag, ...(checksum === undefined ? {} : { checksum: { algorithm: checksum, value: checksumOf(checksum, body) } }) };
 }
