@@ -23,6 +23,13 @@ interface ResyncTarget {
   readonly damage?: { readonly examined: number; readonly missing: number; readonly corrupt: number };
 }
 
+interface Options {
+  readonly key?: string;
+  readonly query?: Record<string, string>;
+  readonly body?: string | Buffer;
+  readonly headers?: Record<string, string>;
+}
+
 /** A server and the clients of it. */
 class Site {
   server: RunningServer;
@@ -39,7 +46,7 @@ class Site {
     this.server = await startServer({ dir, port: this.server.port });
     this.s3 = this.#client();
   }
-  async text(method: string, bucket: string, options: { key?: string; query?: Record<string, string>; body?: string | Buffer; headers?: Record<string, string> } = {}): Promise<string> {
+  async text(method: string, bucket: string, options: Options = {}): Promise<string> {
     const body = options.body === undefined ? undefined : Buffer.from(options.body);
     const answer = await this.s3.send({ method, bucket, key: options.key, query: options.query, headers: options.headers, body });
     return (await answer.bytes()).toString("utf8");
@@ -91,10 +98,14 @@ async function setRule(a: Site, b: Site, bucket: string): Promise<string> {
     secure: false,
     type: "replication",
   };
-  const arn = await admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket }, body: Buffer.from(JSON.stringify(target)), sealed: true });
+  const document = Buffer.from(JSON.stringify(target));
+  const arn = await admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket }, body: document, sealed: true });
   await admin.close();
   const enabled = "<Status>Enabled</Status>";
-  const body = `<ReplicationConfiguration><Rule><ID>r</ID>${enabled}<Priority>1</Priority><DeleteMarkerReplication>${enabled}</DeleteMarkerReplication><DeleteReplication>${enabled}</DeleteReplication><Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter><ExistingObjectReplication>${enabled}</ExistingObjectReplication></Rule></ReplicationConfiguration>`;
+  const features = ["DeleteMarkerReplication", "DeleteReplication", "ExistingObjectReplication"].map((name) => `<${name}>${enabled}</${name}>`);
+  const where = `<Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter>`;
+  const rule = `<Rule><ID>r</ID>${enabled}<Priority>1</Priority>${where}${features.join("")}</Rule>`;
+  const body = `<ReplicationConfiguration>${rule}</ReplicationConfiguration>`;
   await a.text("PUT", bucket, { query: { replication: "" }, body });
   return arn;
 }
@@ -134,7 +145,6 @@ describe("two sites", { timeout: 120_000 }, () => {
     arn = await setRule(a, b, "data");
   });
   after(async () => {
-    if (process.env["SHOW_LOGS"] !== undefined) console.error("A", a.server.log(), "B", b.server.log());
     await Promise.all([a.s3.close(), b.s3.close()]);
     await cleanUp();
   });
@@ -148,7 +158,8 @@ describe("two sites", { timeout: 120_000 }, () => {
     const first = await a.put("data", "k 1/é", "one", { "x-amz-meta-name": "väl", "content-type": "text/plain", "x-amz-tagging": "a=1" });
     await a.put("data", "k 1/é", "two");
     await a.put("data", "empty", "");
-    await a.text("PUT", "data", { key: "k 1/é", query: { tagging: "", versionId: first }, body: "<Tagging><TagSet><Tag><Key>b</Key><Value>2</Value></Tag></TagSet></Tagging>" });
+    const tagging = "<Tagging><TagSet><Tag><Key>b</Key><Value>2</Value></Tag></TagSet></Tagging>";
+    await a.text("PUT", "data", { key: "k 1/é", query: { tagging: "", versionId: first }, body: tagging });
     await a.text("DELETE", "data", { key: "k 1/é" });
     const gone = await a.put("data", "gone", "x");
     await a.text("DELETE", "data", { key: "gone", query: { versionId: gone } });
@@ -187,7 +198,7 @@ describe("two sites", { timeout: 120_000 }, () => {
       await a.put("data", `file-${i}`, body);
     }
     await until(equal, difference);
-    const purged = /VersionId=(\S+)/.exec("") ?? (await b.s3.send({ method: "HEAD", bucket: "data", key: "crash-7" })).headers["x-amz-version-id"];
+    const purged = (await b.s3.send({ method: "HEAD", bucket: "data", key: "crash-7" })).headers["x-amz-version-id"];
     await b.text("DELETE", "data", { key: "crash-7", query: { versionId: String(purged) } });
     await b.server.stop();
     const blobs = files(join(b.server.dir, "blobs"));

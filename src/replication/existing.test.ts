@@ -23,7 +23,8 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     await fake.start();
     arn = await site.targets.set(SRC, targetJson(fake));
     const { index, objects, clock } = site;
-    existing = new ExistingObjects({ index, objects, clock, random: systemRandom, poke: (target) => poked.push(target), warn: (message) => assert.fail(message) });
+    const warn = (message: string): void => assert.fail(message);
+    existing = new ExistingObjects({ index, objects, clock, random: systemRandom, poke: (target) => poked.push(target), warn });
     stop = new AbortController();
     ended = existing.run(stop.signal);
   });

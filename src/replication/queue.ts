@@ -4,7 +4,7 @@
  * finished when the process ends is simply read again, and sending a version twice is harmless.
  */
 import type { Objects } from "../objects/objects.ts";
-import type { FinishedLogRow, LogRow } from "../objects/types.ts";
+import type { FinishedLogRow } from "../objects/types.ts";
 import type { Arn } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import { unreachable } from "../runtime/assert.ts";

@@ -32,7 +32,8 @@ describe("working off the change log", { timeout: 20_000 }, () => {
 
   function start(): Scheduler {
     const { index, objects, clock, targets } = site;
-    const scheduler = new Scheduler({ index, objects, clock, targets, random: systemRandom, warn: (message, error) => warnings.push(`${message}: ${String(error)}`) });
+    const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
+    const scheduler = new Scheduler({ index, objects, clock, targets, random: systemRandom, warn });
     site.onPoke = (arns) => arns.forEach((poked) => scheduler.poke(poked));
     stop = new AbortController();
     ended = scheduler.run(stop.signal);

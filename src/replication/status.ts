@@ -266,7 +266,8 @@ async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffReque
       if (!wantedState(stone.replication, { ...options, verbose: false })) continue;
       const targets = Object.fromEntries(Object.entries(stone.replication.targets).map(([arn, drStatus]) => [arn, { drStatus }]));
       const time = rfc3339Nano(stone.time);
-      yield { object: stone.key, versionId: stone.versionId, targets, dStatus: replicationStatus(stone.replication), replTimestamp: time, lastModified: time, deletemarker: true };
+      const dStatus = replicationStatus(stone.replication);
+      yield { object: stone.key, versionId: stone.versionId, targets, dStatus, replTimestamp: time, lastModified: time, deletemarker: true };
     }
     const last = entries.at(-1);
     if (last === undefined || entries.length < RESYNC_PAGE) return;

@@ -94,7 +94,8 @@ export class Targets {
     const [other] = same;
     if (other === undefined) return { ...fresh, unchanged: false };
     if (isUsed(loaded.bucket, other.arn)) {
-      throw new StoreError("XMinioAdminBucketRemoteAlreadyExists", { message: "A target for this endpoint and bucket exists and a rule uses it", bucket: loaded.bucket.name });
+      const message = "A target for this endpoint and bucket exists and a rule uses it";
+      throw new StoreError("XMinioAdminBucketRemoteAlreadyExists", { message, bucket: loaded.bucket.name });
     }
     // Left behind by an attempt that never got its rule: the new one takes its place.
     return { target: { ...fresh.target, arn: other.arn }, secret: fresh.secret, unchanged: false };

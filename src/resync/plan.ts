@@ -18,7 +18,7 @@ export interface PlannedVersion {
 export interface KeyPlan {
   /** Oldest first. */
   readonly versions: readonly PlannedVersion[];
-  readonly onlyAtTarget: number;
+  readonly onlyAtTarget: readonly RemoteVersion[];
   readonly outOfScope: number;
 }
 
@@ -40,7 +40,7 @@ export function planKey(here: readonly Version[], there: readonly RemoteVersion[
     if (msOf(version.mtime) >= scope.beforeMs) outOfScope++;
     else versions.push({ version, verdict: judge(version, twin, scope) });
   }
-  return { versions, onlyAtTarget: remote.size, outOfScope };
+  return { versions, onlyAtTarget: [...remote.values()], outOfScope };
 }
 
 function judge(version: Version, twin: RemoteVersion | undefined, scope: Scope): Verdict {

@@ -1,5 +1,8 @@
 /** Bounded concurrency over ordered work, with the low-water mark of what is finished. */
 
+/** Finished slots are cleared away in runs of this many. */
+const SLOTS_KEPT = 1024;
+
 interface Slot<R> {
   readonly key: string;
   result: R | undefined;
@@ -61,7 +64,9 @@ export class OrderedPool<R> {
       this.#onPrefix(slot.key, slot.result);
       this.#head++;
     }
-    if (this.#head > 1024) this.#slots.splice(0, this.#head), (this.#head = 0);
+    if (this.#head <= SLOTS_KEPT) return;
+    this.#slots.splice(0, this.#head);
+    this.#head = 0;
   }
 
   #change(): Promise<void> {

@@ -24,6 +24,8 @@ export interface Counters {
   /** Sizes of the versions that are at the target now, moved or not. */
   readonly presentBytes: number;
   readonly failedBytes: number;
+  /** Versions that only the target has and that were purged here for every site: purged there too. */
+  readonly purged: number;
   /** Versions that only the target has; they stay. */
   readonly onlyAtTarget: number;
   /** Written after the cut-off of `older-than`: not looked at. */
@@ -39,6 +41,7 @@ export const NO_COUNTS: Counters = {
   sentBytes: 0,
   presentBytes: 0,
   failedBytes: 0,
+  purged: 0,
   onlyAtTarget: 0,
   outOfScope: 0,
 };
@@ -147,6 +150,7 @@ function progress(record: ResyncRecord): object {
     alreadyEqual: counters.alreadyEqual,
     notReplicable: counters.notReplicable,
     failed: counters.failed,
+    purged: counters.purged,
     onlyAtTarget: counters.onlyAtTarget,
     outOfScope: counters.outOfScope,
     bytes: counters.sentBytes,

@@ -34,7 +34,8 @@ describe("resync", { timeout: 30_000 }, () => {
 
   function run(): void {
     const { index, objects, clock, targets } = site;
-    jobs = new ResyncJobs({ index, objects, clock, targets, random: systemRandom, warn: (message, error) => warnings.push(`${message}: ${String(error)}`) });
+    const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
+    jobs = new ResyncJobs({ index, objects, clock, targets, random: systemRandom, warn });
     stop = new AbortController();
     ended = jobs.run(stop.signal);
   }
@@ -51,7 +52,8 @@ describe("resync", { timeout: 30_000 }, () => {
     assert.equal(sent + alreadyEqual + notReplicable + failed, compared);
     return found;
   }
-  const fill = (count: number): Promise<Version[]> => Promise.all(Array.from({ length: count }, (_, i) => site.put(`k${String(i).padStart(4, "0")}`, `body ${i}`)));
+  const keyOf = (i: number): string => `k${String(i).padStart(4, "0")}`;
+  const fill = (count: number): Promise<Version[]> => Promise.all(Array.from({ length: count }, (_, i) => site.put(keyOf(i), `body ${i}`)));
 
   test("an empty target gets everything, oldest first within a key, and the end is verified", async () => {
     await fill(50);
@@ -98,6 +100,19 @@ describe("resync", { timeout: 30_000 }, () => {
     assert.deepEqual([done.counters.sent, done.counters.alreadyEqual, done.counters.onlyAtTarget], [4, 35, 1]);
     assert.ok(fake.find(gone.key, gone.versionId) !== undefined);
     assert.ok(fake.seen.every((request) => request.method !== "DELETE"));
+  });
+
+  test("a purge for every site is carried to a target where the version came back", async () => {
+    const [version] = (await fill(3)) as [Version];
+    await start();
+    await finished();
+    const copy = fake.find(version.key, version.versionId);
+    await site.objects.delete({ bucket: SRC, key: version.key, versionId: version.versionId });
+    assert.ok(copy !== undefined && fake.find(version.key, version.versionId) === copy);
+    await start();
+    const done = await finished();
+    assert.deepEqual([done.counters.purged, done.counters.onlyAtTarget, done.counters.alreadyEqual], [1, 0, 2]);
+    assert.equal(fake.find(version.key, version.versionId), undefined);
   });
 
   test("changed tags are found in the listing and mended", async () => {

@@ -5,7 +5,10 @@
 import type { Objects } from "../objects/objects.ts";
 import { hasCode } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
+import type { ObjectKey, VersionId } from "../model/names.ts";
+import { targetsFor } from "../model/replication-config.ts";
 import type { ObjectVersion, Version } from "../model/version.ts";
+import { msOf } from "../protocol/time.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { backoffMs } from "../replication/backoff.ts";
@@ -19,7 +22,7 @@ import { march, type Step } from "./march.ts";
 import { planKey, type KeyPlan, type PlannedVersion, type Scope } from "./plan.ts";
 import { OrderedPool } from "./pool.ts";
 import { NO_COUNTS, type Counters, type DamageReport, type ResyncPhase, type ResyncRecord, type Sample, type VerifyReport } from "./record.ts";
-import { ListingError, listTarget, type RemoteKey } from "./target-listing.ts";
+import { ListingError, listTarget, type RemoteKey, type RemoteVersion } from "./target-listing.ts";
 
 export interface RunDeps {
   readonly objects: Objects;
@@ -141,8 +144,15 @@ export class ResyncRun {
       for (const line of lines) if (line.trim() !== "") report = damageOf(line);
       this.state.damage = report;
     };
-    const query = { bucket: client.bucket };
-    const answer = await client.request({ method: "POST", path: "/resilver/v1/damage-check", query, payload: "hashed", onData, idleTimeoutMs: limits.COMPLETE_TIMEOUT_MS, signal: this.#signal });
+    const answer = await client.request({
+      method: "POST",
+      path: "/resilver/v1/damage-check",
+      query: { bucket: client.bucket },
+      payload: "hashed",
+      onData,
+      idleTimeoutMs: limits.COMPLETE_TIMEOUT_MS,
+      signal: this.#signal,
+    });
     if (answer.status === 404) return undefined;
     if (answer.status >= 300) throw new ResyncFailed(`the target refused the damage check: ${errorOf(answer).code} (${errorOf(answer).message})`);
     if (text.trim() !== "") report = damageOf(text);
@@ -181,12 +191,12 @@ export class ResyncRun {
         this.#signal.throwIfAborted();
         const key = step.kind === "right" ? step.right.key : step.left.key;
         if (step.kind === "right") {
-          await pool.add(key, 0, () => this.#doKey(bucket, { versions: [], onlyAtTarget: step.right.versions.length, outOfScope: 0 }));
+          await pool.add(key, 0, () => this.#doKey(bucket, { key, versions: [], onlyAtTarget: step.right.versions, outOfScope: 0 }));
           continue;
         }
         const plan = planKey(step.left.versions, step.kind === "both" ? step.right.versions : [], scope);
         const weight = plan.versions.reduce((sum, { version, verdict }) => sum + (verdict.kind === "send" ? sizeOf(version) : 0), 0);
-        await pool.add(key, weight, () => this.#doKey(bucket, plan));
+        await pool.add(key, weight, () => this.#doKey(bucket, { key, ...plan }));
       }
     } finally {
       await pool.drain();
@@ -203,8 +213,8 @@ export class ResyncRun {
   }
 
   /** The versions of one key, oldest first, one after another. */
-  async #doKey(bucket: Bucket, plan: KeyPlan): Promise<KeyResult> {
-    let counts: Counters = { ...NO_COUNTS, onlyAtTarget: plan.onlyAtTarget, outOfScope: plan.outOfScope };
+  async #doKey(bucket: Bucket, plan: KeyPlan & { readonly key: string }): Promise<KeyResult> {
+    let counts: Counters = { ...NO_COUNTS, outOfScope: plan.outOfScope };
     const samples: Sample[] = [];
     for (const planned of plan.versions) {
       const { delta, reason } = await this.#doVersion(bucket, planned);
@@ -212,9 +222,24 @@ export class ResyncRun {
       this.state.ahead = addCounters(this.state.ahead, delta);
       if (reason !== undefined) samples.push({ key: planned.version.key, versionId: planned.version.versionId, reason });
     }
-    const { onlyAtTarget, outOfScope } = plan;
-    this.state.ahead = addCounters(this.state.ahead, { onlyAtTarget, outOfScope });
+    for (const version of plan.onlyAtTarget) {
+      const delta = (await this.#purgeThere(bucket, plan.key as ObjectKey, version)) ? { purged: 1 } : { onlyAtTarget: 1 };
+      counts = addCounters(counts, delta);
+      this.state.ahead = addCounters(this.state.ahead, delta);
+    }
+    this.state.ahead = addCounters(this.state.ahead, { outOfScope: plan.outOfScope });
     return { counts, samples };
+  }
+
+  /** A purge that was meant for every site is carried to a target that has the version (an older copy was put back there). */
+  async #purgeThere(bucket: Bucket, key: ObjectKey, version: RemoteVersion): Promise<boolean> {
+    const versionId = version.versionId as VersionId;
+    const tombstone = await this.#deps.objects.tombstone({ bucket: bucket.name, key, versionId });
+    if (tombstone === undefined || tombstone.will !== "everywhere" || msOf(tombstone.time) < version.mtimeMs) return false;
+    const question = { key, tags: undefined, operation: "purge", replica: false } as const;
+    if (!targetsFor(bucket.replication, question).includes(this.#record.arn)) return false;
+    const { outcome } = await this.#sendInsisting(bucket, { key, versionId }, false);
+    return outcome.kind === "purged";
   }
 
   async #doVersion(bucket: Bucket, { version, verdict }: PlannedVersion): Promise<{ delta: Partial<Counters>; reason?: string }> {
@@ -243,14 +268,14 @@ export class ResyncRun {
     }
   }
 
-  #request(bucket: Bucket, version: Version, compareFirst: boolean): SendRequest {
+  #request(bucket: Bucket, version: Pick<Version, "key" | "versionId">, compareFirst: boolean): SendRequest {
     const { key, versionId } = version;
     const marks = { resyncId: this.#record.id };
     return { bucket: bucket.name, bucketId: bucket.id, key, versionId, compareFirst, marks, signal: this.#signal };
   }
 
   /** Waits out a target that is away; a refusal is repeated a few times. */
-  async #sendInsisting(bucket: Bucket, version: Version, ask: boolean): Promise<Sent> {
+  async #sendInsisting(bucket: Bucket, version: Pick<Version, "key" | "versionId">, ask: boolean): Promise<Sent> {
     for (let attempts = 0; ; ) {
       const connection = await this.#connection();
       const sent = await sendVersion(this.#deps.objects, connection, this.#request(bucket, version, ask || attempts > 0));

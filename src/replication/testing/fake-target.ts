@@ -62,9 +62,10 @@ export class FakeTarget {
   /** Listens; again after `stop` on the same port. */
   start(): Promise<void> {
     return new Promise((resolve) => {
-      this.#server = createServer((request, response) => void this.#serve(request, response));
-      this.#server.listen(this.#port, "127.0.0.1", () => {
-        this.#port = (this.#server?.address() as AddressInfo).port;
+      const server = createServer((request, response) => void this.#serve(request, response));
+      this.#server = server;
+      server.listen(this.#port, "127.0.0.1", () => {
+        this.#port = (server.address() as AddressInfo).port;
         resolve();
       });
     });
@@ -245,7 +246,8 @@ export class FakeTarget {
     const page = rest.slice(0, max);
     const last = page.at(-1);
     const truncated = page.length < rest.length;
-    const next = truncated && last !== undefined ? `<NextKeyMarker>${encodeListing(last.key)}</NextKeyMarker><NextVersionIdMarker>${last.versionId}</NextVersionIdMarker>` : "";
+    const key = `<NextKeyMarker>${encodeListing(last?.key ?? "")}</NextKeyMarker>`;
+    const next = truncated ? `${key}<NextVersionIdMarker>${last?.versionId ?? ""}</NextVersionIdMarker>` : "";
     const items = page.map((version) => listed(version, metadata)).join("");
     answer(response, 200, {}, `<ListVersionsResult><IsTruncated>${truncated}</IsTruncated>${next}${items}</ListVersionsResult>`);
   }
