@@ -2,8 +2,14 @@
 import { StoreError } from "../model/errors.ts";
 import type { Tags } from "../model/version.ts";
 import type { ObjectAttributesInput } from "../objects/types.ts";
-import { invalidArgument, type S3Request } from "./request.ts";
+import { invalidArgument } from "./request.ts";
 import { parseTagHeader } from "./tags.ts";
+
+/** Headers by lower-case name: a request's, or the fields of a form that stand for headers. */
+export interface HeaderView {
+  header(name: string): string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
 
 const CONTENT_HEADERS = [
   "content-type",
@@ -39,7 +45,7 @@ export function storedEncoding(value: string): string | undefined {
 }
 
 /** Content headers and user metadata as stored. */
-export function metadataOf(request: S3Request): Pick<ObjectAttributesInput, "headers" | "userMetadata"> {
+export function metadataOf(request: HeaderView): Pick<ObjectAttributesInput, "headers" | "userMetadata"> {
   const headers: Record<string, string> = {};
   const userMetadata: Record<string, string> = {};
   headers["content-type"] = DEFAULT_CONTENT_TYPE;
@@ -59,7 +65,7 @@ export function metadataOf(request: S3Request): Pick<ObjectAttributesInput, "hea
 }
 
 /** `x-amz-storage-class`; undefined when absent. InvalidStorageClass for one this server does not have. */
-export function storageClassOf(request: S3Request): "STANDARD" | "REDUCED_REDUNDANCY" | undefined {
+export function storageClassOf(request: HeaderView): "STANDARD" | "REDUCED_REDUNDANCY" | undefined {
   const text = request.header("x-amz-storage-class");
   if (text === undefined || text === "") return undefined;
   if (text !== "STANDARD" && text !== "REDUCED_REDUNDANCY") throw new StoreError("InvalidStorageClass");
@@ -67,18 +73,18 @@ export function storageClassOf(request: S3Request): "STANDARD" | "REDUCED_REDUND
 }
 
 /** `x-amz-tagging`; undefined when absent or empty. */
-export function tagsOf(request: S3Request): Tags | undefined {
+export function tagsOf(request: HeaderView): Tags | undefined {
   const text = request.header("x-amz-tagging");
   return text === undefined || text === "" ? undefined : parseTagHeader(text);
 }
 
 /** All of them, for PutObject and CreateMultipartUpload. */
-export function attributesOf(request: S3Request): ObjectAttributesInput {
+export function attributesOf(request: HeaderView): ObjectAttributesInput {
   return { ...metadataOf(request), storageClass: storageClassOf(request) ?? "STANDARD", tags: tagsOf(request) };
 }
 
 /** COPY when absent; InvalidArgument for another word. */
-export function directiveOf(request: S3Request, name: "x-amz-metadata-directive" | "x-amz-tagging-directive"): "COPY" | "REPLACE" {
+export function directiveOf(request: HeaderView, name: "x-amz-metadata-directive" | "x-amz-tagging-directive"): "COPY" | "REPLACE" {
   const text = request.header(name);
   if (text === undefined || text === "" || text === "COPY") return "COPY";
   if (text === "REPLACE") return "REPLACE";

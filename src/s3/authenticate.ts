@@ -50,6 +50,8 @@ export async function authenticate(request: S3Request, operation: Operation, key
     case "anonymous":
       return authenticateNobody(request, operation);
     case "post-policy":
+      if (operation.formUpload) return;
+      throw new StoreError("InvalidRequest", { message: "A form upload is valid for a bucket only." });
     case "sts":
       throw new StoreError("NotImplemented");
     case "v2-header":

@@ -11,6 +11,7 @@ import type { ChecksumAlgorithm } from "../model/version.ts";
 import { CHECKSUM_ALGORITHMS } from "../model/version.ts";
 import type { IncomingBody } from "../objects/types.ts";
 import { decodeAwsChunked } from "../protocol/aws-chunked.ts";
+import type { HeaderView } from "./attributes.ts";
 import { OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
 import { invalidArgument, type S3Request } from "./request.ts";
 
@@ -23,7 +24,7 @@ export interface ChecksumClaim {
 }
 
 /** The `x-amz-checksum-<algorithm>` header of a request. Two of them: InvalidArgument. */
-export function checksumHeader(request: S3Request): ChecksumClaim | undefined {
+export function checksumHeader(request: HeaderView): ChecksumClaim | undefined {
   let claim: ChecksumClaim | undefined;
   for (const name in request.headers) {
     if (!name.startsWith(CHECKSUM_PREFIX)) continue;
@@ -130,6 +131,11 @@ function bytesOf(request: S3Request, declared: number | undefined): AsyncIterabl
 async function* gathered(request: S3Request, declared: number): AsyncGenerator<Buffer, void, undefined> {
   if (declared === 0) return;
   yield await gather(request, declared);
+}
+
+/** The body as sent, of any length up to the end of the request. */
+export function rawBody(request: S3Request): AsyncIterable<Buffer> {
+  return streamed(request);
 }
 
 async function* streamed(request: S3Request): AsyncGenerator<Buffer, void, undefined> {

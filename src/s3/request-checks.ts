@@ -1,6 +1,7 @@
 /** What every request must obey before anything looks at it: header sizes, refused headers, features that are absent. */
 import { StoreError } from "../model/errors.ts";
 import { INTERNAL_PREFIX } from "../protocol/replication-headers.ts";
+import type { HeaderView } from "./attributes.ts";
 import { HEADER_BYTES_MAX, METADATA_BYTES_MAX } from "./limits.ts";
 import type { S3Request } from "./request.ts";
 
@@ -25,7 +26,7 @@ export function checkHeaders(request: S3Request): void {
 }
 
 /** NotImplemented for requests that ask for encryption: never silently stored in the clear. */
-export function refuseEncryption(request: S3Request): void {
+export function refuseEncryption(request: HeaderView): void {
   for (const name in request.headers) {
     if (!name.startsWith("x-amz-") && !name.startsWith("x-minio-replication-")) continue;
     const asks =

@@ -100,6 +100,8 @@ export interface Operation {
   readonly takesObjectBody?: boolean | undefined;
   /** The region of the credential scope may be any: clients discover the region with it (s3-api.md 2.2). */
   readonly anyRegion?: boolean | undefined;
+  /** The signature is in a form: the operation authenticates while it reads it. */
+  readonly formUpload?: boolean | undefined;
   run(request: S3Request): Promise<Reply>;
 }
 

@@ -16,6 +16,7 @@ import * as listings from "./ops/list-objects.ts";
 import * as multipart from "./ops/multipart.ts";
 import { getObjectAttributes } from "./ops/object-attributes.ts";
 import * as tagging from "./ops/object-tagging.ts";
+import { postObject } from "./ops/post-object.ts";
 import { putObject } from "./ops/put-object.ts";
 import * as unset from "./ops/unset.ts";
 import type { Operation, S3Request } from "./request.ts";
@@ -90,7 +91,7 @@ const BUCKET: Rows = {
     ...absent,
     rest(buckets.createBucket),
   ],
-  POST: [on("delete", deleteObjects), rest(unset.notImplemented("PostPolicyBucket"))],
+  POST: [on("delete", deleteObjects), rest(postObject)],
   DELETE: [
     on("policy", config.deleteBucketPolicy),
     on("tagging", config.deleteBucketTagging),

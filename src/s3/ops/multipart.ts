@@ -242,7 +242,8 @@ export function shownChecksum(checksum: Checksum | undefined, partCount: number)
   return { algorithm: checksum.algorithm, value };
 }
 
-function baseUrl(request: S3Request): string {
+/** What comes before `/bucket/key` in the address of an object. */
+export function baseUrl(request: S3Request): string {
   const { serverUrl } = request.deps.settings;
   if (serverUrl !== undefined && serverUrl !== "") return serverUrl.replace(/\/+$/, "");
   return `${request.secure ? "https" : "http"}://${request.headers.host ?? ""}`;
