@@ -57,7 +57,12 @@ export async function releaseLease(index: OrderedIndex, clock: Clock, name: stri
   return (await swap(index, name, row, { holder: "", untilMs: clock.nowMs(), term: held.term })) !== undefined;
 }
 
-async function swap(index: OrderedIndex, name: string, before: Buffer | undefined, lease: Lease): Promise<Lease | undefined> {
+async function swap(
+  index: OrderedIndex,
+  name: string,
+  before: Buffer | undefined,
+  lease: Lease,
+): Promise<Lease | undefined> {
   const commit = new CommitBuilder().unchanged(keyOf(name), before).put(keyOf(name), encodeRow(lease));
   return (await index.commit(commit)) === "committed" ? lease : undefined;
 }

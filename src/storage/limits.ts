@@ -6,10 +6,10 @@ export const MIB = 1024 * KIB;
 
 /** Longest key of the index; LMDB's binding takes 1978. */
 export const KEY_BYTES_MAX = 1900;
-/** Largest value a commit may carry: a bound on what one row can do to a batch, far above any row written today. */
+/** Largest value a commit may carry: what the binding's buffer takes in one copy. */
 export const VALUE_BYTES_MAX = 16 * MIB - 1;
 
-/** Address space of the LMDB map. Only pages in use take disk and memory, so it is set where no index will have to grow it. */
+/** Address space of the LMDB map. Only pages in use take disk and memory. */
 export const INDEX_MAP_BYTES = 4 * 1024 * 1024 * MIB;
 /** Reader slots of the environment: one or two a process and thread, 64 bytes each. */
 export const INDEX_READERS_MAX = 1024;
@@ -21,11 +21,12 @@ export const BATCH_BYTES_MAX = 8 * MIB;
 export const BATCHES_PER_READER_CHECK = 4096;
 
 /**
- * Bodies up to this size become rows beside the index: they share the commit's one sync, where a file costs three
- * syncs of its own. Above it, copying through the B-tree (whole overflow pages, never given back to the file system)
- * costs more than it saves.
+ * Bodies up to this size become rows beside the index: they share the commit's one sync, where a file costs two syncs
+ * and a rename of its own. Measured (2 cores, 32 writers): 32 KiB inline takes 255 us of CPU a write, as a file 810 us.
+ * Larger ones would win too at first, but LMDB keeps a value in neighbouring pages, and long runs of free pages are
+ * what an index that has grown old is short of.
  */
-export const INLINE_BYTES_MAX = 16 * KIB;
+export const INLINE_BYTES_MAX = 32 * KIB;
 /** Unit of checksumming in a blob file: what a ranged read must read at least. Part of the format of each file. */
 export const BLOCK_BYTES = 64 * KIB;
 /** Most bytes that a read yields at once, and one disk read. */
@@ -56,4 +57,4 @@ assert(SLAB_BYTES % BLOCK_BYTES === 0, "a slab is whole blocks");
 assert(PIECE_BYTES % BLOCK_BYTES === 0, "a piece is whole blocks");
 assert(INLINE_BYTES_MAX <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");
 assert(SLABS_PER_BODY_MAX <= SLABS_IN_FLIGHT_MAX, "one body may use its share");
-assert(INLINE_BYTES_MAX < VALUE_BYTES_MAX && VALUE_BYTES_MAX > BATCH_BYTES_MAX, "rows fit");
+assert(INLINE_BYTES_MAX < BATCH_BYTES_MAX, "a batch takes any inline blob");

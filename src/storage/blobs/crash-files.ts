@@ -49,7 +49,7 @@ export class CrashFiles implements FileLayer {
 
   /** The power goes and comes back: only what was synced is there. Open files of before are dead. */
   crash(): void {
-    for (const path of [...this.#directories.keys()]) {
+    for (const path of this.#directories.keys()) {
       if (!this.#reachable(path)) this.#directories.delete(path);
     }
     for (const path of this.#syncedDirectories) if (!this.#directories.has(path)) this.#syncedDirectories.delete(path);

@@ -8,7 +8,7 @@ import type { BlobRef } from "../../model/version.ts";
 import { BLOCK_BYTES } from "../limits.ts";
 import type { BlobState } from "./blobs.ts";
 
-/** Footer: magic (8), format version (4), block size (4), data length (8), CRC of the table (4), CRC of these 28 (4). */
+/** Footer: magic (8), format (4), block size (4), data length (8), CRC of the table (4), CRC of these 28 bytes (4). */
 const MAGIC = Buffer.from("RESILVER", "latin1");
 export const BLOB_FORMAT = 1;
 export const FOOTER_BYTES = 32;

@@ -2,7 +2,7 @@
 import type { DigestOptions } from "./digests.ts";
 import type { PumpedFile } from "./pump.ts";
 
-/** Shared memory with `length` bytes to hash and write. `number` names it in the answer: slabs come back in any order. */
+/** Shared memory with `length` bytes to hash and write. Slabs come back in any order, so `number` names each. */
 export interface Slab {
   readonly number: number;
   readonly memory: SharedArrayBuffer;

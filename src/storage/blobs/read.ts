@@ -33,7 +33,8 @@ export async function* readFile(
   let file: ReadableFile | undefined;
   try {
     file = await files.open(path);
-    const pieces = fileLength(ref.size) - from <= PIECE_BYTES ? readAtOnce(file, ref, from, to) : readAhead(file, ref, from, to);
+    const near = fileLength(ref.size) - from <= PIECE_BYTES;
+    const pieces = near ? readAtOnce(file, ref, from, to) : readAhead(file, ref, from, to);
     let at = from;
     for await (const piece of pieces) {
       const wanted = piece.subarray(Math.max(0, start - at), Math.min(piece.length, end - at));
@@ -59,7 +60,8 @@ async function* readAtOnce(file: ReadableFile, ref: BlobRef, from: number, to: n
   const bytes = await readExactly(file, ref, from, fileLength(ref.size) - from);
   const table = parseTail(bytes.subarray(ref.size - from), ref.size);
   const data = bytes.subarray(0, to - from);
-  if (table === undefined || !blocksMatch(data, from / BLOCK_BYTES, table)) throw new BlobDamagedError(ref.id, "corrupt");
+  const good = table !== undefined && blocksMatch(data, from / BLOCK_BYTES, table);
+  if (!good) throw new BlobDamagedError(ref.id, "corrupt");
   yield data;
 }
 

@@ -1,4 +1,4 @@
-/** The blob store on a file system: DIR/blobs holds the files, DIR/staging those being written. See blobs.ts, format.ts. */
+/** The blob store on a file system: DIR/blobs holds the files, DIR/staging those being written. See blobs.ts. */
 import { join } from "node:path";
 import type { BlobRef } from "../../model/version.ts";
 import { assert } from "../../runtime/assert.ts";
@@ -108,7 +108,8 @@ class FileBlobStore implements BlobStore {
 
   read(ref: BlobRef, start: number, end: number, inlineRow?: Buffer | undefined): AsyncIterable<Buffer> {
     assert(start >= 0 && start <= end && end <= ref.size, "a range within the blob");
-    return ref.inline ? readInline(ref, start, end, inlineRow) : readFile(this.#files, this.#path(ref.id), ref, start, end);
+    if (ref.inline) return readInline(ref, start, end, inlineRow);
+    return readFile(this.#files, this.#path(ref.id), ref, start, end);
   }
 
   async examine(ref: BlobRef, deep: boolean, inlineRow?: Buffer | undefined): Promise<BlobState> {
@@ -175,7 +176,13 @@ class FileBlobStore implements BlobStore {
     }
   }
 
-  async #finishSmall(id: string, staged: string, pieces: Buffer[], size: number, options: WriteOptions): Promise<WrittenBlob> {
+  async #finishSmall(
+    id: string,
+    staged: string,
+    pieces: Buffer[],
+    size: number,
+    options: WriteOptions,
+  ): Promise<WrittenBlob> {
     if (size <= this.#inlineMax) {
       const inlineRow = encodeInline(pieces, size);
       return { ...digestsOf(inlineBytes(inlineRow), options), size, ref: { id, size, inline: true }, inlineRow };
@@ -232,7 +239,7 @@ class FileBlobStore implements BlobStore {
   }
 }
 
-/** Failures of the file system are told as StoreErrors; those of the body pass as they are, so they are told apart here. */
+/** Failures of the file system become StoreErrors here, where they cannot be taken for those of the body. */
 function pumpInto(pumped: PumpBody, chunk: Buffer): Promise<void> | undefined {
   return pumped.write(chunk)?.catch(rethrowAsWriteFailure);
 }

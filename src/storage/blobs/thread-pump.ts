@@ -79,7 +79,7 @@ class PumpThread {
 
   #end(error: unknown): void {
     this.ended = true;
-    for (const body of [...this.#bodies.values()]) body.lost(error);
+    for (const body of this.#bodies.values()) body.lost(error);
   }
 }
 
@@ -144,7 +144,7 @@ class ThreadBody implements PumpBody {
   }
 
   lost(error: unknown): void {
-    for (const slab of [...this.#inFlight.keys()]) this.#freed(slab);
+    for (const slab of this.#inFlight.keys()) this.#freed(slab);
     this.#leave();
     this.#fail(new Error("the pump thread ended", { cause: error }));
     this.#aborted?.();

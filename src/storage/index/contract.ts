@@ -278,8 +278,12 @@ class Model {
   }
 
   #holds(check: Check): boolean {
-    if (check.kind === "value") return (this.rows.get(check.key.toString("hex")) ?? null) === (check.value?.toString("hex") ?? null);
-    return (this.scan(check.range, { limit: 1 })[0]?.[0] ?? null) === (check.key?.toString("hex") ?? null);
+    const wanted = check.kind === "value" ? check.value : check.key;
+    const found =
+      check.kind === "value"
+        ? this.rows.get(check.key.toString("hex"))
+        : this.scan(check.range, { limit: 1 })[0]?.[0];
+    return (found ?? null) === (wanted?.toString("hex") ?? null);
   }
 }
 
@@ -292,7 +296,10 @@ const check: fc.Arbitrary<Check> = fc.oneof(
   fc.record({ kind: fc.constant("first" as const), range, key: fc.oneof(key, fc.constant(null)) }),
 );
 const commit: fc.Arbitrary<Commit> = fc.record({
-  checks: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(check, { maxLength: 2 }) }),
+  checks: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.array(check, { maxLength: 2 }) },
+  ),
   puts: fc.array(fc.record({ key, value }), { maxLength: 4 }),
   deletes: fc.array(key, { maxLength: 2 }),
   adds: fc.array(fc.record({ key: counter, delta: fc.bigInt({ min: -3n, max: 3n }) }), { maxLength: 2 }),

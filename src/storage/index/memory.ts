@@ -3,7 +3,7 @@
  * survives the process. Rows lie in sorted chunks: a binary search finds the chunk, another the row in it.
  */
 import { StoreError } from "../../model/errors.ts";
-import { KEY_BYTES_MAX } from "../limits.ts";
+import { checkRows } from "./check-rows.ts";
 import type { Check, Commit, CommitResult, Entry, KeyRange, OrderedIndex, ScanOptions } from "./index.ts";
 
 /** A chunk is cut in two above this size: an insert moves at most this many references. */
@@ -127,7 +127,7 @@ class MemoryIndex implements OrderedIndex {
   // Applied before anything is awaited, so commits handed over together are applied in order.
   async commit(commit: Commit): Promise<CommitResult> {
     if (this.#closed) throw new StoreError("InternalError", { message: "The index is closed." });
-    checkKeys(commit);
+    checkRows(commit);
     if (!commit.checks.every((check) => this.#holds(check))) return "conflict";
     for (const key of commit.deletes) this.#rows.delete(key);
     for (const { key, value } of commit.puts) this.#rows.put({ key: Buffer.from(key), value: Buffer.from(value) });
@@ -157,18 +157,6 @@ class MemoryIndex implements OrderedIndex {
     value.writeBigInt64LE(sum);
     this.#rows.put({ key: Buffer.from(key), value });
   }
-}
-
-/** Keys that no implementation could hold are refused before anything is applied. */
-export function checkKeys(commit: Commit): void {
-  for (const { key } of commit.puts) checkKey(key);
-  for (const { key } of commit.adds) checkKey(key);
-  for (const key of commit.deletes) checkKey(key);
-}
-
-function checkKey(key: Buffer): void {
-  if (key.length > 0 && key.length <= KEY_BYTES_MAX) return;
-  throw new StoreError("InternalError", { message: `An index key of ${key.length} bytes is not possible.` });
 }
 
 /** An empty index that lives as long as the process. */

@@ -15,8 +15,7 @@ const KIND_VALUE = 1;
 const KIND_FIRST = 2;
 
 function checkBytes(check: Check): number {
-  const own = check.kind === "value" ? 8 + check.key.length + (check.value?.length ?? 0) : 0;
-  if (check.kind === "value") return 1 + own;
+  if (check.kind === "value") return 1 + 8 + check.key.length + (check.value?.length ?? 0);
   return 1 + 12 + check.range.start.length + check.range.end.length + (check.key?.length ?? 0);
 }
 
@@ -30,7 +29,7 @@ export function commitBytes(commit: Commit): number {
   return total;
 }
 
-/** `bytes` is the sum of `commitBytes` over `commits`. The buffer has its memory to itself, so it can be transferred. */
+/** `bytes` is the sum of `commitBytes` over `commits`. The buffer has its memory to itself: it can be transferred. */
 export function encodeBatch(commits: readonly Commit[], bytes: number): Buffer<ArrayBuffer> {
   const out = Buffer.from(new ArrayBuffer(4 + bytes));
   let at = out.writeUInt32LE(commits.length, 0);

@@ -7,9 +7,9 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { StoreError } from "../../../model/errors.ts";
-import { BATCH_BYTES_MAX, BATCH_COMMITS_MAX, VALUE_BYTES_MAX } from "../../limits.ts";
+import { BATCH_BYTES_MAX, BATCH_COMMITS_MAX } from "../../limits.ts";
 import type { Commit, CommitResult, Entry, KeyRange, OrderedIndex, ScanOptions } from "../index.ts";
-import { checkKeys } from "../memory.ts";
+import { checkRows } from "../check-rows.ts";
 import { OUTCOME, type BatchAnswer } from "./apply.ts";
 import { commitBytes, encodeBatch } from "./batch.ts";
 import { LmdbStore, type StoreOptions } from "./binding.ts";
@@ -54,8 +54,7 @@ class LmdbIndex implements OrderedIndex {
   commit(commit: Commit): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) throw this.#failure;
-      checkKeys(commit);
-      checkValues(commit);
+      checkRows(commit);
       this.#queue.push({ commit, bytes: commitBytes(commit), resolve, reject });
       this.#plan();
     });
@@ -132,13 +131,6 @@ function settle(waiting: Waiting, outcome: number | undefined, reason: string | 
   if (outcome === OUTCOME.committed) waiting.resolve("committed");
   else if (outcome === OUTCOME.conflict) waiting.resolve("conflict");
   else waiting.reject(new StoreError(outcome === OUTCOME.full ? "XMinioStorageFull" : "InternalError", detail));
-}
-
-function checkValues(commit: Commit): void {
-  for (const { value } of commit.puts) {
-    if (value.length <= VALUE_BYTES_MAX) continue;
-    throw new StoreError("InternalError", { message: `An index value of ${value.length} bytes is not possible.` });
-  }
 }
 
 /** The names of new files must be as durable as their bytes, or a crash could take the whole index away. */
