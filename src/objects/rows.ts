@@ -34,6 +34,9 @@ export function putVersion(commit: CommitBuilder, bucketId: string, version: Ver
     commit.put(keys.idRowKey(keys.SPACE.parts, bucketId, version.key, version.versionId), encodeRow({ parts }));
   }
   addUsage(commit, bucketId, version, 1n);
+  if (!version.replication.replica) return;
+  commit.add(keys.counterKey(`replica/${bucketId}/count`), 1n);
+  commit.add(keys.counterKey(`replica/${bucketId}/bytes`), BigInt(version.kind === "object" ? version.size : 0));
 }
 
 /** Forgets bytes: an inline row goes now, a file is left to the collector, since readers may hold it open. */

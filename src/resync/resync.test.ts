@@ -81,7 +81,7 @@ describe("resync", { timeout: 30_000 }, () => {
     const done = await finished();
     assert.equal(done.counters.alreadyEqual, 1100);
     assert.equal(done.counters.sent, 0);
-    assert.equal(fake.seen.filter((request) => request.query.has("versions")).length, 4);
+    assert.equal(fake.seen.filter((request) => request.query.has("versions")).length, 2);
     assert.equal(fake.seen.filter((request) => request.method === "HEAD").length, 1);
   });
 
