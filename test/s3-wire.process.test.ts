@@ -4,9 +4,9 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { crc32 } from "node:zlib";
-import { chunkedMode, encodeAwsChunked, STREAMING_HASHES } from "../src/protocol/aws-chunked.ts";
+import { encodeAwsChunked, STREAMING_HASHES, type ChunkedMode } from "../src/protocol/aws-chunked.ts";
 import { presignUrl, signRequest } from "../src/protocol/sigv4-sign.ts";
-import { deriveSigningKey } from "../src/protocol/sigv4.ts";
+import { deriveSigningKey, type ChunkSigning } from "../src/protocol/sigv4.ts";
 import { amzDate } from "../src/protocol/time.ts";
 import { call, startTestPort, TEST_ROOT, type Call, type TestPort } from "../src/s3/testing.ts";
 
@@ -83,19 +83,13 @@ test("streaming signatures: each form stores its data, a broken chunk stores not
   await expect({ method: "PUT", path: "/b-1", query: "tagging=", payloadHash: STREAMING_HASHES.signed }, 400, "InvalidRequest");
 });
 
-function putStreaming(mode: NonNullable<ReturnType<typeof chunkedMode>>, path: string, data: Buffer, tamper?: (body: Buffer) => void) {
+function putStreaming(mode: ChunkedMode, path: string, data: Buffer, tamper?: (body: Buffer) => void) {
   const nowMs = Date.now();
   const checksum = mode === "signed" ? {} : { "x-amz-trailer": "x-amz-checksum-crc32" };
   const headers = { host: `127.0.0.1:${port.port}`, "x-amz-decoded-content-length": String(data.length), ...checksum };
   const payloadHash = STREAMING_HASHES[mode];
-  const signed = signRequest({ ...TEST_ROOT, region: "us-east-1", method: "PUT", path, query: "", headers, payloadHash, nowMs });
-  const scope = { date: amzDate(nowMs).slice(0, 8), region: "us-east-1", service: "s3" };
-  const signing = {
-    key: deriveSigningKey(TEST_ROOT.secretKey, scope),
-    seedSignature: /Signature=(\w+)/.exec(signed["authorization"] ?? "")?.[1] ?? "",
-    scope: `${scope.date}/us-east-1/s3/aws4_request`,
-    amzDate: amzDate(nowMs),
-  };
+  const signed = signPut(path, headers, payloadHash, nowMs);
+  const signing = chunkSigningOf(signed, nowMs);
   const chunks = [data.subarray(0, 65536), data.subarray(65536, 131072), data.subarray(131072)];
   const trailers = mode === "signed" ? undefined : { "x-amz-checksum-crc32": crcOf(data) };
   const body = encodeAwsChunked(chunks, { mode, signing, trailers });
@@ -108,10 +102,8 @@ test("lengths: none is 411, an empty chunked transfer with a decoded length is a
   const nowMs = Date.now();
   const headers = { host: `127.0.0.1:${port.port}`, "x-amz-decoded-content-length": "0" };
   const payloadHash = STREAMING_HASHES.signed;
-  const signed = signRequest({ ...TEST_ROOT, region: "us-east-1", method: "PUT", path: "/b-1/dir/", query: "", headers, payloadHash, nowMs });
-  const scope = { date: amzDate(nowMs).slice(0, 8), region: "us-east-1", service: "s3" };
-  const seedSignature = /Signature=(\w+)/.exec(signed["authorization"] ?? "")?.[1] ?? "";
-  const signing = { key: deriveSigningKey(TEST_ROOT.secretKey, scope), seedSignature, scope: `${scope.date}/us-east-1/s3/aws4_request`, amzDate: amzDate(nowMs) };
+  const signed = signPut("/b-1/dir/", headers, payloadHash, nowMs);
+  const signing = chunkSigningOf(signed, nowMs);
   const body = encodeAwsChunked([], { mode: "signed", signing });
   const answer = await call(port, { method: "PUT", path: "/b-1/dir/", credentials: null, body, unsigned: { ...signed, "transfer-encoding": "chunked" } });
   assert.deepEqual([answer.status, answer.headers["etag"]], [200, '"d41d8cd98f00b204e9800998ecf8427e"']);
@@ -120,7 +112,7 @@ test("lengths: none is 411, an empty chunked transfer with a decoded length is a
 test("a body that ends early stores nothing", async () => {
   const path = "/b-1/short";
   const headers = { host: `127.0.0.1:${port.port}` };
-  const signed = signRequest({ ...TEST_ROOT, region: "us-east-1", method: "PUT", path, query: "", headers, payloadHash: "UNSIGNED-PAYLOAD", nowMs: Date.now() });
+  const signed = signPut(path, headers, "UNSIGNED-PAYLOAD");
   const socket = connect(port.port, "127.0.0.1");
   const lines = Object.entries({ ...signed, "content-length": "300000" }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`PUT ${path} HTTP/1.1\r\n${lines.join("")}\r\n${"x".repeat(1000)}`);
@@ -142,7 +134,7 @@ test("Expect: 100-continue is only granted to those who may write", async () => 
   assert.match(answer.toString(), /^HTTP\/1.1 403 /);
   socket.destroy();
   const headers = { host: `127.0.0.1:${port.port}`, expect: "100-continue", "content-length": "5" };
-  const signed = signRequest({ ...TEST_ROOT, region: "us-east-1", method: "PUT", path, query: "", headers, payloadHash: "UNSIGNED-PAYLOAD", nowMs: Date.now() });
+  const signed = signPut(path, headers, "UNSIGNED-PAYLOAD");
   const allowed = connect(port.port, "127.0.0.1");
   allowed.write(`PUT ${path} HTTP/1.1\r\n${Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
   const [interim] = (await once(allowed, "data")) as [Buffer];
@@ -179,6 +171,20 @@ test("virtual hosts name the bucket", async () => {
   const answer = await call(port, { method: "GET", path: "/k", headers: { host: "b-1.s3.test" } });
   assert.equal(answer.body, "hello");
 });
+
+function signPut(path: string, headers: Record<string, string>, payloadHash: string, nowMs = Date.now()): Record<string, string> {
+  return signRequest({ ...TEST_ROOT, region: "us-east-1", method: "PUT", path, query: "", headers, payloadHash, nowMs });
+}
+
+function chunkSigningOf(signed: Record<string, string>, nowMs: number): ChunkSigning {
+  const scope = { date: amzDate(nowMs).slice(0, 8), region: "us-east-1", service: "s3" };
+  return {
+    key: deriveSigningKey(TEST_ROOT.secretKey, scope),
+    seedSignature: /Signature=(\w+)/.exec(signed["authorization"] ?? "")?.[1] ?? "",
+    scope: `${scope.date}/us-east-1/s3/aws4_request`,
+    amzDate: amzDate(nowMs),
+  };
+}
 
 function crcOf(data: Buffer): string {
   const out = Buffer.alloc(4);

@@ -7,7 +7,7 @@ import type { ChunkedMode } from "../protocol/aws-chunked.ts";
 import { chunkedMode } from "../protocol/aws-chunked.ts";
 import type { ChunkSigning, SignedRequest } from "../protocol/sigv4.ts";
 import { authScheme, checkSignatureTime, chunkSigning, equalText, parseAuthorization } from "../protocol/sigv4.ts";
-import { SigningKeyCache, verifySignature } from "../protocol/sigv4.ts";
+import { verifySignature, type SigningKeyCache } from "../protocol/sigv4.ts";
 import type { Identity } from "../iam/types.ts";
 import type { Operation, S3Request } from "./request.ts";
 

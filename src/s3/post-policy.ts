@@ -16,7 +16,7 @@ interface Condition {
 }
 
 function invalid(message: string): StoreError {
-  return new StoreError("InvalidPolicyDocument", { message: `The content of the form does not meet the conditions specified in the policy document: ${message}` });
+  return new StoreError("InvalidPolicyDocument", { message: `The policy document of the form is not valid: ${message}` });
 }
 
 const EXPIRATION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;

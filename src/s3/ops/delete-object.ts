@@ -10,7 +10,9 @@ export const deleteObject: Operation = {
   async run(request) {
     const { selector } = request;
     if (request.header("x-minio-force-delete") === "true") {
-      throw new StoreError("NotImplemented", { message: "Deleting a prefix with all its versions in one request is not available; list and delete its versions." });
+      throw new StoreError("NotImplemented", {
+        message: "Deleting a prefix with all its versions in one request is not available; list and delete its versions.",
+      });
     }
     await authorizeDelete(request);
     const source = await replicaSource(request, "s3:ReplicateDelete");
