@@ -18,6 +18,7 @@ import { systemRandom } from "../runtime/random.ts";
 import { createS3Handler } from "../s3/listener.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
+import { startBackground, type Background } from "./background.ts";
 import { outgoingRoots } from "./certificates.ts";
 import type { Format } from "./data-directory.ts";
 import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
@@ -123,17 +124,20 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       return path.startsWith(PEER_PREFIX) ? peer(request, response, path, query) : admin(request, response, path, query);
     },
   });
+  let background: Background | undefined;
   return {
     handler: control.wrap(s3),
     async start() {
       if (!options.background) return;
       replication.start();
+      background = startBackground({ index, blobs, clock, log });
     },
     told: (message) => {
       if (options.background) replication.poke(message.poke as readonly Arn[]);
     },
     stopAsked: control.stopAsked,
     async stop() {
+      await background?.stop();
       await replication.stop();
       await blobs.close();
       await index.close();

@@ -1,0 +1,50 @@
+/** Housekeeping of the process that leads: garbage, orphans, expired uploads. Each is one step, then a wait. */
+import type { Logger } from "../observe/log.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { collectGarbage, emptyOldStaging, sweepOrphans, type CollectorOptions } from "../storage/collector.ts";
+
+const COLLECT_EVERY_MS = 30_000;
+/** A sweep reads the names of all blob files: rarely, and only for what a crash left. */
+const SWEEP_EVERY_MS = 24 * 3_600_000;
+const ORPHAN_AGE_MS = 24 * 3_600_000;
+
+export interface Background {
+  stop(): Promise<void>;
+}
+
+interface Task {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly step: (signal: AbortSignal) => Promise<unknown>;
+}
+
+/** Runs each task for ever, one step after another; a step that fails is logged and tried again at its next time. */
+export function startBackground(deps: CollectorOptions & { clock: Clock; log: Logger }): Background {
+  const stopping = new AbortController();
+  const tasks: readonly Task[] = [
+    { name: "garbage collection", everyMs: COLLECT_EVERY_MS, step: (signal) => collectGarbage({ ...deps, signal }) },
+    { name: "orphan sweep", everyMs: SWEEP_EVERY_MS, step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }) },
+  ];
+  const run = async (task: Task): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await deps.clock.sleep(task.everyMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+      try {
+        await task.step(stopping.signal);
+      } catch (error) {
+        deps.log.warn(`${task.name} failed and will be tried again`, { error: (error as Error).message });
+      }
+    }
+  };
+  // What a killed process had staged: nobody can name it any more, and it may be what filled the disk.
+  const cleaned = emptyOldStaging(deps.blobs, deps.clock.nowMs()).catch((error: unknown) => {
+    deps.log.warn("old staging files could not be removed", { error: (error as Error).message });
+  });
+  const running = [cleaned, ...tasks.map(run)];
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all(running);
+    },
+  };
+}
