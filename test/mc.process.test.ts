@@ -253,6 +253,8 @@ test("wrong usage: hints and exit code 1", async () => {
   await fails("lss", /Did you mean `mc ls`/);
   await fails("ls --recursvie alpha", /Did you mean --recursive/);
   await fails("ls alhpa/x", /no alias `alhpa`/);
+  await fails(`cp ${file("typo.txt", "x")} alhpa/x/y`, /neither an alias nor a folder `alhpa`/);
+  await fails(`mirror ${folder} alhpa/x`, /neither an alias nor a folder `alhpa`/);
   await fails("ls alpha/no-such-bucket", /bucket does not exist/);
   const error = await attempt(["ls", "--json", "alpha/no-such-bucket"]);
   assert.equal(error.code, 1);

@@ -10,6 +10,7 @@ import type { Pair, Tree } from "../list/places.ts";
 import { pairs, treeOf } from "../list/places.ts";
 import type { Entry } from "../list/entry.ts";
 import { listBuckets } from "../list/remote.ts";
+import { refuseUnknownAlias } from "../transfer/expand.ts";
 import { ATTRIBUTE_FLAGS, PRESERVE_FLAG, WRITE_FLAGS } from "../transfer/options.ts";
 import type { Item } from "../transfer/session.ts";
 import { runSession } from "../transfer/session.ts";
@@ -24,6 +25,7 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
   }
   const source = ctx.target(from);
   const target = ctx.target(to);
+  if (source.kind === "local") await refuseUnknownAlias(target);
   if (source.kind === "local" || source.bucket !== "") return mirrorOne(ctx, source, target, flags);
   return mirrorBuckets(ctx, source, target, flags);
 }

@@ -54,16 +54,23 @@ export async function* expand(
   if (target.kind === "remote" && target.bucket === "") {
     throw new CommandError(`\`${targetText}\` names no bucket. Write ALIAS/BUCKET[/KEY]`);
   }
-  if (target.kind === "local" && /^[^./][^/]*\/./.test(targetText) && (await localEntry(targetText.split("/")[0] ?? "", "")) === undefined) {
-    const alias = targetText.split("/")[0] ?? "";
-    throw new CommandError(`There is neither an alias nor a folder \`${alias}\`. Set the alias with \`mc alias set ${alias} URL\``);
-  }
+  if (sources.every((text) => ctx.target(text).kind === "local")) await refuseUnknownAlias(target);
   const intoFolder = options.recursive || sources.length > 1 || (await isFolder(ctx, target));
   for (const text of sources) {
     const source = ctx.target(text);
     if (options.recursive) yield* expandFolder(ctx, source, target, options);
     else yield await expandOne(ctx, source, target, intoFolder, options);
   }
+}
+
+/**
+ * A copy from this machine to `alhpa/bucket/x` would quietly make a folder `alhpa` here: refused when the first part
+ * looks like an alias and no such folder exists.
+ */
+export async function refuseUnknownAlias(target: Target): Promise<void> {
+  const alias = /^([A-Za-z][A-Za-z0-9_-]*)\/./.exec(target.text)?.[1];
+  if (target.kind === "remote" || alias === undefined || (await localEntry(alias, "")) !== undefined) return;
+  throw new CommandError(`There is neither an alias nor a folder \`${alias}\`. Set the alias with \`mc alias set ${alias} URL\``);
 }
 
 /** Ends in a slash, is a bucket, an existing folder, or a prefix with something below it and no object of that name. */
