@@ -223,6 +223,7 @@ export class TargetQueue {
       signal: this.#abort.signal,
     });
     this.#running[lane]--;
+    this.activity.working(this.inFlight);
     const ended = this.#abort.signal.aborted ? undefined : await this.#judge(item, sent, startedMs);
     if (ended === undefined) this.#forget(item);
     else this.#finish(item, ended);

@@ -1,5 +1,6 @@
 /** Keeps one queue running for every target there is; only the process that holds the lease runs it. */
 import type { Arn } from "../model/names.ts";
+import { ActivityPublisher } from "./activity-rows.ts";
 import { dropLog } from "./log.ts";
 import { FALLBACK_POLL_MS, TARGETS_REFRESH_MS } from "./limits.ts";
 import { TargetQueue, type QueueDeps } from "./queue.ts";
@@ -19,9 +20,11 @@ export class Scheduler {
   readonly #queues = new Map<Arn, Running>();
   #refreshing: Promise<void> | undefined;
   #wake = new AbortController();
+  readonly #publisher: ActivityPublisher;
 
   constructor(deps: SchedulerDeps) {
     this.#deps = deps;
+    this.#publisher = new ActivityPublisher(deps.index);
   }
 
   queue(arn: Arn): TargetQueue | undefined {
@@ -45,6 +48,7 @@ export class Scheduler {
       this.#wake = new AbortController();
       try {
         await this.#refresh();
+        await this.#publisher.publish(this.queues);
       } catch (error) {
         this.#deps.warn("the replication targets could not be read", error);
       }

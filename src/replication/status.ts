@@ -12,6 +12,7 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import { counterKey, keyPrefixRange, readCounter, SPACE } from "../storage/keys.ts";
 import { decodeTombstone } from "../storage/records.ts";
 import { Activity, type ActivityView, type CountBytes } from "./activity.ts";
+import { publishedActivity } from "./activity-rows.ts";
 import { configArns } from "./config.ts";
 import { RESYNC_PAGE } from "./limits.ts";
 import { after, pendingWork, readRows, retryRange } from "./log.ts";
@@ -49,7 +50,7 @@ async function numbersOf(deps: StatusDeps, arn: Arn, limit: number): Promise<Tar
     counters(deps.index, `sent/${arn}`),
     counters(deps.index, `failed/${arn}`),
   ]);
-  const activity = (deps.activity(arn) ?? new Activity(deps.clock)).view();
+  const activity = deps.activity(arn)?.view() ?? (await publishedActivity(deps.index, arn)) ?? new Activity(deps.clock).view();
   return { arn, pending, sent, failed, activity, limit };
 }
 

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { limited, tokenBucket } from "./bandwidth.ts";
+import { KeyMutex } from "./key-mutex.ts";
+import { backoffMs } from "./backoff.ts";
+import { RETRY_CAP_MS, RETRY_FIRST_MS } from "./limits.ts";
+import { systemRandom } from "../runtime/random.ts";
+
+test("bytes wait for their turn beyond one second's worth", async () => {
+  let now = 0;
+  const clock = { nowNs: () => BigInt(now) * 1_000_000n, nowMs: () => now, sleep: async (ms: number) => void (now += ms) };
+  let rate = 1000;
+  const limiter = tokenBucket(clock, () => rate);
+  const body = (async function* () {
+    for (let i = 0; i < 50; i++) yield Buffer.alloc(100);
+  })();
+  let seen = 0;
+  for await (const piece of limited(body, limiter)) seen += piece.length;
+  assert.equal(seen, 5000);
+  assert.equal(now, 4000);
+  rate = 0;
+  await limiter.take(1e9);
+  assert.equal(now, 4000);
+});
+
+test("work under one name runs one after another, failures included; names do not wait for each other", async () => {
+  const mutex = new KeyMutex();
+  const order: string[] = [];
+  let release = (): void => undefined;
+  const first = mutex.run("a", () => new Promise<void>((resolve) => (release = resolve)).then(() => void order.push("a1")));
+  const second = mutex.run("a", async () => {
+    order.push("a2");
+    throw new Error("no");
+  });
+  const third = mutex.run("a", async () => order.push("a3"));
+  await mutex.run("b", async () => order.push("b"));
+  release();
+  await first;
+  await assert.rejects(second);
+  await third;
+  assert.deepEqual(order, ["b", "a1", "a2", "a3"]);
+});
+
+test("delays double up to the cap, within a quarter", () => {
+  for (let attempts = 0; attempts < 40; attempts++) {
+    const nominal = Math.min(RETRY_FIRST_MS * 2 ** attempts, RETRY_CAP_MS);
+    const delay = backoffMs(attempts, systemRandom);
+    assert.ok(delay >= nominal * 0.75 - 1 && delay <= nominal * 1.25 + 1, `${attempts}: ${delay}`);
+  }
+});

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { OrderedPool } from "./pool.ts";
+
+test("results come in the order of adding, limits hold, whatever the tasks' speed", async () => {
+  const task = fc.record({ turns: fc.nat(5), weight: fc.nat(10) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(task, { maxLength: 40 }), fc.integer({ min: 1, max: 5 }), async (tasks, maxTasks) => {
+      const seen: string[] = [];
+      let running = 0;
+      const pool = new OrderedPool<number>({ maxTasks, maxWeight: 15 }, (key, result) => seen.push(`${key}:${result}`));
+      for (const [i, { turns, weight }] of tasks.entries()) {
+        await pool.add(String(i), weight, async () => {
+          assert.ok(++running <= maxTasks);
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+          running--;
+          return i;
+        });
+      }
+      await pool.drain();
+      assert.deepEqual(seen, tasks.map((_, i) => `${i}:${i}`));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("after a failure nothing past it counts as done", async () => {
+  const seen: string[] = [];
+  const pool = new OrderedPool<true>({ maxTasks: 3, maxWeight: 1 }, (key) => seen.push(key));
+  await pool.add("a", 0, async () => true);
+  await pool.add("b", 0, async () => {
+    throw new Error("no");
+  });
+  await assert.rejects(pool.add("c", 0, async () => true), /no/);
+  await assert.rejects(pool.drain(), /no/);
+  assert.deepEqual(seen, ["a"]);
+});
