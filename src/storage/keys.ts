@@ -29,7 +29,6 @@ export const SPACE = {
   config: 0x4b, // K name -> settings of the site
 } as const;
 
-const ZERO = Buffer.from([0]);
 const MAX64 = 0xffffffffffffffffn;
 const NULL_ID = Buffer.alloc(16);
 
@@ -50,12 +49,6 @@ export function versionIdFromBytes(bytes: Buffer): VersionId {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as VersionId;
 }
 
-function inverted(bytes: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(bytes.length);
-  for (let i = 0; i < bytes.length; i++) out[i] = 0xff - (bytes[i] as number);
-  return out;
-}
-
 /** The smallest key above every key that starts with `prefix`. */
 export function prefixEnd(prefix: Buffer): Buffer {
   for (let last = prefix.length - 1; last >= 0; last--) {
@@ -72,8 +65,31 @@ export function prefixRange(prefix: Buffer): KeyRange {
   return { start: prefix, end: prefixEnd(prefix) };
 }
 
+/** The space byte as a buffer, made once: keys are built on every request. */
+const SPACE_BYTE: readonly Buffer[] = Array.from({ length: 256 }, (_, space) => Buffer.from([space]));
+
 function spaced(space: number, ...rest: Buffer[]): Buffer {
-  return Buffer.concat([Buffer.from([space]), ...rest]);
+  return Buffer.concat([SPACE_BYTE[space] as Buffer, ...rest]);
+}
+
+const HEAD_BYTES = 9;
+
+/** `space | bucket id | object key | 00` followed by `tail` unwritten bytes, in one allocation. */
+function withTail(space: number, bucketId: string, key: string, tail: number): Buffer {
+  assert(bucketId.length === 16, "bucket id is 16 hex digits");
+  const keyBytes = Buffer.byteLength(key);
+  const out = Buffer.allocUnsafe(HEAD_BYTES + keyBytes + 1 + tail);
+  out[0] = space;
+  out.write(bucketId, 1, "hex");
+  out.write(key, HEAD_BYTES, "utf8");
+  out[HEAD_BYTES + keyBytes] = 0;
+  return out;
+}
+
+/** Writes a version id at the end of a key. */
+function writeVersionId(out: Buffer, at: number, id: VersionId): void {
+  if (id === NULL_VERSION) out.fill(0, at, at + 16);
+  else out.write(id.replaceAll("-", ""), at, "hex");
 }
 
 export const bucketRowKey = (name: string): Buffer => spaced(SPACE.bucket, Buffer.from(name));
@@ -87,7 +103,7 @@ export function bucketPrefix(space: number, bucketId: string): Buffer {
 
 /** Prefix of all rows of one object key in `space`. */
 export function objectPrefix(space: number, bucketId: string, key: string): Buffer {
-  return Buffer.concat([bucketPrefix(space, bucketId), Buffer.from(key), ZERO]);
+  return withTail(space, bucketId, key, 0);
 }
 
 /** Rows whose object key starts with `keyPrefix` (may be empty). */
@@ -96,11 +112,12 @@ export function keyPrefixRange(space: number, bucketId: string, keyPrefix: strin
 }
 
 export function versionRowKey(bucketId: string, version: { key: ObjectKey; mtime: UnixNs; versionId: VersionId }): Buffer {
-  return Buffer.concat([
-    objectPrefix(SPACE.version, bucketId, version.key),
-    u64(MAX64 - version.mtime),
-    inverted(versionIdBytes(version.versionId)),
-  ]);
+  const out = withTail(SPACE.version, bucketId, version.key, 24);
+  const at = out.length - 24;
+  out.writeBigUInt64BE(MAX64 - version.mtime, at);
+  writeVersionId(out, at + 8, version.versionId);
+  for (let i = at + 8; i < out.length; i++) out[i] = 0xff - (out[i] as number);
+  return out;
 }
 
 /** Takes a version row's key apart: the object key in it. */
@@ -110,7 +127,9 @@ export function objectKeyOfVersionRow(row: Buffer): string {
 
 /** Rows keyed by version id: byId, parts, tombstone, damage. */
 export function idRowKey(space: number, bucketId: string, key: string, versionId: VersionId): Buffer {
-  return Buffer.concat([objectPrefix(space, bucketId, key), versionIdBytes(versionId)]);
+  const out = withTail(space, bucketId, key, 16);
+  writeVersionId(out, out.length - 16, versionId);
+  return out;
 }
 
 /** Object key and version id of a row made by `idRowKey`. */
