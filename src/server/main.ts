@@ -15,7 +15,7 @@ Usage:
 Flags:
   --address [HOST]:PORT   where to listen; default :9000, port 0 takes a free one
   --certs-dir, -S DIR     public.crt and private.key make it HTTPS, CAs/ holds roots for outgoing TLS; default ~/.resilver/certs
-  --workers N             processes that serve; default: one for each core, at most 2
+  --workers N             processes that serve; default 1
   --quiet                 no ready line
   --json                  ready line and logs as JSON, one object a line
 

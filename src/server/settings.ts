@@ -3,7 +3,7 @@
  * name, and MinIO's name works where it has the same setting). Wrong input is a UsageError that says what to type.
  */
 import { readFileSync } from "node:fs";
-import { availableParallelism, homedir } from "node:os";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
 export interface Settings {
@@ -54,7 +54,6 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 const WORKERS_MAX = 64;
-const WORKERS_DEFAULT_MAX = 2;
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 const DEFAULT_ROOT = "minioadmin";
 
@@ -156,7 +155,8 @@ function listenAddress(text: string | undefined, root: { isDefault: boolean }): 
 }
 
 function workerCount(text: string | undefined): number {
-  if (text === undefined) return Math.min(availableParallelism(), WORKERS_DEFAULT_MAX);
+  // One process commits in larger groups and needs less memory; more of them serve more reads (bench/README.md).
+  if (text === undefined) return 1;
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > WORKERS_MAX) {
     throw new UsageError(`--workers ${text}: expected a number from 1 to ${WORKERS_MAX}`);
