@@ -31,6 +31,8 @@ export const INLINE_BYTES_MAX = 32 * KIB;
 export const BLOCK_BYTES = 64 * KIB;
 /** Most bytes that a read yields at once, and one disk read. */
 export const PIECE_BYTES = MIB;
+/** Pieces that a long read has memory for: one being read, and those its consumer may still hold. */
+export const READ_RING_PIECES = 4;
 /** Bodies up to this size are hashed and handed to the file system in one go on the calling thread. */
 export const SMALL_BODY_BYTES_MAX = 256 * KIB;
 /** Unit in which large bodies go to a hashing thread. Each upload under way holds one while it fills. */

@@ -52,7 +52,7 @@ export interface BlobStore {
   /**
    * Bytes [start, end) in pieces of at most 1 MiB, each checked against its blocks' checksums before it is yielded.
    * Throws BlobDamagedError. Inline blobs are read from `inlineRow`, which the caller fetched from the index
-   * (undefined: missing).
+   * (undefined: missing). A piece of a file is the caller's until it asks for the third one after it.
    */
   read(ref: BlobRef, start: number, end: number, inlineRow?: Buffer | undefined): AsyncIterable<Buffer>;
   /**

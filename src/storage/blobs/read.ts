@@ -1,7 +1,7 @@
 /** Reading blob files: aligned to blocks, each block checked before its bytes are handed on. */
 import { StoreError } from "../../model/errors.ts";
 import type { BlobRef } from "../../model/version.ts";
-import { BLOCK_BYTES, PIECE_BYTES } from "../limits.ts";
+import { BLOCK_BYTES, PIECE_BYTES, READ_RING_PIECES } from "../limits.ts";
 import { BlobDamagedError } from "./blobs.ts";
 import { codeOf, type FileLayer, type ReadableFile } from "./files.ts";
 import { blocksMatch, fileLength, parseTail, tailLength } from "./format.ts";
@@ -48,9 +48,15 @@ export async function* readFile(
   }
 }
 
-async function readExactly(file: ReadableFile, ref: BlobRef, position: number, length: number): Promise<Buffer> {
-  // A piece may still wait in a socket when the next one is read, so each has memory of its own.
-  const bytes = Buffer.allocUnsafeSlow(length);
+/** Fills `into`, or memory of its own, from `position`. */
+async function readExactly(
+  file: ReadableFile,
+  ref: BlobRef,
+  position: number,
+  length: number,
+  into?: Buffer,
+): Promise<Buffer> {
+  const bytes = into?.subarray(0, length) ?? Buffer.allocUnsafeSlow(length);
   if ((await file.read(bytes, position)) !== length) throw new BlobDamagedError(ref.id, "corrupt");
   return bytes;
 }
@@ -65,11 +71,21 @@ async function* readAtOnce(file: ReadableFile, ref: BlobRef, from: number, to: n
   yield data;
 }
 
-/** Pieces of at most 1 MiB; the next one is read while the consumer has the last. */
+/**
+ * Pieces of at most 1 MiB; the next one is read while the consumer has the last. Their memory goes round in a ring of
+ * this read alone: fresh memory for each piece costs more (page faults, collection) than reading it. A piece is
+ * overwritten when the third one after it is asked for; whoever sends pieces waits until the one before has left.
+ */
 async function* readAhead(file: ReadableFile, ref: BlobRef, from: number, to: number): AsyncGenerator<Buffer> {
   const table = parseTail(await readExactly(file, ref, ref.size, tailLength(ref.size)), ref.size);
   if (table === undefined) throw new BlobDamagedError(ref.id, "corrupt");
-  const fetch = (at: number): Promise<Buffer> => readExactly(file, ref, at, Math.min(PIECE_BYTES, to - at));
+  const ring: Buffer[] = [];
+  let turn = 0;
+  const fetch = (at: number): Promise<Buffer> => {
+    const slot = turn++ % READ_RING_PIECES;
+    const memory = (ring[slot] ??= Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, to - at)));
+    return readExactly(file, ref, at, Math.min(PIECE_BYTES, to - at), memory);
+  };
   let next: Promise<Buffer> | undefined = fetch(from);
   try {
     for (let at = from; next !== undefined; at += PIECE_BYTES) {
