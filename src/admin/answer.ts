@@ -1,7 +1,8 @@
 /** What a route answers and how it is written: headers, sealed bodies, streams that stay alive, errors as JSON. */
 import type { ServerResponse } from "node:http";
 import { StoreError } from "../model/errors.ts";
-import { sealAdminBody } from "../protocol/admin-crypto.ts";
+import { ADMIN_ALGORITHMS, sealAdminBody } from "../protocol/admin-crypto.ts";
+import type { AdminAlgorithm } from "../protocol/admin-crypto.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorStatus } from "../protocol/s3-errors.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -28,6 +29,17 @@ export interface AnswerContext {
   readonly deps: AdminDeps;
   readonly response: ServerResponse;
   readonly requestId: string;
+  /** The caller's User-Agent. */
+  readonly userAgent?: string | undefined;
+}
+
+/**
+ * How an answer is sealed. PBKDF2 costs little, but only Go's admin client and our own read it; the SDKs of other
+ * languages know the two Argon2 forms alone.
+ */
+function sealAlgorithm(userAgent: string | undefined): AdminAlgorithm {
+  const readsAll = /madmin-go|resilver-mc/.test(userAgent ?? "");
+  return readsAll ? ADMIN_ALGORITHMS.pbkdf2Aes : ADMIN_ALGORITHMS.argon2Aes;
 }
 
 /** Headers of every answer (admin-api.md 1.5). */
@@ -63,7 +75,8 @@ export async function sendAnswer(context: AnswerContext, answer: Answer, secretK
     case "json":
       return send(context, 200, "application/json", Buffer.from(JSON.stringify(answer.value)));
     case "sealed": {
-      const body = await sealAdminBody(secretKey, Buffer.from(JSON.stringify(answer.value)));
+      const algorithm = sealAlgorithm(context.userAgent);
+      const body = await sealAdminBody(secretKey, Buffer.from(JSON.stringify(answer.value)), { algorithm });
       return send(context, 200, "application/json", body);
     }
     case "lines":

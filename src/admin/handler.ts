@@ -93,7 +93,7 @@ export function createAdminHandler(deps: AdminDeps): AdminHandler {
   return (incoming, response, path, query) => {
     if (!path.startsWith("/minio/")) return false;
     const requestId = deps.random.bytes(8).toString("hex").toUpperCase();
-    const context = { deps, response, requestId };
+    const context = { deps, response, requestId, userAgent: incoming.headers["user-agent"] };
     if (path.startsWith(`${ADMIN}/`) || path === ADMIN) {
       void answerAdmin(context, new AdminRequest({ deps, incoming, path, rawQuery: query, requestId }));
       return true;

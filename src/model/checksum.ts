@@ -1,7 +1,6 @@
 /** Additional checksums of S3 as pure computations (s3-api.md section 5). Values are base64 of the big-endian digest. */
-import { crc32c } from "@node-rs/crc32";
+import { crc32, crc32c } from "@node-rs/crc32";
 import { createHash } from "node:crypto";
-import { crc32 } from "node:zlib";
 import { assert } from "../runtime/assert.ts";
 import { Crc64Nvme } from "./crc64nvme.ts";
 import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm } from "./version.ts";

@@ -1,6 +1,6 @@
 /**
  * Sealed bodies of MinIO's admin API (admin-api.md section 2): salt, algorithm, nonce, then fragments of 16 KiB, each
- * with its tag. Written with PBKDF2, which costs little; all three algorithms are read.
+ * with its tag. PBKDF2, which costs little, is what we write by default; all three algorithms are read and written.
  */
 import { argon2, createCipheriv, createDecipheriv, pbkdf2, randomBytes } from "node:crypto";
 
@@ -115,7 +115,7 @@ class Fragments {
 }
 
 export interface SealOptions {
-  /** Default: PBKDF2 and AES-256-GCM, which every MinIO client and server reads. */
+  /** Default: PBKDF2 and AES-256-GCM, which MinIO's servers and Go clients read. */
   readonly algorithm?: AdminAlgorithm | undefined;
   /** 40 bytes, salt and nonce: for vectors only. */
   readonly random?: Buffer | undefined;

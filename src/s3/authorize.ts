@@ -105,25 +105,25 @@ async function policyOf(request: S3Request, bucket: string): Promise<string | un
   }
 }
 
-/** True when the caller may. Root always may. */
+/** True when the caller may. Root may, unless the bucket's policy denies it to everyone (Iam.allowed knows the exceptions). */
 export async function allowed(request: S3Request, question: Question): Promise<boolean> {
   const { identity, target } = request;
-  if (identity.kind === "root") return true;
   const bucket = question.bucket ?? target.bucket;
   const key = question.key ?? target.key;
+  const bucketPolicy = await policyOf(request, bucket);
+  if (identity.kind === "root" && bucketPolicy === undefined) return true;
   return request.deps.iam.allowed(identity, {
     action: question.action,
     bucket: bucket === "" ? undefined : bucket,
     key: key === "" ? undefined : key,
     conditions: conditionsFor(request, question),
-    bucketPolicy: await policyOf(request, bucket),
+    bucketPolicy,
     denyOnly: question.denyOnly,
   });
 }
 
 /** Throws AccessDenied unless the caller may do `action` on what the request names. */
 export async function authorize(request: S3Request, action: string): Promise<void> {
-  if (request.identity.kind === "root") return;
   await authorizeFor(request, { action });
 }
 

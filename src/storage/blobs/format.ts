@@ -3,7 +3,7 @@
  * File: the data; a table with the CRC-32 of each 64 KiB block (4 bytes little-endian each; the last block may be
  * short); a footer of 32 bytes. Inline row: CRC-32 of the data (4 bytes little-endian), the data.
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "@node-rs/crc32";
 import type { BlobRef } from "../../model/version.ts";
 import { BLOCK_BYTES } from "../limits.ts";
 import type { BlobState } from "./blobs.ts";
