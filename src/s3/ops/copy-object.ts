@@ -37,7 +37,6 @@ export function copySource(request: S3Request): VersionSelector {
 /** PutObject on the target, GetObject on the source, in that order. */
 async function authorizeCopy(request: S3Request, from: VersionSelector): Promise<void> {
   await authorize(request, "s3:PutObject");
-  if (request.identity.kind === "root") return;
   const on = { bucket: from.bucket, key: from.key, versionId: from.versionId };
   await authorizeFor(request, { action: "s3:GetObject", ...on });
   if (from.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", ...on, denyOnly: true });

@@ -33,7 +33,6 @@ export const deleteObject: Operation = {
 
 /** s3:DeleteObject; with a version id an explicit Deny of s3:DeleteObjectVersion refuses too. */
 async function authorizeDelete(request: S3Request): Promise<void> {
-  if (request.identity.kind === "root") return;
   await authorize(request, "s3:DeleteObject");
   if (request.query.get("versionId")) await authorizeFor(request, { action: "s3:DeleteObjectVersion", denyOnly: true });
 }

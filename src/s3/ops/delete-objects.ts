@@ -84,7 +84,6 @@ function versionOf(text: string): VersionId {
 }
 
 async function authorizeKey(request: S3Request, key: ObjectKey, versionId: VersionId | undefined): Promise<void> {
-  if (request.identity.kind === "root") return;
   await authorizeFor(request, { action: "s3:DeleteObject", key, versionId });
   if (versionId !== undefined) await authorizeFor(request, { action: "s3:DeleteObjectVersion", key, versionId, denyOnly: true });
 }

@@ -69,11 +69,9 @@ async function findAuthorized(request: S3Request): Promise<FoundObject> {
   } catch (error) {
     fault = error;
   }
-  if (request.identity.kind !== "root") {
-    const tags = found?.version.tags?.value;
-    await authorizeFor(request, { action: "s3:GetObject", tags });
-    if (selector.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", tags, denyOnly: true });
-  }
+  const tags = found?.version.tags?.value;
+  await authorizeFor(request, { action: "s3:GetObject", tags });
+  if (selector.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", tags, denyOnly: true });
   if (found === undefined) throw await missing(request, fault);
   // To a peer damaged bytes are absent: it sends them again.
   if (found.version.damaged !== undefined && isPeerRead(request)) throw new StoreError("NoSuchVersion");
