@@ -1,0 +1,120 @@
+/**
+ * Replication between two sites on this machine:
+ *   node bench/replication.ts [--objects 6000] [--singles 200] [--workers 1]
+ * First the rate that the target alone reaches for client PUTs of 1 KiB, then the rate from the first PUT at the source
+ * until the last version stands at the target, then the lag of single writes one after another.
+ */
+import { randomBytes } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { AdminClient } from "../src/client/admin-client.ts";
+import { S3Client } from "../src/client/s3-client.ts";
+import { load } from "./load.ts";
+import { ACCESS, SECRET, signed, startSite, type BenchSite } from "./site.ts";
+
+const { values } = parseArgs({
+  options: {
+    objects: { type: "string", default: "6000" },
+    singles: { type: "string", default: "200" },
+    workers: { type: "string", default: "1" },
+  },
+});
+const objects = Number(values.objects);
+const singles = Number(values.singles);
+const CONNECTIONS = 32;
+const body = randomBytes(1024);
+const endpoint = (site: BenchSite): { url: string; accessKey: string; secretKey: string } => ({
+  url: `http://127.0.0.1:${site.port}`,
+  accessKey: ACCESS,
+  secretKey: SECRET,
+});
+const VERSIONED = Buffer.from("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>");
+
+async function makeBucket(client: S3Client, bucket: string): Promise<void> {
+  await client.send({ method: "PUT", bucket });
+  await client.send({ method: "PUT", bucket, query: { versioning: "" }, body: VERSIONED });
+}
+
+async function connectSites(from: BenchSite, to: BenchSite): Promise<void> {
+  const target = {
+    endpoint: `127.0.0.1:${to.port}`,
+    credentials: { accessKey: ACCESS, secretKey: SECRET },
+    targetbucket: "bench",
+    secure: false,
+    type: "replication",
+  };
+  const admin = new AdminClient(endpoint(from));
+  const arn = await admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket: "bench" }, body: Buffer.from(JSON.stringify(target)), sealed: true });
+  const enabled = (name: string): string => `<${name}><Status>Enabled</Status></${name}>`;
+  const rule =
+    `<Rule><ID>bench</ID><Status>Enabled</Status><Priority>1</Priority>${enabled("DeleteMarkerReplication")}${enabled("DeleteReplication")}` +
+    `<Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter>${enabled("ExistingObjectReplication")}</Rule>`;
+  const xml = Buffer.from(`<ReplicationConfiguration>${rule}</ReplicationConfiguration>`);
+  await new S3Client(endpoint(from)).send({ method: "PUT", bucket: "bench", query: { replication: "" }, body: xml });
+  await admin.close();
+}
+
+const put = (site: BenchSite, bucket: string, name: string): readonly Buffer[] =>
+  signed(site.port, { method: "PUT", path: `/${bucket}/${name}`, body });
+
+/** Asks without a pause until the object is there. */
+async function appears(client: S3Client, name: string): Promise<void> {
+  for (;;) {
+    const answer = await client.request({ method: "HEAD", bucket: "bench", key: name });
+    await answer.discard();
+    if (answer.status === 200) return;
+    await turn();
+  }
+}
+
+/** Waits until the source says that nothing is pending. */
+async function drained(client: S3Client): Promise<void> {
+  interface Metrics {
+    readonly currStats: { readonly queued?: { readonly curr?: { readonly count?: number } } };
+  }
+  for (;;) {
+    const answer = await client.send({ method: "GET", bucket: "bench", query: { "replication-metrics": "2" } });
+    const metrics = JSON.parse((await answer.bytes()).toString()) as Metrics;
+    if ((metrics.currStats.queued?.curr?.count ?? 0) === 0) return;
+    await turn();
+  }
+}
+
+const source = await startSite(Number(values.workers));
+const target = await startSite(Number(values.workers));
+try {
+  const [from, to] = [new S3Client(endpoint(source)), new S3Client(endpoint(target))];
+  await makeBucket(from, "bench");
+  await makeBucket(to, "bench");
+  await makeBucket(to, "alone");
+  const alone = await load({ port: target.port, connections: CONNECTIONS, requests: Array.from({ length: objects }, (_, i) => put(target, "alone", `o${i}`)) });
+  await connectSites(source, target);
+  await load({ port: source.port, connections: 1, requests: [put(source, "bench", "warm")] });
+  await appears(to, "warm");
+  const requests = Array.from({ length: objects }, (_, i) => put(source, "bench", `o${i}`));
+  const started = performance.now();
+  await load({ port: source.port, connections: CONNECTIONS, requests });
+  const accepted = performance.now();
+  await drained(from);
+  const done = performance.now();
+  const lags: number[] = [];
+  for (let i = 0; i < singles; i++) {
+    await load({ port: source.port, connections: 1, requests: [put(source, "bench", `single-${i}`)] });
+    const answered = performance.now();
+    await appears(to, `single-${i}`);
+    lags.push(performance.now() - answered);
+  }
+  lags.sort((a, b) => a - b);
+  const rate = (objects / (done - started)) * 1000;
+  const lag = (share: number): string => (lags[Math.floor(lags.length * share)] ?? 0).toFixed(1);
+  process.stdout.write(
+    `the target alone, PUT 1 KiB:        ${alone.perSecond.toFixed(0)}/s\n` +
+      `source PUTs while replicating:      ${((objects / (accepted - started)) * 1000).toFixed(0)}/s\n` +
+      `replicated, first PUT to last:      ${rate.toFixed(0)}/s  ${(rate / alone.perSecond).toFixed(2)} of the target alone\n` +
+      `backlog after the last PUT drained: ${(done - accepted).toFixed(0)} ms\n` +
+      `lag of a single write:              median ${lag(0.5)} ms, p99 ${lag(0.99)} ms\n`,
+  );
+  await Promise.all([from.close(), to.close()]);
+} finally {
+  await Promise.all([source.stop(), target.stop()]);
+}
