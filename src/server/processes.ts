@@ -1,40 +1,70 @@
 /**
  * `--workers N`: N processes on one data directory. The first owns the directory's lock and does the background work;
- * the others only serve. None is an authority: everything they agree on is in the index.
+ * the others only serve. None is an authority: everything they agree on is in the index. What they tell each other here
+ * may be lost with a process: it saves waiting, or lasts no longer than the server runs.
  */
 import { fork, type ChildProcess } from "node:child_process";
+import type { ServiceAction } from "../admin/deps.ts";
 
-/** What a process tells another: wake the senders of these targets, or look again at everything. */
+/** Wake the senders of these targets, or look again at everything. */
 export interface Poke {
   readonly poke: readonly string[];
 }
+
+/** What a process tells all the others of its site. */
+export type ProcessMessage =
+  | Poke
+  /** The admin API asked for it. */
+  | { readonly control: ServiceAction }
+  /** Settings were changed: read them again. */
+  | { readonly config: true }
+  /** Somebody follows a feed in the sending process until then (Unix ms): send it what there is. */
+  | { readonly listening: FeedName; readonly untilMs: number }
+  | { readonly fed: FeedName; readonly item: object };
+
+export type FeedName = "trace" | "log";
 
 const RESTART_DELAY_MS = 500;
 
 export interface Workers {
   /** Sends to every other process. */
-  broadcast(message: Poke): void;
+  broadcast(message: ProcessMessage): void;
   stop(): Promise<void>;
 }
 
-/** Starts `count` processes of `script`; one that dies is started again. Messages of theirs come to `onMessage`. */
-export async function startWorkers(options: {
-  script: string;
-  args: readonly string[];
-  env: NodeJS.ProcessEnv;
-  count: number;
-  onMessage: (message: Poke) => void;
-  warn: (message: string) => void;
-}): Promise<Workers> {
+export interface WorkerOptions {
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly count: number;
+  /** A message of one of them; the others have been sent it too. */
+  readonly onMessage: (message: ProcessMessage) => void;
+  /** What a process that has just started must know. */
+  readonly greeting: () => ProcessMessage | undefined;
+  readonly warn: (message: string) => void;
+}
+
+/** Starts `count` processes of `script`; one that dies is started again. */
+export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   const children = new Set<ChildProcess>();
   let stopping = false;
+  const broadcast = (message: ProcessMessage, except?: ChildProcess): void => {
+    for (const child of children) if (child !== except && child.connected) child.send(message);
+  };
   const start = (): Promise<void> =>
     new Promise((ready) => {
       const child = fork(options.script, [...options.args], { env: options.env, execArgv: process.execArgv, stdio: ["ignore", "ignore", "inherit", "ipc"] });
       children.add(child);
-      child.on("message", (message: { ready?: boolean } | Poke) => {
-        if ("poke" in message) options.onMessage(message);
-        else ready();
+      child.on("message", (message: { readonly ready: true } | ProcessMessage) => {
+        if ("ready" in message) {
+          const greeting = options.greeting();
+          if (greeting !== undefined && child.connected) child.send(greeting);
+          ready();
+          return;
+        }
+        // Only the first process sends: a poke is for it alone.
+        if (!("poke" in message)) broadcast(message, child);
+        options.onMessage(message);
       });
       child.on("exit", (code, signal) => {
         children.delete(child);
@@ -46,9 +76,7 @@ export async function startWorkers(options: {
     });
   await Promise.all(Array.from({ length: options.count }, start));
   return {
-    broadcast(message) {
-      for (const child of children) if (child.connected) child.send(message);
-    },
+    broadcast,
     stop() {
       stopping = true;
       const ends = [...children].map((child) => new Promise((resolve) => child.once("exit", resolve)));

@@ -3,7 +3,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { createLogger, type Logger } from "../observe/log.ts";
 import { lockDataDirectory, openDataDirectory } from "./data-directory.ts";
 import { listen, type Listener } from "./listener.ts";
-import { startWorkers, type Poke, type Workers } from "./processes.ts";
+import { startWorkers, type ProcessMessage, type Workers } from "./processes.ts";
 import { readSettings, UsageError, type Settings } from "./settings.ts";
 import { openSite, type Site } from "./site.ts";
 
@@ -11,11 +11,22 @@ function loggerFor(settings: Settings): Logger {
   return createLogger({ json: settings.json, clock: systemClock(), write: (line) => void process.stderr.write(line) });
 }
 
-/** Resolves with the first signal that asks for the end; a restart asked through the admin API counts as one. */
-function stopAsked(): Promise<void> {
+/** Resolves with the first signal that asks for the end. */
+function stopAsked(): Promise<"stop"> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve("stop"));
   });
+}
+
+/**
+ * Becomes a new server on the same port, under the same process id, so that no service manager is needed. Where the
+ * platform cannot do that, the process ends and whoever minds it starts it again.
+ */
+function startAnew(settings: Settings, listener: Listener): void {
+  const host = settings.host ?? "";
+  const address = settings.port === 0 ? ["--address", `${host.includes(":") ? `[${host}]` : host}:${listener.port}`] : [];
+  const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1), ...address];
+  process.execve?.(process.execPath, args, process.env);
 }
 
 function readyLine(settings: Settings, listener: Listener): string {
@@ -31,10 +42,19 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   const format = openDataDirectory(settings.dir);
   await lockDataDirectory(settings.dir);
   let workers: Workers | undefined;
-  const site = await openSite({ settings, format, log, version, background: true, tellOthers: (message) => workers?.broadcast(message) });
+  let listener: Listener | undefined;
+  const site = await openSite({
+    settings,
+    format,
+    log,
+    version,
+    background: true,
+    secure: () => listener?.secure === true,
+    tellOthers: (message) => workers?.broadcast(message),
+  });
   const shared = settings.workers > 1;
   const warn = (message: string): void => log.warn(message);
-  const listener = await listen(site.handler, { ...settings, shared, warn });
+  listener = await listen(site.handler, { ...settings, shared, warn });
   if (shared) {
     workers = await startWorkers({
       script: process.argv[1] as string,
@@ -42,14 +62,16 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
       env: { ...env, RESILVER_ADDRESS: undefined, MINIO_ADDRESS: undefined, [PORT_VARIABLE]: String(listener.port) },
       count: settings.workers - 1,
       onMessage: (message) => site.told(message),
+      greeting: () => site.greeting(),
       warn,
     });
   }
   await site.start();
   process.stdout.write(settings.quiet ? "" : `${readyLine(settings, listener)}\n`);
-  await Promise.race([stopAsked(), site.stopAsked]);
+  const end = await Promise.race([stopAsked(), site.endAsked]);
   await Promise.all([listener.stop(), workers?.stop()]);
   await site.stop();
+  if (end === "restart") startAnew(settings, listener);
   return 0;
 }
 
@@ -66,9 +88,18 @@ export async function runFurtherProcess(argv: readonly string[], env: NodeJS.Pro
   // The first process is gone: nobody minds this one, and the lock on the directory went with it.
   process.once("disconnect", () => process.exit(0));
   const send = (message: object): void => void process.send?.(message);
-  const site: Site = await openSite({ settings, format, log, version, background: false, tellOthers: send });
-  process.on("message", (message: Poke) => site.told(message));
-  const listener = await listen(site.handler, { ...settings, shared: true, warn: (message) => log.warn(message) });
+  let listener: Listener | undefined;
+  const site: Site = await openSite({
+    settings,
+    format,
+    log,
+    version,
+    background: false,
+    secure: () => listener?.secure === true,
+    tellOthers: send,
+  });
+  process.on("message", (message: ProcessMessage) => site.told(message));
+  listener = await listen(site.handler, { ...settings, shared: true, warn: (message) => log.warn(message) });
   await site.start();
   send({ ready: true });
   await stopAsked();

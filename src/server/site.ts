@@ -1,10 +1,10 @@
 /** One process of a site: the one place where the layers are put together. */
 import { createHash } from "node:crypto";
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { RequestListener } from "node:http";
 import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Site as AdminSite, ServiceAction } from "../admin/deps.ts";
+import type { Site as AdminSite } from "../admin/deps.ts";
 import { createAdminHandler } from "../admin/handler.ts";
 import { createIam } from "../iam/identities.ts";
 import type { Arn } from "../model/names.ts";
@@ -22,7 +22,8 @@ import { startBackground, type Background } from "./background.ts";
 import { outgoingRoots } from "./certificates.ts";
 import type { Format } from "./data-directory.ts";
 import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
-import type { Poke } from "./processes.ts";
+import { Control } from "./control.ts";
+import type { ProcessMessage } from "./processes.ts";
 import { openSiteSealer } from "./sealer.ts";
 import type { Settings } from "./settings.ts";
 
@@ -33,18 +34,21 @@ export interface SiteOptions {
   readonly version: string;
   /** This process does the background work: sending, resyncs, collecting. */
   readonly background: boolean;
-  /** Rows were written that another process should look at. */
-  readonly tellOthers: (message: Poke) => void;
+  /** Whether the listener speaks TLS; asked when somebody wants to know. */
+  readonly secure: () => boolean;
+  readonly tellOthers: (message: ProcessMessage) => void;
 }
 
 export interface Site {
   readonly handler: RequestListener;
   /** Background work, when this process has it. */
   start(): Promise<void>;
-  /** Another process wrote rows. */
-  told(message: Poke): void;
-  /** Resolves when the admin API asked for the end. */
-  readonly stopAsked: Promise<void>;
+  /** Another process of the site says something. */
+  told(message: ProcessMessage): void;
+  /** What a process that starts later must be told. */
+  greeting(): ProcessMessage | undefined;
+  /** Resolves when the admin API asked for the end, or for a new start. */
+  readonly endAsked: Promise<"stop" | "restart">;
   stop(): Promise<void>;
 }
 
@@ -96,7 +100,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       metricsPublic: settings.metricsPublic,
       peerProtocol: PEER_PROTOCOL,
     },
-    site: adminSite(settings, nodeName, clock.nowMs(), control),
+    site: adminSite(options, nodeName, clock.nowMs(), control),
     targets: replication.targets,
     backlog: replication.backlog,
     replication: replication.api,
@@ -132,10 +136,12 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       replication.start();
       background = startBackground({ index, blobs, clock, log });
     },
-    told: (message) => {
-      if (options.background) replication.poke(message.poke as readonly Arn[]);
+    told(message) {
+      if ("control" in message) control.act(message.control);
+      else if ("poke" in message && options.background) replication.poke(message.poke as readonly Arn[]);
     },
-    stopAsked: control.stopAsked,
+    greeting: () => (control.frozen ? { control: "freeze" } : undefined),
+    endAsked: control.endAsked,
     async stop() {
       await background?.stop();
       await replication.stop();
@@ -150,40 +156,20 @@ function splitUrl(url: string): [path: string, query: string] {
   return at < 0 ? [url, ""] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-/** Stop, freeze and unfreeze as the admin API asks for them. A restart is a stop: the service manager starts it again. */
-class Control {
-  #thaw: (() => void) | undefined;
-  #frozen: Promise<void> | undefined;
-  #stop: () => void = () => undefined;
-  readonly stopAsked = new Promise<void>((resolve) => (this.#stop = resolve));
-
-  act(action: ServiceAction): void {
-    if (action === "freeze") this.#frozen ??= new Promise((resolve) => (this.#thaw = resolve));
-    else if (action === "unfreeze") this.#unfreeze();
-    else this.#stop();
-  }
-
-  #unfreeze(): void {
-    this.#thaw?.();
-    this.#frozen = undefined;
-  }
-
-  /** While frozen S3 calls wait; calls below /minio/ (the way to thaw) do not. */
-  wrap(handler: (request: IncomingMessage, response: ServerResponse) => void): RequestListener {
-    return (request, response) => {
-      if (this.#frozen === undefined || request.url?.startsWith("/minio/")) handler(request, response);
-      else void this.#frozen.then(() => handler(request, response));
-    };
-  }
-}
-
-function adminSite(settings: Settings, nodeName: string, startedMs: number, control: Control): AdminSite {
+function adminSite(options: SiteOptions, nodeName: string, startedMs: number, control: Control): AdminSite {
+  const { settings } = options;
   return {
     nodeName,
-    secure: false,
+    get secure() {
+      return options.secure();
+    },
     startedMs,
     ready: () => true,
-    control: (action) => control.act(action),
+    control(action) {
+      // The others first: the end of this process must not come before they know.
+      options.tellOthers({ control: action });
+      control.act(action);
+    },
     async disk() {
       const stats = await statfs(settings.dir);
       return {
