@@ -4,6 +4,7 @@ import { mergedDocument, policyDocument } from "../iam/policy.ts";
 import { isoMillis } from "../protocol/time.ts";
 import type { Answer } from "./answer.ts";
 import { json } from "./answer.ts";
+import { quotaJson } from "./quota.ts";
 import { backendInfo } from "./info.ts";
 import type { AdminRequest } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -30,7 +31,7 @@ async function bucketEntry(request: AdminRequest, bucket: Bucket, access: { read
       locking: false,
       replication: (bucket.replication?.rules.length ?? 0) > 0,
       tags: bucket.tags ?? null,
-      quota: null,
+      quota: bucket.quota === undefined ? null : quotaJson(bucket.quota),
     },
     prefixUsage: null,
     created: isoMillis(bucket.created),

@@ -251,7 +251,6 @@ test("info keeps its arrays consistent, and the account sees its buckets", async
   assert.ok("src" in (usage["bucketsUsageInfo"] as Json));
   assert.deepEqual(await admin.root.json(get("site-replication/info", { "api-version": "1" })), { enabled: false });
   assert.equal((await admin.root.json<Json>(get("site-replication/status")))["Enabled"], false);
-  assert.deepEqual(await admin.root.json(get("get-bucket-quota", { bucket: "src" })), { quota: 0, size: 0, rate: 0, requests: 0 });
   const account = await admin.root.json<Json>(get("accountinfo"));
   assert.deepEqual((account["Buckets"] as Json[]).map((bucket) => [bucket["name"], bucket["access"]]), [["src", { read: true, write: true }]]);
   const nothing = await (await addUser("blind")).json<Json>(get("accountinfo"));
@@ -332,4 +331,25 @@ test("every call but those about oneself names the right it needs, and nobody el
     const query = Object.fromEntries(route.query.map((name) => [name, "x"]));
     await refused(nobody, { method: route.method, path: route.path, query }, 403, "AccessDenied");
   }
+});
+
+test("quotas: both names of the limit, clearing, and what cannot be limited", async () => {
+  const bucket = "src";
+  const set = (value: object): AdminCall => put("set-bucket-quota", { bucket }, value);
+  const none = { quota: 0, size: 0, rate: 0, requests: 0 };
+  assert.deepEqual(await admin.root.json(get("get-bucket-quota", { bucket })), none);
+  await admin.root.call(set({ quota: 1000, quotatype: "hard" }));
+  const limited = { quota: 1000, size: 1000, rate: 0, requests: 0, quotatype: "hard" };
+  assert.deepEqual(await admin.root.json(get("get-bucket-quota", { bucket: "src/" })), limited);
+  const account = await admin.root.json<{ Buckets: { details: Json }[] }>(get("accountinfo"));
+  assert.deepEqual(account.Buckets[0]?.details["quota"], limited);
+  await admin.root.call(set({ quota: 1000, size: 2000, quotatype: "hard" }));
+  assert.equal((await admin.site.objects.bucket(bucketName(bucket))).quota, 2000);
+  await refused(admin.root, set({ quota: 5, quotatype: "fifo" }), 400, "InvalidRequest");
+  await refused(admin.root, set({ quota: 5 }), 400, "InvalidRequest");
+  await refused(admin.root, set({ size: 5, rate: 1 }), 400, "InvalidRequest");
+  await refused(admin.root, set({ quota: -5, quotatype: "hard" }), 400, "InvalidRequest");
+  await refused(admin.root, put("set-bucket-quota", { bucket: "absent" }, {}), 404, "NoSuchBucket");
+  await admin.root.call(set({ quota: 0 }));
+  assert.deepEqual(await admin.root.json(get("get-bucket-quota", { bucket })), none);
 });

@@ -15,6 +15,7 @@ import { INFO_ROUTES } from "./info.ts";
 import { isMetricsPath, metricsText } from "./metrics.ts";
 import { metricsTokenValid } from "./metrics-token.ts";
 import { POLICY_ROUTES } from "./policies.ts";
+import { QUOTA_ROUTES } from "./quota.ts";
 import { AdminRequest } from "./request.ts";
 import type { Route } from "./route.ts";
 import { SERVICE_ROUTES } from "./service.ts";
@@ -34,6 +35,7 @@ export const ROUTES: readonly Route[] = [
   ...TARGET_ROUTES,
   ...INFO_ROUTES,
   ...SERVICE_ROUTES,
+  ...QUOTA_ROUTES,
 ];
 
 const BY_PATH: ReadonlyMap<string, Route> = new Map(ROUTES.map((route) => [`${route.method} ${route.path}`, route]));

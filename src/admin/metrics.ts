@@ -1,4 +1,5 @@
 /** The metrics endpoints: which families each one shows, and the numbers that are read from the site when asked. */
+import type { Bucket } from "../model/bucket.ts";
 import type { Family, FamilyOptions } from "../observe/metrics.ts";
 import { family, renderMetrics } from "../observe/metrics.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -66,8 +67,15 @@ function bucketFamilies(buckets: Awaited<ReturnType<typeof siteUsage>>["buckets"
     gauge("total_bytes", "total_bytes", "Bytes of all versions of a bucket.", (usage) => usage.bytes),
     gauge("object_total", "objects_count", "Objects of a bucket.", (usage) => usage.objects),
     gauge("version_total", "versions_count", "Versions of a bucket.", (usage) => usage.versions),
+    quotaFamily(buckets.map(({ bucket }) => bucket)),
     gauge("deletemarker_total", "delete_markers_count", "Delete markers of a bucket.", (usage) => usage.deleteMarkers),
   ];
+}
+
+function quotaFamily(buckets: readonly Bucket[]): Family {
+  const limited = buckets.flatMap(({ name, quota }) => (quota === undefined ? [] : [[{ bucket: name }, quota] as const]));
+  const help = "Most bytes that a bucket may hold.";
+  return family("gauge", place("bucket", "minio_bucket_quota_total_bytes", help, "cluster/usage/buckets", "minio_cluster_usage_buckets_quota_total_bytes"), limited);
 }
 
 /** `bucket/replication/NAME` is the group `bucket/replication` for one bucket; any other path names a group or a prefix. */

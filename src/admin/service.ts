@@ -53,16 +53,10 @@ const SITE_REPLICATION_OFF = {
   },
 } as const;
 
-async function bucketQuota(request: AdminRequest): Promise<Answer> {
-  await request.deps.objects.bucket(request.bucket);
-  return json({ quota: 0, size: 0, rate: 0, requests: 0 });
-}
-
 export const SERVICE_ROUTES: readonly Route[] = [
   { method: "POST", path: "service", query: ["action"], actions: "self", run: service },
   { method: "GET", path: "site-replication/info", query: [], actions: ["admin:SiteReplicationInfo"],
     run: async () => json({ enabled: false }) },
   { method: "GET", path: "site-replication/status", query: [], actions: ["admin:SiteReplicationInfo"],
     run: async () => json(SITE_REPLICATION_OFF) },
-  { method: "GET", path: "get-bucket-quota", query: ["bucket"], actions: ["admin:GetBucketQuota"], run: bucketQuota },
 ];

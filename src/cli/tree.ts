@@ -32,6 +32,7 @@ const ENTRIES: readonly Entry[] = [
   { name: "tag", load: async () => (await import("./commands/tag.ts")).tagCommand },
   { name: "replicate", load: async () => (await import("./commands/replicate/index.ts")).replicateCommand },
   { name: "admin", load: async () => (await import("./commands/admin/index.ts")).adminCommand },
+  { name: "quota", load: async () => (await import("./commands/quota.ts")).quotaCommand },
   { name: "ready", load: async () => (await import("./commands/ready.ts")).readyCommand },
   { name: "ping", load: async () => (await import("./commands/ping.ts")).pingCommand },
 ];

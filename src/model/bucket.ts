@@ -22,6 +22,8 @@ export interface Bucket {
   readonly replication?: ReplicationConfig | undefined;
   /** Bucket policy document, as sent (JSON text). */
   readonly policy?: string | undefined;
+  /** Most bytes that all versions together may hold; absent: no limit. */
+  readonly quota?: number | undefined;
 }
 
 /** True when new objects get version ids of their own (MinIO's exclusions: s3-api.md section 9). */

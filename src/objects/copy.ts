@@ -1,9 +1,10 @@
 /** CopyObject: a second name for the bytes where that is possible, else they are read, checked and written again. */
+import { keepsVersions } from "../model/bucket.ts";
 import type { ChecksumAlgorithm, ObjectVersion } from "../model/version.ts";
 import type { BlobRef, Checksum } from "../model/version.ts";
 import { checkCopySource } from "./conditions.ts";
 import type { Context } from "./context.ts";
-import { checksumOf, commitOrDiscard, receive } from "./put.ts";
+import { checkQuota, checksumOf, commitOrDiscard, receive } from "./put.ts";
 import { find } from "./read.ts";
 import type { CopyRequest, FoundObject, PutResult } from "./types.ts";
 
@@ -18,6 +19,8 @@ interface CopiedBytes {
 export async function copy(context: Context, request: CopyRequest): Promise<PutResult & { from: ObjectVersion }> {
   const found = await find(context, request.from);
   checkCopySource(request.fromConditions, found.version);
+  const { bucket } = await context.bucketRow(request.bucket);
+  if (keepsVersions(bucket, request.key)) await checkQuota(context, bucket, found.version.size);
   const bytes = await copyBytes(context, found, request.checksumAlgorithm);
   const from = found.version;
   const metadata = request.replaceMetadata ?? { headers: from.headers, userMetadata: from.userMetadata };

@@ -250,3 +250,27 @@ test("paging through versions one at a time sees each once", async () => {
   }
   assert.deepEqual(seen, ["a*", "a", "a", "a", "b*", "c*", "c"]);
 });
+
+test("a quota refuses PUT, copy and completion that would exceed it, and lets replacements through", async () => {
+  const site = testSite();
+  const { objects } = site;
+  const over = (error: unknown): boolean => hasCode(error, "XMinioAdminBucketQuotaExceeded");
+  await objects.createBucket(BUCKET, { owner: "root" });
+  await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, quota: 10 }));
+  await put(objects, "a", "12345678");
+  await assert.rejects(put(objects, "b", "12"), over, "as much as the quota is too much");
+  await put(objects, "b", "1");
+  await assert.rejects(put(objects, "c", "1"), over);
+  await put(objects, "a", "12345678");
+  const at = { bucket: BUCKET, key: objectKey("copy") };
+  await assert.rejects(objects.copy({ ...at, from: { bucket: BUCKET, key: objectKey("b") } }), over);
+  const upload = await objects.createUpload({ ...at, attributes: PLAIN, initiator: "root" });
+  const selector = { ...at, uploadId: upload.uploadId };
+  const part = await objects.putPart(selector, 1, { stream: bodyOf("12").stream });
+  await assert.rejects(objects.completeUpload({ ...selector, parts: [{ number: 1, etag: part.etag }] }), over);
+  await objects.updateBucket(BUCKET, ({ quota: _quota, ...bucket }) => bucket);
+  await objects.completeUpload({ ...selector, parts: [{ number: 1, etag: part.etag }] });
+  await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, versioning: { status: "Enabled" }, quota: 12 }));
+  await assert.rejects(put(objects, "d", "1"), over, "refused before the body is read");
+  assert.equal((await objects.usage(await objects.bucket(BUCKET))).bytes, 11);
+});

@@ -108,6 +108,8 @@ export async function commitOrDiscard(context: Context, object: NewObject): Prom
 /** Refuses before the body is read what would be refused after it: saves the client the transfer. */
 async function refuseEarly(context: Context, request: PutRequest): Promise<void> {
   const { bucket } = await context.bucketRow(request.bucket);
+  // Where the write may replace another, only the commit knows how much more there will be.
+  if (keepsVersions(bucket, request.key)) await checkQuota(context, bucket, request.body.size ?? 0);
   if (hasConditions(request.conditions)) {
     checkWrite(request.conditions, (await context.currentRow(bucket.id, request.key))?.version);
   }
@@ -184,6 +186,7 @@ export async function commitObject(context: Context, object: NewObject): Promise
       checkWrite(object.conditions, current?.version);
       commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, bucket.id, object.key)), current?.key);
     }
+    if (bucket.quota !== undefined) await checkQuota(context, bucket, object.size - sizeOf(before?.row?.version));
     // 5. The rows.
     const version = await build(context, object, place, before?.row, current?.version);
     if (before?.row !== undefined) {
@@ -200,6 +203,18 @@ export async function commitObject(context: Context, object: NewObject): Promise
     object.also?.(commit);
     return { commit, result: { bucket, version, versioned: place.versioned }, poke: arns };
   });
+}
+
+const sizeOf = (version: Version | undefined): number => (version?.kind === "object" ? version.size : 0);
+
+/**
+ * XMinioAdminBucketQuotaExceeded when `more` bytes would not fit below the bucket's quota (admin-api.md 6.5). Writes that
+ * are under way at the same moment do not see each other: together they may exceed it by their own size.
+ */
+export async function checkQuota(context: Context, bucket: Bucket, more: number): Promise<void> {
+  if (bucket.quota === undefined || more <= 0) return;
+  const used = Number(keys.readCounter(await context.index.get(rows.usageCounter(bucket.id, "bytes"))));
+  if (used + more >= bucket.quota) throw new StoreError("XMinioAdminBucketQuotaExceeded", { bucket: bucket.name });
 }
 
 async function purgedBefore(

@@ -10,7 +10,7 @@ import * as keys from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import { checkCopySource, checkWrite, hasConditions } from "./conditions.ts";
 import type { Context } from "./context.ts";
-import { checkVersionIdAllowed, commitObject, decideExisting, receive } from "./put.ts";
+import { checkQuota, checkVersionIdAllowed, commitObject, decideExisting, receive } from "./put.ts";
 import { find } from "./read.ts";
 import * as rows from "./rows.ts";
 import type {
@@ -98,7 +98,9 @@ export async function getUpload(context: Context, selector: UploadSelector): Pro
 }
 
 export async function putPart(context: Context, selector: UploadSelector, number: number, body: IncomingBody): Promise<StoredPart> {
-  const { upload } = await uploadRow(context, selector);
+  const { bucket, upload } = await uploadRow(context, selector);
+  // A part alone may already be too much; what the parts are together is known, and checked, at completion.
+  await checkQuota(context, bucket, body.size ?? 0);
   if (upload.checksumAlgorithm !== undefined && body.checksumAlgorithm !== undefined && body.checksumAlgorithm !== upload.checksumAlgorithm) {
     throw new StoreError("InvalidArgument", { message: "The part's checksum algorithm is not the upload's." });
   }

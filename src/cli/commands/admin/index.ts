@@ -1,5 +1,6 @@
 /** `mc admin`: users, policies, targets and the server itself. */
 import type { Command } from "../../command.ts";
+import { adminBucketQuotaCommand } from "../quota.ts";
 import { accesskeyCommand } from "./accesskey.ts";
 import { bucketRemoteCommand } from "./bucket-remote.ts";
 import { adminSubcommand } from "./common.ts";
@@ -41,6 +42,6 @@ export const adminCommand: Command = {
     accesskeyCommand,
     prometheusCommand,
     siteReplicateCommand,
-    { name: "bucket", summary: "settings of buckets in the words of 2022", subcommands: [bucketRemoteCommand] },
+    { name: "bucket", summary: "settings of buckets in the words of 2022", subcommands: [bucketRemoteCommand, adminBucketQuotaCommand] },
   ],
 };
