@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly workers?: number | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly args?: readonly string[] | undefined;
+  /** Told the process at once, for tests that kill a start. */
+  readonly spawned?: ((child: ChildProcess) => void) | undefined;
 }
 
 const running = new Set<ChildProcess>();
@@ -48,6 +50,7 @@ export function startServer(options: StartOptions = {}): Promise<RunningServer> 
     env: { ...process.env, RESILVER_ROOT_USER: ROOT_USER, RESILVER_ROOT_PASSWORD: ROOT_SECRET, ...options.env },
   });
   running.add(child);
+  options.spawned?.(child);
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text));
   const ended = new Promise<number>((done) =>
