@@ -23,6 +23,8 @@ export interface S3Endpoint extends TransportOptions {
   readonly path?: "auto" | "on" | "off" | undefined;
   readonly userAgent?: string | undefined;
   readonly extraHeaders?: Readonly<Record<string, string>> | undefined;
+  /** Another way to the server than connections of this client's own: the simulator's. */
+  readonly transport?: Pick<Transport, "request" | "close"> | undefined;
 }
 
 export interface S3Request {
@@ -47,7 +49,7 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:
 export class S3Client {
   readonly endpoint: S3Endpoint;
   readonly #url: URL;
-  readonly #transport: Transport;
+  readonly #transport: Pick<Transport, "request" | "close">;
   readonly #now: () => number;
   readonly #virtual: boolean;
   #region: string;
@@ -55,7 +57,7 @@ export class S3Client {
   constructor(endpoint: S3Endpoint, now: () => number = Date.now) {
     this.endpoint = endpoint;
     this.#url = new URL(endpoint.url);
-    this.#transport = new Transport(endpoint);
+    this.#transport = endpoint.transport ?? new Transport(endpoint);
     this.#now = now;
     this.#region = endpoint.region || "us-east-1";
     const path = endpoint.path ?? "auto";

@@ -1,5 +1,5 @@
 /** Makes the sender's view of a target (wire.ts) from the outgoing S3 client. */
-import { S3Client, type S3Response } from "../client/s3-client.ts";
+import { S3Client, type S3Endpoint, type S3Response } from "../client/s3-client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { COMPLETE_TIMEOUT_MS, REQUEST_IDLE_MS, TARGET_CONNECTIONS_MAX } from "./limits.ts";
 import type { TargetClient, TargetRequest, TargetResponse } from "./wire.ts";
@@ -20,6 +20,8 @@ export interface ClientSettings {
   readonly userAgent: string;
   /** PEM roots trusted in addition to none: absent, those of the machine. */
   readonly ca?: readonly string[] | undefined;
+  /** Another way to the target than connections of its own: the simulator's. */
+  readonly transport?: S3Endpoint["transport"];
 }
 
 async function collected(response: S3Response, onData: TargetRequest["onData"]): Promise<TargetResponse> {
@@ -39,6 +41,7 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
     region: address.region,
     userAgent: settings.userAgent,
     ca: settings.ca,
+    transport: settings.transport,
   };
   const keys = { accessKey: address.accessKey, secretKey: address.secretKey };
   const ordinary = new S3Client(

@@ -63,6 +63,30 @@ export class CrashFiles implements FileLayer {
     this.#roomBytes = Infinity;
   }
 
+  /** A second file system with the same files and names, as a backup taken at one moment. */
+  copy(): CrashFiles {
+    const out = new CrashFiles();
+    const twins = new Map<Inode, Inode>();
+    const twin = (inode: Inode): Inode => {
+      const known = twins.get(inode) ?? { ...inode };
+      twins.set(inode, known);
+      return known;
+    };
+    const copied = (names: Map<string, Inode>): Map<string, Inode> => new Map([...names].map(([name, inode]) => [name, twin(inode)]));
+    for (const [path, { names, synced }] of this.#directories) {
+      out.#directories.set(path, { names: copied(names), synced: copied(synced) });
+    }
+    out.#syncedDirectories = new Set(this.#syncedDirectories);
+    out.#timeNs = this.#timeNs;
+    return out;
+  }
+
+  /** Paths of all files below `path`. */
+  filesBelow(path: string): string[] {
+    const within = join(normalize(path), "/");
+    return [...this.#directories.entries()].filter(([name]) => `${name}/`.startsWith(within)).flatMap(([, { names }]) => [...names.keys()]);
+  }
+
   /** Changes stored bytes behind everybody's back. The mtime stays unless `touched`. */
   damage(path: string, change: (bytes: Buffer) => Buffer, touched: boolean): void {
     const inode = this.#inode(path);

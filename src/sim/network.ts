@@ -1,0 +1,222 @@
+/**
+ * The network between sites, and between sites and their clients. Every fault that a request can meet is one of
+ * `FAULTS`; which are possible, and how often, is the profile's.
+ */
+import { NetworkError } from "../client/errors.ts";
+import type { S3Response, TransportRequest } from "../client/transport.ts";
+import type { Dice } from "./random.ts";
+import { Exchange, type Handler, type HttpAnswer, type HttpRequest } from "./http.ts";
+import { never, type Life } from "./life.ts";
+import type { SimTime } from "./time.ts";
+
+/** What may happen to one request. `none` is the ordinary case. */
+export const FAULTS = {
+  /** Refused before the target saw it. */
+  refused: "refused",
+  /** The body breaks off half-way. */
+  half: "half",
+  /** Carried out, but the answer never arrives. */
+  answerLost: "answerLost",
+  /** The sender gives up; the request is carried out much later. */
+  late: "late",
+  /** Carried out, and once more later. */
+  duplicate: "duplicate",
+  /** A proxy or the target says 503 without having done anything. */
+  busy: "busy",
+  /** Carried out, but a proxy answers 502. */
+  badGateway: "badGateway",
+} as const;
+export type Fault = keyof typeof FAULTS;
+
+export interface NetworkProfile {
+  /** Probability of some fault for each request between sites. */
+  readonly faultChance: number;
+  readonly faults: readonly Fault[];
+  /** Probability of a delay of seconds instead of milliseconds. */
+  readonly slowChance: number;
+}
+
+/** One end: sites answer, clients only ask. */
+export interface Place {
+  readonly name: string;
+  /** The handler of a live process; undefined when nobody listens. */
+  listener?(): { readonly handler: Handler; readonly life: Life } | undefined;
+}
+
+export interface Traffic {
+  requests: number;
+  /** Requests between sites that may change something. */
+  writes: number;
+  readonly faults: Record<string, number>;
+}
+
+const BUSY_BODY = Buffer.from("<Error><Code>SlowDownWrite</Code><Message>Please reduce your request rate</Message></Error>");
+const GATEWAY_BODY = Buffer.from("<html>502 Bad Gateway</html>");
+
+export class Network {
+  readonly traffic: Traffic = { requests: 0, writes: 0, faults: {} };
+  /** While false no fault is added; cut links stay cut. */
+  stormy = true;
+  readonly #time: SimTime;
+  readonly #dice: Dice;
+  readonly #profile: NetworkProfile;
+  readonly #cut = new Set<string>();
+  readonly #note: (text: string) => void;
+
+  constructor(time: SimTime, dice: Dice, profile: NetworkProfile, note: (text: string) => void) {
+    this.#time = time;
+    this.#dice = dice;
+    this.#profile = profile;
+    this.#note = note;
+  }
+
+  /** Requests from one place to another get no answer until `mend`. */
+  cut(from: string, to: string): void {
+    this.#cut.add(`${from}>${to}`);
+  }
+
+  mend(from: string, to: string): void {
+    this.#cut.delete(`${from}>${to}`);
+  }
+
+  mendAll(): void {
+    this.#cut.clear();
+  }
+
+  /** Sends one request; rejects with NetworkError when no answer comes. `life` is the sender's: the dead get no answers. */
+  async send(from: Place, to: Place, request: TransportRequest, life: Life): Promise<S3Response> {
+    const what = `${from.name}>${to.name} ${request.method} ${request.path}`;
+    try {
+      const answer = await abortable(this.#travel(from, to, request, what), request.signal);
+      if (!life.alive) return await never();
+      this.#note(`${what} ${answer.status}`);
+      return responseOf(answer);
+    } catch (cause) {
+      if (!life.alive) return never();
+      this.#note(`${what} ${(cause as Error).message}`);
+      throw new NetworkError(what, cause);
+    }
+  }
+
+  async #travel(from: Place, to: Place, request: TransportRequest, what: string): Promise<HttpAnswer> {
+    const between = from.listener !== undefined;
+    this.traffic.requests++;
+    if (between && request.method !== "GET" && request.method !== "HEAD") this.traffic.writes++;
+    const fault = between ? this.#fault() : undefined;
+    await this.#time.sleep(this.#delayMs());
+    if (this.#cut.has(`${from.name}>${to.name}`)) {
+      await this.#time.sleep(this.#dice.between(1, 8000));
+      throw new Error("timed out on a cut link");
+    }
+    if (fault === "refused") throw new Error("connection refused by a fault");
+    if (fault === "busy") return { status: 503, headers: this.#retryAfter(), body: BUSY_BODY };
+    if (fault === "late") return this.#giveUp(to, request);
+    const copy = fault === "duplicate" ? ([] as Buffer[]) : undefined;
+    const answer = await this.#deliver(to, request, { half: fault === "half", copy });
+    if (copy !== undefined) this.#repeat(to, request, copy, what);
+    await this.#time.sleep(this.#delayMs());
+    if (fault === "answerLost") throw new Error("the answer was lost");
+    if (fault === "badGateway") return { status: 502, headers: {}, body: GATEWAY_BODY };
+    if (this.#cut.has(`${from.name}>${to.name}`)) throw new Error("the link was cut before the answer");
+    return answer;
+  }
+
+  #fault(): Fault | undefined {
+    const { faultChance, faults } = this.#profile;
+    if (!this.stormy || faults.length === 0 || !this.#dice.chance(faultChance)) return undefined;
+    const fault = this.#dice.pick(faults);
+    this.traffic.faults[fault] = (this.traffic.faults[fault] ?? 0) + 1;
+    return fault;
+  }
+
+  #delayMs(): number {
+    if (this.stormy && this.#dice.chance(this.#profile.slowChance)) return this.#dice.between(100, 20_000);
+    return this.#dice.between(200, 9000) / 1000;
+  }
+
+  #retryAfter(): Record<string, string> {
+    return this.#dice.chance(0.5) ? { "retry-after": String(this.#dice.between(1, 60)) } : {};
+  }
+
+  /** The body is read now, since the sender lets go of it; the request arrives when the sender has long given up. */
+  async #giveUp(to: Place, request: TransportRequest): Promise<never> {
+    const pieces: Buffer[] = [];
+    for await (const piece of piecesOf(request.body)) pieces.push(piece);
+    this.#time.after(this.#dice.between(500, 30_000), () => {
+      void this.#deliver(to, { ...request, body: Buffer.concat(pieces) }, {}).catch(() => undefined);
+    });
+    throw new Error("timed out, and arrives later");
+  }
+
+  #repeat(to: Place, request: TransportRequest, pieces: readonly Buffer[], what: string): void {
+    this.#time.after(this.#dice.between(1, 15_000), () => {
+      this.#note(`${what} again`);
+      void this.#deliver(to, { ...request, body: Buffer.concat(pieces) }, {}).catch(() => undefined);
+    });
+  }
+
+  async #deliver(to: Place, request: TransportRequest, how: { half?: boolean; copy?: Buffer[] | undefined }): Promise<HttpAnswer> {
+    const target = to.listener?.();
+    if (target === undefined) throw new Error("connection refused: nobody listens");
+    const head: HttpRequest = { method: request.method, path: request.path, headers: request.headers };
+    const exchange = new Exchange(target.handler, head);
+    try {
+      for await (const piece of piecesOf(request.body)) {
+        how.copy?.push(piece);
+        if (how.half === true) {
+          exchange.feed(piece.subarray(0, piece.length >> 1));
+          exchange.cut();
+          throw new Error("the connection broke half-way");
+        }
+        exchange.feed(piece);
+        if (piece.length > PIECE_BYTES) await this.#time.sleep(this.#delayMs());
+      }
+    } catch (error) {
+      exchange.cut();
+      throw error;
+    }
+    exchange.end();
+    return untilDeath(exchange.answered, target.life);
+  }
+}
+
+/** Bodies longer than this take a while. */
+const PIECE_BYTES = 64 * 1024;
+
+async function* piecesOf(body: TransportRequest["body"]): AsyncGenerator<Buffer> {
+  if (body === undefined) return;
+  if (!Buffer.isBuffer(body)) yield* body;
+  else if (body.length > 0) yield body;
+}
+
+/** A connection breaks with the process at its other end. */
+function untilDeath<T>(work: Promise<T>, life: Life): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const died = (): void => reject(new Error("the target died before it answered"));
+    if (!life.alive) return died();
+    const callOff = life.onDeath(died);
+    work.then(resolve, reject).finally(callOff);
+  });
+}
+
+function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new Error("aborted"));
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function responseOf(answer: HttpAnswer): S3Response {
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    stream: (async function* () {
+      if (answer.body.length > 0) yield answer.body;
+    })(),
+    bytes: () => Promise.resolve(answer.body),
+    discard: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * The storage of one site: an index in memory and a file system that forgets what was not synced. Processes see it
+ * through views that die with them, are slow at times, and fail while the disk is full.
+ */
+import { StoreError } from "../model/errors.ts";
+import { CrashFiles } from "../storage/blobs/crash-files.ts";
+import type { FileLayer } from "../storage/blobs/files.ts";
+import type { Commit, CommitResult, Entry, KeyRange, OrderedIndex, ScanOptions } from "../storage/index/index.ts";
+import { memoryIndex } from "../storage/index/memory.ts";
+import { never, type Life } from "./life.ts";
+import type { Dice } from "./random.ts";
+import type { SimTime } from "./time.ts";
+
+const EVERYTHING: KeyRange = { start: Buffer.from([0]), end: Buffer.from([0xff]) };
+
+/** A copy of a site's storage as it was at one moment. */
+export interface Backup {
+  readonly rows: readonly Entry[];
+  readonly files: CrashFiles;
+}
+
+export interface StorageProfile {
+  /** Probability that a call takes up to a few milliseconds instead of none. */
+  readonly slowChance: number;
+}
+
+export class SiteStorage {
+  index: OrderedIndex = memoryIndex();
+  files = new CrashFiles();
+  /** While true nothing can be written. */
+  full = false;
+  readonly #time: SimTime;
+  readonly #dice: Dice;
+  readonly #profile: StorageProfile;
+
+  constructor(time: SimTime, dice: Dice, profile: StorageProfile) {
+    this.#time = time;
+    this.#dice = dice;
+    this.#profile = profile;
+  }
+
+  async backup(): Promise<Backup> {
+    return { rows: await this.rows(), files: this.files.copy() };
+  }
+
+  rows(range: KeyRange = EVERYTHING): Promise<Entry[]> {
+    return this.index.scan(range, { limit: Number.MAX_SAFE_INTEGER });
+  }
+
+  /** Puts a backup in place; without one everything is gone. */
+  async restore(backup: Backup | undefined): Promise<void> {
+    this.index = memoryIndex();
+    this.files = backup === undefined ? new CrashFiles() : backup.files.copy();
+    if (backup !== undefined) await this.index.commit({ checks: [], deletes: [], adds: [], puts: backup.rows });
+  }
+
+  /** Waits as long as the storage takes for one call of a process. */
+  async pause(life: Life): Promise<void> {
+    if (this.#dice.chance(this.#profile.slowChance)) await this.#time.sleep(this.#dice.between(10, 4000) / 1000);
+    if (!life.alive) await never();
+  }
+
+  /** The index as one process sees it. */
+  indexFor(life: Life): OrderedIndex {
+    return new IndexView(this, life);
+  }
+
+  /** The file system as one process sees it. */
+  filesFor(life: Life): FileLayer {
+    const { files } = this;
+    const call = async <T>(work: () => Promise<T>): Promise<T> => {
+      await this.pause(life);
+      return work();
+    };
+    const write = <T>(work: () => Promise<T>): Promise<T> => call(() => (this.full ? Promise.reject(noSpace()) : work()));
+    return {
+      makeDirectory: (path) => write(() => files.makeDirectory(path)),
+      create: async (path) => {
+        const file = await write(() => files.create(path));
+        return {
+          write: (bytes) => write(() => file.write(bytes)),
+          sync: () => call(() => file.sync()),
+          close: () => call(() => file.close()),
+        };
+      },
+      open: (path) => call(() => files.open(path)),
+      stat: (path) => call(() => files.stat(path)),
+      rename: (from, to) => call(() => files.rename(from, to)),
+      link: (from, to) => write(() => files.link(from, to)),
+      unlink: (path) => call(() => files.unlink(path)),
+      syncDirectory: (path) => call(() => files.syncDirectory(path)),
+      list: (path) => call(() => files.list(path)),
+    };
+  }
+}
+
+const noSpace = (): Error => Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+
+class IndexView implements OrderedIndex {
+  readonly #storage: SiteStorage;
+  readonly #life: Life;
+  /** Commits are applied in the order in which they were handed over, however slow the storage is. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(storage: SiteStorage, life: Life) {
+    this.#storage = storage;
+    this.#life = life;
+  }
+
+  async get(key: Buffer): Promise<Buffer | undefined> {
+    await this.#storage.pause(this.#life);
+    return this.#storage.index.get(key);
+  }
+
+  async scan(range: KeyRange, options: ScanOptions): Promise<Entry[]> {
+    await this.#storage.pause(this.#life);
+    return this.#storage.index.scan(range, options);
+  }
+
+  async commit(commit: Commit): Promise<CommitResult> {
+    const applied = this.#last.then(() => this.#apply(commit));
+    this.#last = applied.catch(() => undefined);
+    const result = await applied;
+    // Between the commit and its answer a process may die: the commit stays.
+    await this.#storage.pause(this.#life);
+    return result;
+  }
+
+  async #apply(commit: Commit): Promise<CommitResult> {
+    await this.#storage.pause(this.#life);
+    if (this.#storage.full && commit.puts.length > 0) throw new StoreError("XMinioStorageFull");
+    return this.#storage.index.commit(commit);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
