@@ -9,7 +9,6 @@ import { localEntry, walkLocal } from "../list/local.ts";
 import { listBuckets, listObjects, listVersions } from "../list/remote.ts";
 import { currentAt, notAfter } from "../list/rewind.ts";
 import type { RemoteTarget } from "../targets.ts";
-import { findObject } from "../transfer/calls.ts";
 import { UsageError } from "../usage-error.ts";
 
 export interface FolderTotal {
@@ -82,8 +81,9 @@ async function remoteEntries(ctx: CommandContext, target: RemoteTarget, flags: P
   const { bucket, key, alias } = target;
   if (bucket === "") return everyBucket(ctx, alias, flags);
   if (key === "" || key.endsWith("/")) return below(ctx, alias, bucket, key, flags);
-  if ((await findObject({ client: ctx.s3(alias), bucket, key }, {}, ctx.signal)) !== undefined) {
-    throw new CommandError("It is an object. `mc du` takes a bucket or a folder");
+  // By listing, not HEAD: who may list may not be allowed to read.
+  for await (const entry of listObjects(ctx.s3(alias), { bucket, prefix: key, shallow: true, limit: 1, signal: ctx.signal })) {
+    if (entry.key === key) throw new CommandError("It is an object. `mc du` takes a bucket or a folder");
   }
   return below(ctx, alias, bucket, `${key}/`, flags);
 }
