@@ -1,5 +1,6 @@
 /** `mc find` (mc-cli.md 5.1). */
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import { systemClock } from "../../runtime/clock.ts";
 import { AGE_FLAGS, ageFilter } from "../age.ts";
 import type { Command, CommandContext, ParsedFlags, Target } from "../command.ts";
@@ -8,13 +9,14 @@ import { formatSize, formatTime, parseSize } from "../format.ts";
 import type { Entry } from "../list/entry.ts";
 import { baseName } from "../list/entry.ts";
 import { lsObject } from "../list/ls-line.ts";
-import { globPattern, pairsMatch } from "../list/match.ts";
+import { globPattern, pairsMatch, regexPattern } from "../list/match.ts";
 import type { Tree } from "../list/places.ts";
 import { treeOf } from "../list/places.ts";
 import { listBuckets } from "../list/remote.ts";
 import { UsageError } from "../usage-error.ts";
 
-interface Found {
+/** An object, version or file that the search came to. */
+export interface Found {
   readonly entry: Entry;
   /** ALIAS/BUCKET/KEY or the path of a file. */
   readonly path: string;
@@ -25,11 +27,13 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
   if (args.length > 1) throw new UsageError("`mc find` takes one TARGET");
   if (flags.bool("watch")) throw new CommandError("--watch is not supported");
   const target = ctx.target(args[0] ?? ".");
-  const wanted = filterOf(flags);
+  const wanted = filterOf(flags, systemClock().nowMs());
   const versions = flags.bool("versions");
   const needsMetadata = flags.list("metadata").length > 0 || flags.list("tags").length > 0;
   for await (const tree of trees(ctx, target)) {
     for await (const entry of tree.list({ versions, metadata: needsMetadata })) {
+      // A delete marker is nothing that could be printed, read or copied.
+      if (entry.isDeleteMarker === true) continue;
       const found = { entry, path: tree.place(entry.key).path, url: tree.url(entry.key) };
       if (!wanted(found)) continue;
       const code = await report(ctx, found, flags);
@@ -46,15 +50,17 @@ async function* trees(ctx: CommandContext, target: Target): AsyncIterable<Tree> 
   }
 }
 
-function filterOf(flags: ParsedFlags): (found: Found) => boolean {
+/** What the flags ask for, as one predicate. Throws CommandError or UsageError for a value that means nothing. */
+export function filterOf(flags: ParsedFlags, nowMs: number): (found: Found) => boolean {
   const pattern = (name: string): RegExp | undefined => {
     const text = flags.string(name);
     return text === undefined ? undefined : globPattern(text);
   };
   const [name, path, ignore] = [pattern("name"), pattern("path"), pattern("ignore")];
-  const regex = regexOf(flags.string("regex"));
-  const age = ageFilter(flags, systemClock().nowMs());
-  const larger = parseSize(flags.string("larger") ?? "0");
+  const expression = flags.string("regex");
+  const regex = expression === undefined ? undefined : regexPattern(expression);
+  const age = ageFilter(flags, nowMs);
+  const larger = flags.given("larger") ? parseSize(flags.string("larger") ?? "") : -1;
   const smaller = flags.given("smaller") ? parseSize(flags.string("smaller") ?? "") : Infinity;
   const maxDepth = flags.int("maxdepth") ?? 0;
   const metadata = flags.list("metadata").map(pairOf);
@@ -65,32 +71,22 @@ function filterOf(flags: ParsedFlags): (found: Found) => boolean {
     (regex?.test(whole) ?? true) &&
     ignore?.test(whole) !== true &&
     age(entry.modifiedMs) &&
-    (larger === 0 || entry.size > larger) &&
+    entry.size > larger &&
     entry.size < smaller &&
-    (maxDepth === 0 || entry.key.split("/").length <= maxDepth) &&
+    (maxDepth <= 0 || entry.key.split("/").length <= maxDepth) &&
     pairsMatch(metadata, entry.metadata) &&
     pairsMatch(tags, entry.tags);
 }
 
-function regexOf(text: string | undefined): RegExp | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return new RegExp(text, "u");
-  } catch (error) {
-    throw new CommandError(`\`${text}\` is not a regular expression`, error);
-  }
-}
-
 function pairOf(text: string): readonly [string, RegExp] {
   const at = text.indexOf("=");
-  const pattern = at <= 0 ? undefined : regexOf(text.slice(at + 1));
-  if (pattern === undefined) throw new UsageError(`\`${text}\` is not of the form KEY=REGEX`);
-  return [text.slice(0, at), pattern];
+  if (at <= 0) throw new UsageError(`\`${text}\` is not of the form KEY=REGEX`);
+  return [text.slice(0, at), regexPattern(text.slice(at + 1))];
 }
 
 async function report(ctx: CommandContext, found: Found, flags: ParsedFlags): Promise<number> {
   const command = flags.string("exec");
-  if (command !== undefined) return execute(ctx, filled(command, found));
+  if (command !== undefined) return execute(ctx, commandWords(command, found));
   const format = flags.string("print");
   const versionId = found.entry.versionId === undefined ? "" : ` (${found.entry.versionId})`;
   const text = format === undefined || format === "" ? `${found.path}${versionId}` : filled(format, found);
@@ -99,8 +95,12 @@ async function report(ctx: CommandContext, found: Found, flags: ParsedFlags): Pr
   return 0;
 }
 
-/** Placeholders of --print and --exec; `{"base"}` and the like are quoted. */
-export function filled(format: string, { entry, path, url }: Found): string {
+/** Placeholders of --print; `{"base"}` and the like are quoted. */
+export function filled(format: string, found: Found): string {
+  return substituted(format, found, JSON.stringify);
+}
+
+function substituted(format: string, { entry, path, url }: Found, quote: (value: string) => string): string {
   const values: Readonly<Record<string, string>> = {
     "": path,
     base: baseName(path),
@@ -110,25 +110,46 @@ export function filled(format: string, { entry, path, url }: Found): string {
     version: entry.versionId ?? "",
     url,
   };
-  return format.replace(/\{("?)([a-z]*)\1\}/g, (whole, quote: string, name: string) => {
-    const value = values[name];
+  return format.replace(/\{("?)([a-z]*)\1\}/g, (whole, mark: string, name: string) => {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
     if (value === undefined) return whole;
-    return quote === "" ? value : JSON.stringify(value);
+    return mark === "" ? value : quote(value);
   });
 }
 
-/** Runs one command line and waits; its output goes where ours goes. Returns the child's exit code. */
-function execute(ctx: CommandContext, line: string): Promise<number> {
-  const words = [...line.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g)].map(
-    ([, double, single, bare]) => double?.replace(/\\(.)/g, "$1") ?? single ?? bare ?? "",
-  );
-  const [program = "", ...args] = words;
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: "inherit", signal: ctx.signal });
-    child.on("error", (error) => reject(new CommandError(`Unable to run \`${program}\``, error)));
-    child.on("exit", (code) => resolve(code ?? 1));
-  });
+/**
+ * The words of an --exec command for one object. The line is taken apart before names are put in, so that a name with
+ * blanks or quotes stays one argument: `mc rm {}` must never remove something else.
+ */
+export function commandWords(line: string, found: Found): string[] {
+  const words: string[] = [];
+  for (const [word] of line.matchAll(/(?:\{"[a-z]*"\}|"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/gs)) {
+    const parts = word.matchAll(/(\{"[a-z]*"\})|"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)|([^"'\\{]+|\{)/gs);
+    const bare = [...parts].map(([, placeholder, double, single, escaped, plain]) => {
+      return placeholder?.replaceAll('"', "") ?? double?.replace(/\\(["\\])/g, "$1") ?? single ?? escaped ?? plain ?? "";
+    });
+    words.push(substituted(bare.join(""), found, (value) => value));
+  }
+  return words;
 }
+
+/** Runs one command and waits; what it prints goes where ours goes. Returns its exit code, 128 + N after signal N. */
+async function execute(ctx: CommandContext, [program = "", ...args]: readonly string[]): Promise<number> {
+  if (program === "") throw new UsageError("--exec needs a command");
+  const child = spawn(program, args, { stdio: ["inherit", "pipe", "inherit"], signal: ctx.signal });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.on("error", (error) => reject(new CommandError(`Unable to run \`${program}\``, error)));
+    child.on("close", (code, signal) => resolve(code ?? (signal === null ? 1 : SIGNAL_EXIT + constants.signals[signal])));
+  });
+  const printed = (async (): Promise<void> => {
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) await ctx.out.raw(chunk);
+  })();
+  const [code] = await Promise.all([ended, printed]);
+  return code;
+}
+
+/** What shells add to the number of the signal that ended a program. */
+const SIGNAL_EXIT = 128;
 
 export const findCommand: Command = {
   name: "find",
