@@ -1,6 +1,7 @@
 /** Routes of access keys, which the wire calls service accounts (admin-api.md 3.5). */
 import { z } from "zod";
 import type { AccessKeyInfo } from "../iam/access-keys.ts";
+import type { SessionInfo } from "../iam/sessions.ts";
 import { mergedDocument, policyDocument } from "../iam/policy.ts";
 import { StoreError } from "../model/errors.ts";
 import { isoMillis, parseRfc3339Nano } from "../protocol/time.ts";
@@ -140,6 +141,8 @@ async function info(request: AdminRequest): Promise<Answer> {
 }
 
 async function infoAccessKey(request: AdminRequest): Promise<Answer> {
+  const session = await sessionOf(request, "admin:ListServiceAccounts");
+  if (session !== undefined) return sealed(await describedSession(request, session));
   const key = await ownOrAllowed(request, "admin:ListServiceAccounts", "XMinioAdminNoSuchAccessKey");
   return sealed({
     AccessKey: key.accessKey,
@@ -149,6 +152,45 @@ async function infoAccessKey(request: AdminRequest): Promise<Answer> {
     ldapSpecificInfo: {},
     openIDSpecificInfo: {},
   });
+}
+
+/** The session that is asked about, when the caller may know of it: with the right, or as its own. */
+async function sessionOf(request: AdminRequest, action: string): Promise<SessionInfo | undefined> {
+  const session = await request.deps.iam.sessions.find(request.param("accessKey") || request.identity.accessKey);
+  if (session === undefined) return undefined;
+  const own = session.parent === request.identity.user;
+  return (await request.may(action, { denyOnly: own })) ? session : undefined;
+}
+
+async function describedSession(request: AdminRequest, session: SessionInfo): Promise<object> {
+  const members = await described(request, { ...session, enabled: true });
+  return {
+    AccessKey: session.accessKey,
+    ...members,
+    userType: "STS",
+    userProvider: "builtin",
+    ldapSpecificInfo: {},
+    openIDSpecificInfo: {},
+  };
+}
+
+async function temporaryInfo(request: AdminRequest): Promise<Answer> {
+  const session = await sessionOf(request, "admin:ListTemporaryAccounts");
+  if (session === undefined) throw new StoreError("XMinioInvalidIAMCredentials");
+  return sealed(await described(request, { ...session, enabled: true }));
+}
+
+/** Ends the sessions of a user: all (`fullRevoke`), or those of one type; one's own without any right. */
+async function revoke(request: AdminRequest): Promise<Answer> {
+  const user = request.param("user") || request.identity.user;
+  const type = request.param("tokenRevokeType");
+  const all = request.flag("fullRevoke");
+  if (all === (type !== "")) throw new StoreError("InvalidRequest", { message: "Name a token type, or revoke all." });
+  const { iam } = request.deps;
+  await request.authorizeOn(user === request.identity.user, "admin:RemoveServiceAccount");
+  if (user === iam.rootAccessKey && request.identity.user !== user) throw new StoreError("AccessDenied");
+  await iam.sessions.revoke(user, all ? undefined : type);
+  return NO_CONTENT;
 }
 
 async function list(request: AdminRequest): Promise<Answer> {
@@ -182,7 +224,7 @@ async function usersAsked(request: AdminRequest): Promise<string[]> {
 }
 
 /** Entries name their key and expiry only; the other members are there and empty. */
-const bulkEntry = (key: AccessKeyInfo): object => ({
+const bulkEntry = (key: Pick<AccessKeyInfo, "accessKey" | "expires">): object => ({
   parentUser: "",
   accountStatus: "",
   impliedPolicy: false,
@@ -193,13 +235,14 @@ const bulkEntry = (key: AccessKeyInfo): object => ({
 async function listBulk(request: AdminRequest): Promise<Answer> {
   const type = request.param("listType");
   if (!LIST_TYPES.includes(type)) throw new StoreError("InvalidRequest", { message: "listType is not known." });
-  const withKeys = type === "svcacc-only" || type === "all";
+  const { accessKeys, sessions } = request.deps.iam;
   const out: Record<string, object> = {};
   for (const user of await usersAsked(request)) {
-    const keys = withKeys ? (await request.deps.iam.accessKeys.list(user)).map(bulkEntry) : [];
+    const keys = type === "svcacc-only" || type === "all" ? (await accessKeys.list(user)).map(bulkEntry) : [];
+    const temporary = type === "sts-only" || type === "all" ? (await sessions.list(user)).map(bulkEntry) : [];
     // A list of keys of one kind has no use for users without any.
-    if (type === "sts-only" || (type === "svcacc-only" && keys.length === 0)) continue;
-    out[user] = { serviceAccounts: keys.length === 0 ? null : keys, stsKeys: null };
+    if (type !== "users-only" && type !== "all" && keys.length + temporary.length === 0) continue;
+    out[user] = { serviceAccounts: keys.length === 0 ? null : keys, stsKeys: temporary.length === 0 ? null : temporary };
   }
   return sealed(out);
 }
@@ -211,5 +254,7 @@ export const ACCESS_KEY_ROUTES: readonly Route[] = [
   { method: "GET", path: "list-service-accounts", query: [], actions: "self", run: list },
   { method: "DELETE", path: "delete-service-account", query: ["accessKey"], actions: "self", run: remove },
   { method: "GET", path: "info-access-key", query: ["accessKey"], actions: "self", run: infoAccessKey },
+  { method: "GET", path: "temporary-account-info", query: ["accessKey"], actions: "self", run: temporaryInfo },
+  { method: "POST", path: "revoke-tokens/builtin", query: [], actions: "self", run: revoke },
   { method: "GET", path: "list-access-keys-bulk", query: ["listType"], actions: "self", run: listBulk },
 ];

@@ -43,8 +43,9 @@ async function bucketEntry(request: AdminRequest, bucket: Bucket, access: { read
 async function effectivePolicy(request: AdminRequest): Promise<object> {
   const { iam } = request.deps;
   const { identity } = request;
-  if (identity.kind === "service-account") {
-    const session = (await iam.accessKeys.find(identity.accessKey))?.sessionPolicy;
+  if (identity.kind === "service-account" || identity.kind === "sts") {
+    const kind = identity.kind === "sts" ? iam.sessions : iam.accessKeys;
+    const session = (await kind.find(identity.accessKey))?.sessionPolicy;
     if (session !== undefined) return policyDocument(session);
   }
   return mergedDocument(await iam.policiesOf(identity.user));

@@ -1,4 +1,6 @@
 /** What the admin API is given: the layers below it and what it must know of the process around it. */
+import type { ClientAddressOf } from "../iam/client-address.ts";
+import type { Failures } from "../iam/failures.ts";
 import type { IamService } from "../iam/identities.ts";
 import type { Logger } from "../observe/log.ts";
 import type { MetricsRegistry } from "../observe/metrics.ts";
@@ -61,6 +63,10 @@ export interface AdminDeps {
   readonly backlog: BacklogApi;
   /** Numbers of a bucket's replication: `currStats` of replication.md 9.1. Absent: metrics leave replication out. */
   readonly replication?: { metrics(bucket: BucketName, version: 1): Promise<object> } | undefined;
+  /** Whom a request is from; absent: the peer of its connection. */
+  readonly clientAddress?: ClientAddressOf | undefined;
+  /** Slows down whoever sends bad signatures; absent: nobody is slowed down. */
+  readonly failures?: Failures | undefined;
   readonly metrics: MetricsRegistry;
   readonly log: Logger;
 }

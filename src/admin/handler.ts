@@ -1,5 +1,5 @@
 /**
- * Everything under /minio/ that is not S3: the admin API, health and metrics. A route is found before the caller is
+ * Everything that is not S3: the admin API, health and metrics under /minio/, and STS at `POST /`. A route is found before the caller is
  * asked who it is: clients read 426 as "this server has no such call" and fall back (admin-api.md 1.1).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -19,6 +19,7 @@ import { QUOTA_ROUTES } from "./quota.ts";
 import { AdminRequest } from "./request.ts";
 import type { Route } from "./route.ts";
 import { SERVICE_ROUTES } from "./service.ts";
+import { answerSts, isStsRequest } from "./sts.ts";
 import { TARGET_ROUTES } from "./targets.ts";
 import { USER_ROUTES } from "./users.ts";
 
@@ -93,9 +94,14 @@ export type AdminHandler = (incoming: IncomingMessage, response: ServerResponse,
 
 export function createAdminHandler(deps: AdminDeps): AdminHandler {
   return (incoming, response, path, query) => {
-    if (!path.startsWith("/minio/")) return false;
+    const sts = isStsRequest(incoming, path);
+    if (!sts && !path.startsWith("/minio/")) return false;
     const requestId = deps.random.bytes(8).toString("hex").toUpperCase();
     const context = { deps, response, requestId, userAgent: incoming.headers["user-agent"] };
+    if (sts) {
+      void answerSts(context, incoming, query);
+      return true;
+    }
     if (path.startsWith(`${ADMIN}/`) || path === ADMIN) {
       void answerAdmin(context, new AdminRequest({ deps, incoming, path, rawQuery: query, requestId }));
       return true;

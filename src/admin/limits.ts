@@ -4,6 +4,8 @@
 export const SEALED_BODY_BYTES_MAX = 262_272;
 export const PLAIN_BODY_BYTES_MAX = 262_144;
 export const POLICY_BYTES_MAX = 20 * 1024;
+/** A form of STS: a session policy and a few words. */
+export const STS_BODY_BYTES_MAX = 64 * 1024;
 /** Silence after which a stream sends one blank, so that proxies keep it open. */
 export const STREAM_KEEPALIVE_MS = 500;
 /** Longest token that is looked at. */

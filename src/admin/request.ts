@@ -9,6 +9,8 @@ import { parseBucketName } from "../model/names.ts";
 import { AdminCryptoError, openAdminBody } from "../protocol/admin-crypto.ts";
 import { UNSIGNED_PAYLOAD } from "../protocol/sigv4.ts";
 import { parseQuery } from "../protocol/uri.ts";
+import { requestConditions } from "./authenticate.ts";
+import { readWhole } from "./body.ts";
 import type { AdminDeps } from "./deps.ts";
 import { SEALED_BODY_BYTES_MAX } from "./limits.ts";
 
@@ -81,7 +83,7 @@ export class AdminRequest {
   may(action: string, options: { denyOnly?: boolean; conditions?: Record<string, string[]> } = {}): Promise<boolean> {
     return this.deps.iam.allowed(this.identity, {
       action,
-      conditions: { ...this.#conditions(), ...options.conditions },
+      conditions: { ...requestConditions(this.deps, this.incoming), ...options.conditions },
       denyOnly: options.denyOnly,
     });
   }
@@ -97,29 +99,9 @@ export class AdminRequest {
     if (!(await this.may(action, { denyOnly: self, conditions }))) throw new StoreError("AccessDenied");
   }
 
-  #conditions(): Record<string, string[]> {
-    const address = this.incoming.socket.remoteAddress ?? "";
-    return {
-      SourceIp: [address.replace(/^::ffff:/, "")],
-      SecureTransport: [String("encrypted" in this.incoming.socket)],
-      UserAgent: [this.header("user-agent") ?? ""],
-      Referer: [this.header("referer") ?? ""],
-    };
-  }
-
   /** The whole body, compared with the hash that was signed. `tooLarge`: the code above `limit` bytes. */
   async body(limit: number, tooLarge: string): Promise<Buffer> {
-    const declared = Number(this.header("content-length") ?? 0);
-    if (declared > limit) throw new StoreError(tooLarge);
-    const pieces: Buffer[] = [];
-    let size = 0;
-    // The stream must outlive a refusal: destroying it would take the socket away before the answer is sent.
-    for await (const piece of this.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += piece.length;
-      if (size > limit) throw new StoreError(tooLarge);
-      pieces.push(piece);
-    }
-    const body = Buffer.concat(pieces);
+    const body = await readWhole(this.incoming, limit, tooLarge);
     const hash = this.payloadHash.toLowerCase();
     if (this.payloadHash !== UNSIGNED_PAYLOAD && createHash("sha256").update(body).digest("hex") !== hash) {
       throw new StoreError("XAmzContentSHA256Mismatch");

@@ -68,7 +68,8 @@ async function addUser(request: AdminRequest) {
   const { identity } = request;
   await request.authorizeOn(identity.kind === "user" && accessKey === identity.accessKey, "admin:CreateUser");
   // An access key must not be able to take over the user that stands behind it.
-  if (identity.kind === "service-account" && accessKey === identity.user) throw new StoreError("XMinioAdminInvalidArgument");
+  const derived = identity.kind === "service-account" || identity.kind === "sts";
+  if (derived && accessKey === identity.user) throw new StoreError("XMinioAdminInvalidArgument");
   const body = await request.sealedJson(addUserBody);
   const enabled = enabledOf(body.status ?? "") === true;
   await request.deps.iam.users.put(accessKey, { secretKey: body.secretKey, enabled });

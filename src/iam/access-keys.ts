@@ -3,7 +3,8 @@ import { StoreError } from "../model/errors.ts";
 import type { Random } from "../runtime/random.ts";
 import { GENERATED_ACCESS_KEY_CHARS, GENERATED_SECRET_KEY_CHARS } from "./limits.ts";
 import type { Policy } from "./policy.ts";
-import type { KeyRow, StoredKey } from "./store.ts";
+import { ROOT_PARENT } from "./store.ts";
+import type { KeyRow, StoredKey, Transaction } from "./store.ts";
 import type { IdentityContext } from "./users.ts";
 import { userOf } from "./users.ts";
 import { checkKeyDescription, checkKeyExpiry, checkKeyName, checkServiceKey } from "./validate.ts";
@@ -50,7 +51,7 @@ export interface AccessKeysApi {
 
 const KEY_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-function generatedAccessKey(random: Random): string {
+export function generatedAccessKey(random: Random): string {
   let out = "";
   while (out.length < GENERATED_ACCESS_KEY_CHARS) {
     for (const byte of random.bytes(GENERATED_ACCESS_KEY_CHARS)) {
@@ -61,7 +62,7 @@ function generatedAccessKey(random: Random): string {
   return out;
 }
 
-function generatedSecret(random: Random): string {
+export function generatedSecret(random: Random): string {
   return random.bytes((GENERATED_SECRET_KEY_CHARS * 3) / 4).toString("base64").replaceAll("/", "+");
 }
 
@@ -91,9 +92,9 @@ function changedMembers(change: AccessKeyChange, nowMs: number): Partial<KeyRow>
   };
 }
 
-const keyInfo = ({ name, row, extra }: StoredKey): AccessKeyInfo => ({
+const keyInfo = ({ name, row, extra }: StoredKey, rootAccessKey: string): AccessKeyInfo => ({
   accessKey: name,
-  parent: row.parent,
+  parent: row.parent === ROOT_PARENT ? rootAccessKey : row.parent,
   enabled: row.enabled,
   sessionPolicy: extra.sessionPolicy,
   name: row.name,
@@ -103,6 +104,12 @@ const keyInfo = ({ name, row, extra }: StoredKey): AccessKeyInfo => ({
 
 export function createAccessKeys(context: IdentityContext & { readonly random: Random }): AccessKeysApi {
   const { store, clock, random, rootAccessKey } = context;
+  const storedParent = (parent: string): string => (parent === rootAccessKey ? ROOT_PARENT : parent);
+  const keyOf = async (transaction: Transaction, accessKey: string): Promise<StoredKey> => {
+    const key = await transaction.accessKey(accessKey);
+    if (key === undefined || key.row.session !== undefined) throw new StoreError("XMinioInvalidIAMCredentials");
+    return key;
+  };
   return {
     async create(request) {
       const { accessKey, secretKey } = credentialsOf(request, random);
@@ -117,7 +124,7 @@ export function createAccessKeys(context: IdentityContext & { readonly random: R
           const { row } = await userOf(transaction, request.parent, rootAccessKey);
           transaction.putUser(request.parent, { ...row, keysMade: row.keysMade + 1 });
         }
-        transaction.putAccessKey(accessKey, { parent: request.parent, enabled: true, secret, ...members });
+        transaction.putAccessKey(accessKey, { parent: storedParent(request.parent), enabled: true, secret, ...members });
       });
       return { accessKey, secretKey, expires: members.expires };
     },
@@ -127,26 +134,25 @@ export function createAccessKeys(context: IdentityContext & { readonly random: R
       const members = changedMembers(change, clock.nowMs());
       const secret = change.secretKey === undefined ? undefined : store.sealer.seal(change.secretKey);
       await store.change(async (transaction) => {
-        const key = await transaction.accessKey(accessKey);
-        if (key === undefined) throw new StoreError("XMinioInvalidIAMCredentials");
+        const key = await keyOf(transaction, accessKey);
         transaction.putAccessKey(accessKey, { ...key.row, ...members, ...(secret !== undefined && { secret }) });
       });
     },
 
     async find(accessKey) {
       const key = await store.keys.get(accessKey);
-      return key === undefined ? undefined : keyInfo(key);
+      return key === undefined || key.row.session !== undefined ? undefined : keyInfo(key, rootAccessKey);
     },
 
     async list(parent) {
-      const keys = await Promise.all((await store.keysOf(parent)).map((name) => store.keys.get(name)));
-      return keys.filter((key) => key !== undefined).map(keyInfo);
+      const keys = await Promise.all((await store.keysOf(storedParent(parent))).map((name) => store.keys.get(name)));
+      const own = keys.filter((key) => key !== undefined && key.row.session === undefined) as StoredKey[];
+      return own.map((key) => keyInfo(key, rootAccessKey));
     },
 
     remove: (accessKey) =>
       store.change(async (transaction) => {
-        const key = await transaction.accessKey(accessKey);
-        if (key === undefined) throw new StoreError("XMinioInvalidIAMCredentials");
+        const key = await keyOf(transaction, accessKey);
         transaction.deleteAccessKey(accessKey, key.row.parent);
       }),
   };

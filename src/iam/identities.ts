@@ -16,8 +16,10 @@ import { evaluate, evaluateBucketPolicy } from "./policy-evaluate.ts";
 import type { Question, Verdict } from "./policy-evaluate.ts";
 import { valuesOf } from "./policy-variables.ts";
 import type { Values } from "./policy-variables.ts";
-import { IdentityStore } from "./store.ts";
-import type { Sealer } from "./store.ts";
+import { createSessions, rootMark } from "./sessions.ts";
+import type { SessionsApi } from "./sessions.ts";
+import { IdentityStore, ROOT_PARENT } from "./store.ts";
+import type { KeyRow, Sealer, StoredKey } from "./store.ts";
 import type { Access, Iam, Identity } from "./types.ts";
 import { createGroups, createUsers } from "./users.ts";
 import type { GroupsApi, UsersApi } from "./users.ts";
@@ -39,6 +41,7 @@ export interface IamService extends Iam {
   readonly groups: GroupsApi;
   readonly policies: PoliciesApi;
   readonly accessKeys: AccessKeysApi;
+  readonly sessions: SessionsApi;
   /** Policies in effect for a user or root: its own and its groups'. Empty when the user or a group is disabled. */
   policiesOf(user: string): Promise<readonly Policy[]>;
 }
@@ -63,12 +66,14 @@ class Authorizer implements Iam {
   readonly #store: IdentityStore;
   readonly #clock: Clock;
   readonly #root: Identity;
+  readonly #rootMark: string;
   readonly #bucketPolicies = new Map<string, { readonly text: string; readonly policy: Policy }>();
 
   constructor(store: IdentityStore, deps: IamDeps) {
     this.#store = store;
     this.#clock = deps.clock;
     const { accessKey, secretKey } = deps.root;
+    this.#rootMark = rootMark(deps.root);
     this.#root = { kind: "root", accessKey, secretKey, user: accessKey, enabled: true };
   }
 
@@ -81,16 +86,29 @@ class Authorizer implements Iam {
     }
     const key = await this.#store.keys.get(accessKey);
     if (key === undefined) return undefined;
-    const expired = key.row.expires !== undefined && key.row.expires <= this.#clock.nowMs();
-    const { parent } = key.row;
-    const parentEnabled = parent === this.#root.accessKey || (await this.#store.users.get(parent))?.row.enabled === true;
+    return this.#derived(key);
+  }
+
+  /** An access key or a session; undefined when it belongs to nobody any more. */
+  async #derived({ name, row, extra }: StoredKey): Promise<Identity | undefined> {
+    const user = this.#userOf(row);
+    if (user === undefined || (row.session !== undefined && extra.rootMark !== this.#rootMark)) return undefined;
+    const expired = row.expires !== undefined && row.expires <= this.#clock.nowMs();
+    const parentEnabled = row.parent === ROOT_PARENT || (await this.#store.users.get(user))?.row.enabled === true;
     return {
-      kind: "service-account",
-      accessKey,
-      secretKey: key.extra.secretKey,
-      user: parent,
-      enabled: key.row.enabled && !expired && parentEnabled,
+      kind: row.session === undefined ? "service-account" : "sts",
+      accessKey: name,
+      secretKey: extra.secretKey,
+      user,
+      enabled: row.enabled && !expired && parentEnabled,
+      sessionToken: extra.sessionToken,
     };
+  }
+
+  /** Whose key it is. A user whose name the root account has taken since must not hand its keys to root. */
+  #userOf(row: KeyRow): string | undefined {
+    if (row.parent === ROOT_PARENT) return this.#root.accessKey;
+    return row.parent === this.#root.accessKey ? undefined : row.parent;
   }
 
   async allowed(identity: Identity, access: Access): Promise<boolean> {
@@ -110,7 +128,8 @@ class Authorizer implements Iam {
       const granted = own === "allow" || fromBucket === "allow" || access.denyOnly === true;
       if (own === "deny" || !granted) return false;
     }
-    return identity.kind !== "service-account" || this.#sessionAllows(identity, access, question);
+    const derived = identity.kind === "service-account" || identity.kind === "sts";
+    return !derived || this.#sessionAllows(identity, access, question);
   }
 
   /** Policies of a user through itself and its groups (7.5 step 2). */
@@ -137,7 +156,7 @@ class Authorizer implements Iam {
   async #sessionAllows(identity: Identity, access: Access, question: Question): Promise<boolean> {
     const key = await this.#store.keys.get(identity.accessKey);
     // Removed since the signature was checked, or claimed for another parent.
-    if (key === undefined || key.row.parent !== identity.user) return false;
+    if (key === undefined || this.#userOf(key.row) !== identity.user) return false;
     const { sessionPolicy } = key.extra;
     if (sessionPolicy === undefined) return true;
     const verdict = evaluate([sessionPolicy], question);
@@ -162,6 +181,12 @@ class Authorizer implements Iam {
     return policy;
   }
 
+  #principalType(identity: Identity): string {
+    if (identity.kind === "anonymous") return "Anonymous";
+    if (identity.kind === "sts") return "AssumedRole";
+    return identity.user === this.#root.accessKey ? "Account" : "User";
+  }
+
   /** What the identity says about itself comes from here, never from the request. */
   #values(identity: Identity, groups: readonly string[], conditions: Readonly<Record<string, readonly string[]>>): Values {
     const request = valuesOf(conditions);
@@ -173,7 +198,7 @@ class Authorizer implements Iam {
         case "aws:groups":
           return groups;
         case "aws:principaltype":
-          return [identity.kind === "anonymous" ? "Anonymous" : identity.user === this.#root.accessKey ? "Account" : "User"];
+          return [this.#principalType(identity)];
         case "aws:CurrentTime":
           return [new Date(this.#clock.nowMs()).toISOString()];
         case "aws:EpochTime":
@@ -200,6 +225,7 @@ export function createIam(deps: IamDeps): IamService {
     groups: createGroups(context),
     policies: createPolicies(context),
     accessKeys: createAccessKeys(context),
+    sessions: createSessions({ ...context, rootMark: rootMark(deps.root) }),
     policiesOf: async (user) => (user === rootAccessKey ? everything : (await authorizer.grants(user)).policies),
   };
 }

@@ -12,6 +12,12 @@ export const KEY_DESCRIPTION_BYTES_MAX = 256;
 export const KEY_LIFETIME_MS_MIN = 15 * 60_000;
 export const KEY_LIFETIME_MS_MAX = 365 * 24 * 3600_000;
 export const SESSION_POLICY_BYTES_MAX = 4096;
+/** Of AssumeRole. */
+export const STS_POLICY_BYTES_MAX = 2048;
+export const SESSION_SECONDS_MIN = 900;
+export const SESSION_SECONDS_MAX = 365 * 24 * 3600;
+export const SESSION_SECONDS_DEFAULT = 3600;
+export const SESSION_TOKEN_BYTES = 48;
 export const GENERATED_ACCESS_KEY_CHARS = 20;
 export const GENERATED_SECRET_KEY_CHARS = 40;
 

@@ -44,10 +44,14 @@ export interface PolicyRow {
   readonly updated: bigint;
 }
 
-/** An access key (service account). */
+/** Parent of the access keys of root: whatever root is called, they stay its own. */
+export const ROOT_PARENT = "";
+
+/** An access key (service account), or the temporary credentials of a session. */
 export interface KeyRow {
-  /** User name, or the root access key. */
+  /** User name, or ROOT_PARENT. */
   readonly parent: string;
+  /** Sealed; of a session: together with its token (sessions.ts). */
   readonly secret: string;
   readonly enabled: boolean;
   /** JSON text; absent: the parent's rights. */
@@ -56,6 +60,8 @@ export interface KeyRow {
   readonly description?: string | undefined;
   /** Unix milliseconds; absent: never. */
   readonly expires?: number | undefined;
+  /** Present: temporary credentials. `type` is a word by which they can be revoked. */
+  readonly session?: { readonly type: string } | undefined;
 }
 
 export interface Stored<Row, Extra> {
@@ -70,6 +76,9 @@ export interface Stored<Row, Extra> {
 export interface KeyExtra {
   readonly secretKey: string;
   readonly sessionPolicy: Policy | undefined;
+  /** Sessions only. */
+  readonly sessionToken?: string | undefined;
+  readonly rootMark?: string | undefined;
 }
 
 export type StoredUser = Stored<UserRow, { readonly secretKey: string }>;
@@ -217,6 +226,21 @@ export class Transaction {
   }
 }
 
+/** A session's secret is sealed together with its token and the mark of the root credentials it was made under. */
+export interface SealedSession {
+  readonly secret: string;
+  readonly token: string;
+  readonly root: string;
+}
+
+function expandKey(row: KeyRow, sealer: Sealer): KeyExtra {
+  const sessionPolicy = row.sessionPolicy === undefined ? undefined : parsePolicy(row.sessionPolicy);
+  const plain = sealer.open(row.secret);
+  if (row.session === undefined) return { secretKey: plain, sessionPolicy };
+  const { secret, token, root } = JSON.parse(plain) as SealedSession;
+  return { secretKey: secret, sessionPolicy, sessionToken: token, rootMark: root };
+}
+
 export class IdentityStore {
   readonly index: OrderedIndex;
   readonly sealer: Sealer;
@@ -231,10 +255,7 @@ export class IdentityStore {
     this.users = new Rows(index, "user/", (row) => ({ secretKey: sealer.open(row.secret) }));
     this.groups = new Rows(index, "group/", () => undefined);
     this.policies = new Rows(index, "policy/", (row) => ({ policy: parsePolicy(row.document) }));
-    this.keys = new Rows(index, "key/", (row) => ({
-      secretKey: sealer.open(row.secret),
-      sessionPolicy: row.sessionPolicy === undefined ? undefined : parsePolicy(row.sessionPolicy),
-    }));
+    this.keys = new Rows(index, "key/", (row) => expandKey(row, sealer));
   }
 
   /** Names of the access keys of a user (or of root), sorted. */

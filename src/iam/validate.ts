@@ -71,14 +71,14 @@ export function checkKeyExpiry(expires: number, nowMs: number): void {
 }
 
 /** Text of a session policy as it is stored; undefined when it says "inherit". */
-export function sessionPolicyText(source: string | undefined): string | undefined {
+export function sessionPolicyText(source: string | undefined, bytesMax = SESSION_POLICY_BYTES_MAX): string | undefined {
   const plain = source?.trim() ?? "";
   if (plain === "" || plain === "null") return undefined;
   const policy = parsePolicy(plain);
   if (policy.version === "" && policy.statements.length === 0) return undefined;
   checkStorable(policy);
   const text = JSON.stringify(policyDocument(policy));
-  if (Buffer.byteLength(text) > SESSION_POLICY_BYTES_MAX) throw new StoreError("XMinioIAMServiceAccountSessionPolicyTooLarge");
+  if (Buffer.byteLength(text) > bytesMax) throw new StoreError("XMinioIAMServiceAccountSessionPolicyTooLarge");
   return text;
 }
 

@@ -75,10 +75,11 @@ async function authenticateV4(
   const parsed = parseAuthorization(signed, { service: "s3", region });
   checkSignatureTime(parsed, deps.clock.nowMs());
   const identity = await deps.iam.lookup(parsed.accessKey);
-  if (identity === undefined) throw new StoreError("InvalidAccessKeyId");
+  if (identity === undefined) throw await slowly(request, new StoreError("InvalidAccessKeyId"));
   if (!identity.enabled) throw new StoreError("InvalidAccessKeyId", { message: "Your account is disabled." });
-  if (!verifySignature(signed, parsed, identity.secretKey, keys)) throw new StoreError("SignatureDoesNotMatch");
-  checkToken(identity, parsed.sessionToken);
+  const genuine = verifySignature(signed, parsed, identity.secretKey, keys);
+  if (!genuine) throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
+  if (!tokenFits(identity, parsed.sessionToken)) throw await slowly(request, new StoreError("InvalidTokenId"));
   const mode = chunkedMode(parsed.payloadHash);
   if (mode !== undefined) {
     checkStreaming(operation);
@@ -93,9 +94,14 @@ function digestOf(payloadHash: string): string | undefined {
   return SHA256_HEX.test(payloadHash) ? payloadHash.toLowerCase() : undefined;
 }
 
-function checkToken(identity: Identity, token: string | undefined): void {
-  const expected = identity.sessionToken ?? "";
-  if (!equalText(expected, token ?? "")) throw new StoreError("InvalidTokenId");
+function tokenFits(identity: Identity, token: string | undefined): boolean {
+  return equalText(identity.sessionToken ?? "", token ?? "");
+}
+
+/** The fault, once its address may be told: whoever guesses keys is answered ever more slowly. */
+export async function slowly(request: S3Request, fault: StoreError): Promise<StoreError> {
+  await request.deps.failures?.note(request.client.address);
+  return fault;
 }
 
 function checkStreaming(operation: Operation): void {

@@ -27,7 +27,7 @@ function baseConditions(request: S3Request): Record<string, readonly string[]> {
   const nowMs = deps.clock.nowMs();
   const presigned = request.query.has("X-Amz-Signature");
   const out: Record<string, readonly string[]> = {
-    SourceIp: [sourceIp(request)],
+    SourceIp: [request.client.address],
     SecureTransport: [String(request.secure)],
     UserAgent: [request.header("user-agent") ?? ""],
     Referer: [request.header("referer") ?? ""],
@@ -76,12 +76,6 @@ function principalType(kind: S3Request["identity"]["kind"]): string {
     case "service-account":
       return "User";
   }
-}
-
-/** Address of the peer, without the IPv4-in-IPv6 form. */
-export function sourceIp(request: S3Request): string {
-  const address = request.incoming.socket.remoteAddress ?? "";
-  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
 }
 
 function conditionsFor(request: S3Request, question: Question): Record<string, readonly string[]> {

@@ -1,5 +1,7 @@
 /** What the S3 listener is given: the layers below it and the settings of the site. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ClientAddressOf } from "../iam/client-address.ts";
+import type { Failures } from "../iam/failures.ts";
 import type { Iam } from "../iam/types.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -62,6 +64,10 @@ export interface S3Deps {
   readonly settings: S3Settings;
   readonly replication: ReplicationApi;
   readonly observe: Observe;
-  /** Admin API, health, metrics, console: asked first for paths under /minio/ and /resilver/. */
+  /** Whom a request is from; absent: the peer of its connection. */
+  readonly clientAddress?: ClientAddressOf | undefined;
+  /** Slows down whoever sends bad signatures; absent: nobody is slowed down. */
+  readonly failures?: Failures | undefined;
+  /** Admin API, health, metrics, console: asked first for paths under /minio/ and /resilver/, and for a form posted to /. */
   readonly fallback?: Fallback | undefined;
 }

@@ -7,7 +7,6 @@ import { StoreError } from "../model/errors.ts";
 import { RESILVER_RESYNC, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
 import { SigningKeyCache } from "../protocol/sigv4.ts";
 import { authenticate } from "./authenticate.ts";
-import { sourceIp } from "./authorize.ts";
 import { hasBody } from "./body.ts";
 import { corsHeaders, preflight } from "./cors.ts";
 import type { S3Deps } from "./deps.ts";
@@ -40,7 +39,7 @@ export function createS3Handler(deps: S3Deps): S3Handler {
   const shared: Shared = { deps, keys: new SigningKeyCache(), common: commonHeaders(deps), running: 0 };
   return (incoming, response) => {
     const url = incoming.url ?? "/";
-    if (isSystemPath(url) && deps.fallback?.(incoming, response, url)) return;
+    if ((isSystemPath(url) || isForm(incoming, url)) && deps.fallback?.(incoming, response, url)) return;
     void handle(shared, incoming, response);
   };
 }
@@ -48,6 +47,12 @@ export function createS3Handler(deps: S3Deps): S3Handler {
 /** Paths of the admin API, health, metrics, console and peers: never buckets (both names are reserved). */
 function isSystemPath(url: string): boolean {
   return url.startsWith("/minio/") || url.startsWith("/resilver/") || url === "/minio" || url.startsWith("/minio?");
+}
+
+/** Nothing of S3 is posted to the root: a form there is a call of STS. */
+function isForm(incoming: IncomingMessage, url: string): boolean {
+  if (incoming.method !== "POST" || (url !== "/" && !url.startsWith("/?"))) return false;
+  return incoming.headers["content-type"]?.startsWith("application/x-www-form-urlencoded") === true;
 }
 
 function commonHeaders(deps: S3Deps): string[] {
@@ -205,7 +210,7 @@ function recordOf(progress: Progress, startMs: number) {
     errorCode: error?.code ?? "",
     error: error?.code === "InternalError" ? (cause ?? error) : undefined,
     accessKey: identity.accessKey,
-    remoteAddress: sourceIp(request),
+    remoteAddress: request.client.address,
     userAgent: request.headers["user-agent"] ?? "",
     requestId: request.requestId,
     startMs,

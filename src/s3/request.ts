@@ -1,5 +1,7 @@
 /** One S3 request on its way through parse, authorize, run, render: what every operation is handed. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { directAddress } from "../iam/client-address.ts";
+import type { ClientAddress } from "../iam/client-address.ts";
 import type { Identity } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
 import type { BucketName, ObjectKey, VersionId } from "../model/names.ts";
@@ -24,6 +26,7 @@ export class S3Request {
   conditions: Record<string, readonly string[]> | undefined;
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
+  #client: ClientAddress | undefined;
 
   constructor(deps: S3Deps, incoming: IncomingMessage, response: ServerResponse, target: Target, requestId: string) {
     this.deps = deps;
@@ -74,9 +77,14 @@ export class S3Request {
     return { bucket: this.bucket, key: this.key, versionId: this.versionId };
   }
 
-  /** The connection is TLS. */
+  /** Whom it is from: behind a trusted proxy the client that the proxy names. */
+  get client(): ClientAddress {
+    return (this.#client ??= (this.deps.clientAddress ?? directAddress)(this.incoming));
+  }
+
+  /** The client's connection is TLS. */
   get secure(): boolean {
-    return "encrypted" in this.incoming.socket;
+    return this.client.secure;
   }
 
   /** Called before the body is first read: a waiting client is told to send it. */

@@ -6,10 +6,18 @@ import { collectGarbage, emptyOldStaging, sweepOrphans, type CollectorOptions } 
 const COLLECT_EVERY_MS = 30_000;
 /** A sweep reads the names of all blob files: rarely, and only for what a crash left. */
 const SWEEP_EVERY_MS = 24 * 3_600_000;
+const SESSIONS_EVERY_MS = 600_000;
 const ORPHAN_AGE_MS = 24 * 3_600_000;
 
 export interface Background {
   stop(): Promise<void>;
+}
+
+export interface BackgroundDeps extends CollectorOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Removes the rows of temporary credentials that have ended. */
+  readonly removeEndedSessions: () => Promise<void>;
 }
 
 interface Task {
@@ -19,11 +27,12 @@ interface Task {
 }
 
 /** Runs each task for ever, one step after another; a step that fails is logged and tried again at its next time. */
-export function startBackground(deps: CollectorOptions & { clock: Clock; log: Logger }): Background {
+export function startBackground(deps: BackgroundDeps): Background {
   const stopping = new AbortController();
   const tasks: readonly Task[] = [
     { name: "garbage collection", everyMs: COLLECT_EVERY_MS, step: (signal) => collectGarbage({ ...deps, signal }) },
     { name: "orphan sweep", everyMs: SWEEP_EVERY_MS, step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }) },
+    { name: "removal of ended sessions", everyMs: SESSIONS_EVERY_MS, step: () => deps.removeEndedSessions() },
   ];
   const run = async (task: Task): Promise<void> => {
     while (!stopping.signal.aborted) {
@@ -37,7 +46,7 @@ export function startBackground(deps: CollectorOptions & { clock: Clock; log: Lo
     }
   };
   // What a killed process had staged: nobody can name it any more, and it may be what filled the disk.
-  const cleaned = emptyOldStaging(deps.blobs, deps.clock.nowMs()).catch((error: unknown) => {
+  const cleaned = emptyOldStaging(deps.blobs, deps.openedMs).catch((error: unknown) => {
     deps.log.warn("old staging files could not be removed", { error: (error as Error).message });
   });
   const running = [cleaned, ...tasks.map(run)];

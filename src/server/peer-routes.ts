@@ -2,16 +2,21 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { directAddress } from "../iam/client-address.ts";
+import type { ClientAddressOf } from "../iam/client-address.ts";
+import type { Failures } from "../iam/failures.ts";
 import type { Iam, Identity } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
 import { parseBucketName } from "../model/names.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorMessage, errorStatus } from "../protocol/s3-errors.ts";
-import { authScheme, checkSignatureTime, parseAuthorization, verifySignature, type SignedRequest } from "../protocol/sigv4.ts";
+import { authScheme, checkSignatureTime, equalText, parseAuthorization, verifySignature, type SignedRequest } from "../protocol/sigv4.ts";
 import { damageCheckLines, type DamageCheckDeps } from "../resync/damage-check.ts";
 
 export interface PeerDeps extends DamageCheckDeps {
   readonly iam: Iam;
+  readonly clientAddress?: ClientAddressOf | undefined;
+  readonly failures?: Failures | undefined;
 }
 
 export const PEER_PREFIX = "/resilver/";
@@ -30,9 +35,15 @@ async function identify(deps: PeerDeps, request: IncomingMessage, path: string, 
   const parsed = parseAuthorization(signed, { service: "s3" });
   checkSignatureTime(parsed, deps.clock.nowMs());
   const identity = await deps.iam.lookup(parsed.accessKey);
-  if (identity === undefined || !identity.enabled) throw new StoreError("InvalidAccessKeyId");
-  if (!verifySignature(signed, parsed, identity.secretKey)) throw new StoreError("SignatureDoesNotMatch");
-  return identity;
+  const token = parsed.sessionToken ?? "";
+  const fault =
+    identity === undefined || !identity.enabled ? "InvalidAccessKeyId"
+    : !verifySignature(signed, parsed, identity.secretKey) ? "SignatureDoesNotMatch"
+    : !equalText(token, identity.sessionToken ?? "") ? "InvalidTokenId"
+    : undefined;
+  if (fault === undefined && identity !== undefined) return identity;
+  await deps.failures?.note((deps.clientAddress ?? directAddress)(request).address);
+  throw new StoreError(fault ?? "InvalidAccessKeyId");
 }
 
 /** `POST /resilver/v1/damage-check?bucket=B[&deep=true]`; needs what a replication user has: s3:ReplicateObject. */

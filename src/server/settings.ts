@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { clientAddressOf } from "../iam/client-address.ts";
 
 export interface Settings {
   readonly dir: string;
@@ -20,6 +21,8 @@ export interface Settings {
   readonly region: string;
   readonly domains: readonly string[];
   readonly serverUrl: string | undefined;
+  /** Addresses and CIDR blocks of reverse proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
   readonly metricsPublic: boolean;
   /** `name:base64 of 32 bytes`, as MinIO writes it; undefined: none. */
   readonly kmsSecretKey: string | undefined;
@@ -45,6 +48,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   SITE_REGION: [],
   DOMAIN: ["MINIO_DOMAIN"],
   SERVER_URL: ["MINIO_SERVER_URL"],
+  TRUSTED_PROXIES: [],
   KMS_SECRET_KEY: ["MINIO_KMS_SECRET_KEY"],
   KMS_SECRET_KEY_FILE: ["MINIO_KMS_SECRET_KEY_FILE"],
   PROMETHEUS_AUTH_TYPE: ["MINIO_PROMETHEUS_AUTH_TYPE"],
@@ -173,6 +177,12 @@ function dataDirectory(positional: readonly string[], volumes: string | undefine
   return resolve(dir);
 }
 
+function trustedProxies(text: string | undefined): string[] {
+  const list = (text ?? "").split(",").map((block) => block.trim()).filter((block) => block !== "");
+  if (clientAddressOf(list) !== undefined) return list;
+  throw new UsageError(`RESILVER_TRUSTED_PROXIES is "${text ?? ""}": expected addresses or CIDR blocks, for instance 10.0.0.0/8,::1`);
+}
+
 /** Reads the settings of `resilver server`. Throws UsageError. */
 export function readSettings(argv: readonly string[], env: Env): Settings {
   const get = reader(env);
@@ -191,6 +201,7 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     region: get("REGION") ?? get("SITE_REGION") ?? "",
     domains: (get("DOMAIN") ?? "").split(",").map((domain) => domain.trim()).filter((domain) => domain !== ""),
     serverUrl: get("SERVER_URL"),
+    trustedProxies: trustedProxies(get("TRUSTED_PROXIES")),
     metricsPublic: metrics === "public",
     kmsSecretKey: secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY"),
   };

@@ -6,6 +6,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Site as AdminSite } from "../admin/deps.ts";
 import { createAdminHandler } from "../admin/handler.ts";
+import { clientAddressOf } from "../iam/client-address.ts";
+import { Failures } from "../iam/failures.ts";
 import { createIam } from "../iam/identities.ts";
 import type { Arn } from "../model/names.ts";
 import { createObjects } from "../objects/create.ts";
@@ -85,6 +87,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const metrics = new MetricsRegistry({ server: nodeName, process: String(process.pid) });
   const observer = createRequestObserver(metrics, log);
   const control = new Control();
+  const callers = { clientAddress: clientAddressOf(settings.trustedProxies), failures: new Failures(clock) };
   const admin = createAdminHandler({
     iam,
     objects,
@@ -106,8 +109,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     replication: replication.api,
     metrics,
     log,
+    ...callers,
   });
-  const peer = createPeerHandler({ iam, clock, objects, index, blobs });
+  const peer = createPeerHandler({ iam, clock, objects, index, blobs, ...callers });
   const s3 = createS3Handler({
     objects,
     iam,
@@ -123,6 +127,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     },
     replication: replication.api,
     observe: observer,
+    ...callers,
     fallback: (request, response, url) => {
       const [path, query] = splitUrl(url);
       return path.startsWith(PEER_PREFIX) ? peer(request, response, path, query) : admin(request, response, path, query);
@@ -134,7 +139,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     async start() {
       if (!options.background) return;
       replication.start();
-      background = startBackground({ index, blobs, clock, log });
+      background = startBackground({ index, blobs, clock, log, removeEndedSessions: () => iam.sessions.removeEnded() });
     },
     told(message) {
       if ("control" in message) control.act(message.control);

@@ -9,6 +9,7 @@ import { parseTagging } from "../../protocol/s3-xml-bucket.ts";
 import { encodeS3Path } from "../../protocol/uri.ts";
 import { document, tag } from "../../protocol/xml.ts";
 import { attributesOf, headerText, type HeaderView } from "../attributes.ts";
+import { slowly } from "../authenticate.ts";
 import { authorizeFor } from "../authorize.ts";
 import { checksumHeader, rawBody } from "../body.ts";
 import { readForm, type FormUpload } from "../form-data.ts";
@@ -81,10 +82,12 @@ async function authenticateForm(request: S3Request, fields: Fields): Promise<Pos
   const modern = credential.length > 0;
   const accessKey = modern ? credential.slice(0, -4).join("/") : (fields["awsaccesskeyid"] ?? "");
   const identity = await request.deps.iam.lookup(accessKey);
-  if (identity === undefined || !identity.enabled) throw new StoreError("InvalidAccessKeyId");
+  if (identity === undefined || !identity.enabled) throw await slowly(request, new StoreError("InvalidAccessKeyId"));
   const secret = identity.secretKey;
   const expected = modern ? signatureV4(encoded, credential, secret) : createHmac("sha1", secret).update(encoded, "latin1").digest("base64");
-  if (!equalText(expected, fields[modern ? "x-amz-signature" : "signature"] ?? "")) throw new StoreError("SignatureDoesNotMatch");
+  if (!equalText(expected, fields[modern ? "x-amz-signature" : "signature"] ?? "")) {
+    throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
+  }
   if (!equalText(identity.sessionToken ?? "", fields["x-amz-security-token"] ?? "")) throw new StoreError("InvalidTokenId");
   request.identity = identity;
   const policy = parsePostPolicy(encoded);
