@@ -247,7 +247,9 @@ async function build(
   const register = <T>(value: T | undefined, time: bigint | undefined): Register<T> | undefined =>
     value === undefined ? undefined : { value, time: time ?? mtime };
   const healed = before?.version.kind === "object" && before.version.damaged !== undefined ? before.version : undefined;
-  const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : undefined;
+  // A peer's time without tags: they were cleared, and that must win over older tags as any other value.
+  const cleared = source?.tagsTime === undefined ? undefined : {};
+  const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : cleared;
   const arns =
     source === undefined ? rows.followers(place.bucket, { key: object.key, tags, operation: "put", fromPeer: false }) : [];
   return {

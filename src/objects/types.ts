@@ -171,7 +171,8 @@ export interface Upload {
   readonly checksumAlgorithm?: ChecksumAlgorithm | undefined;
   readonly checksumType?: ChecksumType | undefined;
   readonly versionId?: VersionId | undefined;
-  readonly replica?: { readonly etag?: string | undefined; readonly replica: boolean; readonly resyncId?: string | undefined } | undefined;
+  /** What a peer said at the creation, the times of tags and locks among it; the version's own time comes later. */
+  readonly replica?: ReplicaSource | undefined;
 }
 
 export interface UploadSelector {

@@ -20,6 +20,7 @@ import type {
   IncomingBody,
   PutResult,
   ReadConditions,
+  ReplicaSource,
   StoredPart,
   Upload,
   UploadSelector,
@@ -71,10 +72,7 @@ export async function createUpload(context: Context, request: CreateUploadReques
       checksumAlgorithm: request.checksumAlgorithm,
       checksumType: request.checksumType,
       versionId: request.versionId,
-      replica:
-        request.source === undefined
-          ? undefined
-          : { etag: request.source.etag, replica: request.source.replica, resyncId: request.source.resyncId },
+      replica: request.source,
     };
     const commit = new CommitBuilder()
       .unchanged(row.key, row.raw)
@@ -271,6 +269,18 @@ async function completedBefore(context: Context, request: CompleteUploadRequest)
   return { bucket, version: current, versioned: current.versionId !== NULL_VERSION };
 }
 
+/** The registers came with the creation, so their times do too; the version's time comes with the completion. */
+function sourceOf(upload: Upload, completion: ReplicaSource | undefined): ReplicaSource | undefined {
+  const created = upload.replica;
+  if (created === undefined) return undefined;
+  return {
+    ...created,
+    mtime: completion?.mtime,
+    etag: completion?.etag ?? created.etag,
+    resyncId: completion?.resyncId ?? created.resyncId,
+  };
+}
+
 async function complete(context: Context, request: CompleteUploadRequest, row: UploadRow): Promise<PutResult> {
   const { upload } = row;
   const stored = await allParts(context, request.uploadId);
@@ -287,7 +297,7 @@ async function complete(context: Context, request: CompleteUploadRequest, row: U
   if (expectedChecksum !== undefined && checksum?.algorithm === expectedChecksum.algorithm && checksum.value !== expectedChecksum.value) {
     throw new StoreError("BadDigest", { message: "The checksum you specified did not match the object's." });
   }
-  const source = upload.replica === undefined ? undefined : { ...upload.replica, ...request.source, etag: request.source?.etag ?? upload.replica.etag, replica: upload.replica.replica };
+  const source = sourceOf(upload, request.source);
   return commitObject(context, {
     bucket: request.bucket,
     key: request.key,

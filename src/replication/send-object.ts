@@ -105,7 +105,7 @@ export async function sendMultipart(context: SendContext, version: ObjectVersion
   if (again && target.resume !== undefined) return ended;
   await target.resume?.forget(at);
   if (ended.kind === "retry" || ended.kind === "refused") await abort(context, uploadId);
-  return ended;
+  return ended.kind === "sent" && resumed !== undefined ? { ...ended, resumed: true } : ended;
 }
 
 async function createUpload(context: SendContext, version: ObjectVersion): Promise<string | SendOutcome> {

@@ -112,8 +112,18 @@ async function sendObject(context: SendContext, version: ObjectVersion): Promise
   return context.request.compareFirst ? compareAndSend(context, version) : sendContent(context, version, true);
 }
 
-function sendContent(context: SendContext, version: ObjectVersion, guard: boolean): Promise<SendOutcome> {
-  return version.partCount > 0 ? sendMultipart(context, version) : sendSingle(context, version, guard);
+/**
+ * Sends the bytes. Where the target had them already (a send whose end was not recorded) or took an upload begun
+ * earlier, its tags and locks may be older than ours, and no later row would mend that: they are compared then.
+ */
+async function sendContent(context: SendContext, version: ObjectVersion, guard: boolean): Promise<SendOutcome> {
+  const outcome = await (version.partCount > 0 ? sendMultipart(context, version) : sendSingle(context, version, guard));
+  const unsure = outcome.kind === "alreadyEqual" || (outcome.kind === "sent" && outcome.resumed === true);
+  const changeable = version.tags !== undefined || version.retention !== undefined || version.legalHold !== undefined;
+  if (!unsure || !changeable) return outcome;
+  const found = await askAndCompare(context, version);
+  if (found.kind === "registers") return sendMetadata(context, version);
+  return found.kind === "failed" ? found.outcome : outcome;
 }
 
 const SLOW_DOWN = ["SlowDownRead", "SlowDownWrite"];

@@ -43,8 +43,11 @@ export interface TargetClient {
 
 /** What became of bringing one version in line at one target. */
 export type SendOutcome =
-  /** The target holds it now; `bytes` of body were moved (0 for markers and metadata). */
-  | { readonly kind: "sent"; readonly bytes: number; readonly what: "object" | "metadata" | "delete-marker" }
+  /**
+   * The target holds it now; `bytes` of body were moved (0 for markers and metadata). `resumed`: by an upload begun
+   * earlier, with the tags and locks of that time.
+   */
+  | { readonly kind: "sent"; readonly bytes: number; readonly what: "object" | "metadata" | "delete-marker"; readonly resumed?: boolean }
   /** `fixed`: something differs that no request of the protocol can change. */
   | { readonly kind: "alreadyEqual"; readonly fixed?: string }
   /** Our purge was carried out there. */
