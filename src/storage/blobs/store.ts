@@ -152,8 +152,12 @@ class FileBlobStore implements BlobStore {
       const path = join(this.#staging, name);
       const stat = await this.#statIfThere(path);
       if (stat === undefined || stat.ctimeMs >= beforeMs) continue;
-      await this.#files.unlink(path);
-      removed++;
+      // Published or given up by its writer since it was listed: the others still have to go.
+      const gone = await this.#files.unlink(path).then(() => false, (error: unknown) => {
+        if (codeOf(error) === "ENOENT") return true;
+        throw error;
+      });
+      if (!gone) removed++;
     }
     return removed;
   }
