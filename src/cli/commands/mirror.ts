@@ -1,59 +1,89 @@
 /** `mc mirror` (mc-cli.md 5.4): one pass; there is no --watch. */
-import { rm } from "node:fs/promises";
 import * as calls from "../../client/s3-calls.ts";
-import { AGE_FLAGS, ageFilter } from "../age.ts";
+import { AGE_FLAGS } from "../age.ts";
 import type { Command, CommandContext, ParsedFlags, Target } from "../command.ts";
 import { CommandError } from "../command.ts";
 import { ENC_FLAGS } from "../global-flags.ts";
+import { listLocal } from "../list/local.ts";
 import { globPattern } from "../list/match.ts";
-import type { Pair, Tree } from "../list/places.ts";
-import { pairs, treeOf } from "../list/places.ts";
-import type { Entry } from "../list/entry.ts";
+import type { Tree } from "../list/places.ts";
+import { pairs, requireFolder, treeOf } from "../list/places.ts";
 import { listBuckets } from "../list/remote.ts";
 import { refuseUnknownAlias } from "../transfer/expand.ts";
+import type { TransferOptions } from "../transfer/options.ts";
 import { ATTRIBUTE_FLAGS, PRESERVE_FLAG, WRITE_FLAGS } from "../transfer/options.ts";
 import type { Item } from "../transfer/session.ts";
 import { runSession } from "../transfer/session.ts";
+import type { Place } from "../transfer/transfer.ts";
 import { UsageError } from "../usage-error.ts";
 import { optionsFor, workersFor } from "./cp.ts";
+import { prepareBucket } from "./mirror/bucket.ts";
+import { Removals } from "./mirror/removals.ts";
+import type { Rules } from "./mirror/rules.ts";
+import { decide, overlap, rulesOf } from "./mirror/rules.ts";
 
 async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const [from, to, ...rest] = args;
   if (from === undefined || to === undefined || rest.length > 0) throw new UsageError("`mc mirror` takes SOURCE TARGET");
   for (const name of ["watch", "active-active", "monitoring-address"]) {
-    if (flags.given(name)) throw new CommandError(`--${name} is not supported. For continuous copies use \`mc replicate add\``);
+    if (!flags.given(name)) continue;
+    throw new CommandError(`--${name} is not supported: a mirror is one pass. For continuous copies use \`mc replicate add\``);
   }
   const source = ctx.target(from);
   const target = ctx.target(to);
-  if (source.kind === "local") await refuseUnknownAlias(target);
-  if (source.kind === "local" || source.bucket !== "") return mirrorOne(ctx, source, target, flags);
-  return mirrorBuckets(ctx, source, target, flags);
-}
-
-/** A whole server: bucket by bucket. */
-async function mirrorBuckets(
-  ctx: CommandContext,
-  source: Extract<Target, { kind: "remote" }>,
-  target: Target,
-  flags: ParsedFlags,
-): Promise<number> {
-  const excluded = flags.list("exclude-bucket").map(globPattern);
+  refuseOverlap(ctx, source, target, flags);
+  if (source.kind === "local") {
+    await refuseUnknownAlias(target);
+    await requireFolder(source.path);
+  }
   let code = 0;
-  for (const { key } of await listBuckets(ctx.s3(source.alias), ctx.signal)) {
-    const bucket = key.slice(0, -1);
-    if (excluded.some((pattern) => pattern.test(bucket))) continue;
-    const to = ctx.target(`${target.text.replace(/\/$/, "")}/${bucket}`);
-    code = Math.max(code, await mirrorOne(ctx, { ...source, bucket, text: `${source.alias}/${bucket}` }, to, flags));
+  for await (const [one, other] of parts(ctx, source, target, flags)) {
+    code = Math.max(code, await mirrorOne(ctx, one, other, flags));
+    if (code !== 0 && !flags.bool("skip-errors")) break;
   }
   return code;
 }
 
+/** The first would never end, the second would delete its own source. */
+function refuseOverlap(ctx: CommandContext, source: Target, target: Target, flags: ParsedFlags): void {
+  const how = overlap(source, target, (alias) => ctx.s3(alias).endpoint.url);
+  if (how === "target-inside-source" && flags.list("exclude").length === 0 && flags.list("exclude-bucket").length === 0) {
+    throw new CommandError(`\`${target.text}\` lies inside \`${source.text}\`. Leave it out with --exclude`);
+  }
+  if (how === "source-inside-target" && flags.bool("remove")) {
+    throw new CommandError(`\`${source.text}\` lies inside \`${target.text}\`: --remove would delete it`);
+  }
+}
+
+/** A whole server goes bucket by bucket; to a whole server, the folders of a folder become its buckets. */
+async function* parts(ctx: CommandContext, source: Target, target: Target, flags: ParsedFlags): AsyncIterable<readonly [Target, Target]> {
+  const excluded = flags.list("exclude-bucket").map(globPattern);
+  const into = (bucket: string): Target => ctx.target(`${target.text.replace(/\/$/, "")}/${bucket}`);
+  if (source.kind === "remote" && source.bucket === "") {
+    for (const { key } of await listBuckets(ctx.s3(source.alias), ctx.signal)) {
+      const bucket = key.slice(0, -1);
+      if (!excluded.some((pattern) => pattern.test(bucket))) yield [ctx.target(`${source.alias}/${bucket}`), into(bucket)];
+    }
+  } else if (source.kind === "local" && target.kind === "remote" && target.bucket === "") {
+    for await (const { key, type } of listLocal(source.path)) {
+      const path = `${source.path.replace(/\/$/, "")}/${key}`;
+      if (type === "file") throw new CommandError(`\`${path}\` is in no folder that could become a bucket. Write ALIAS/BUCKET[/PREFIX]`);
+      const bucket = key.replace(/\/$/, "");
+      if (!excluded.some((pattern) => pattern.test(bucket))) yield [{ kind: "local", path, text: path }, into(bucket)];
+    }
+  } else yield [source, target];
+}
+
 async function mirrorOne(ctx: CommandContext, source: Target, target: Target, flags: ParsedFlags): Promise<number> {
-  if (target.kind === "remote") await ensureBucket(ctx, target, flags);
-  const trees = { from: treeOf(ctx, source), to: treeOf(ctx, target) };
   const options = optionsFor(ctx, flags);
-  const pass: Pass = { ctx, flags, trees, wanted: filterOf(flags, options.clock.nowMs()), failed: false };
-  const code = await runSession(itemsToCopy(pass), {
+  const pass = new Pass(ctx, source, target, flags, options);
+  if (target.kind === "remote") {
+    if (target.bucket === "") throw new CommandError(`\`${target.text}\` names no bucket. Write ALIAS/BUCKET[/PREFIX]`);
+    await requireBucket(ctx, source);
+    const settings = { region: flags.string("region"), preserve: flags.bool("preserve") };
+    if (!flags.bool("dry-run")) await prepareBucket(ctx, source, target, settings);
+  }
+  const code = await runSession(pass.items(), {
     ctx,
     options,
     clock: options.clock,
@@ -64,74 +94,65 @@ async function mirrorOne(ctx: CommandContext, source: Target, target: Target, fl
   return pass.failed ? 1 : code;
 }
 
-interface Pass {
-  readonly ctx: CommandContext;
-  readonly flags: ParsedFlags;
-  readonly trees: { readonly from: Tree; readonly to: Tree };
-  readonly wanted: (entry: Entry) => boolean;
-  failed: boolean;
+/** Before the target is made: a mistyped source leaves no empty bucket behind. */
+async function requireBucket(ctx: CommandContext, source: Target): Promise<void> {
+  if (source.kind === "local" || (await calls.bucketExists(ctx.s3(source.alias), source.bucket, ctx.signal))) return;
+  throw new CommandError(`Bucket \`${source.alias}/${source.bucket}\` does not exist`);
 }
 
-async function ensureBucket(ctx: CommandContext, target: Extract<Target, { kind: "remote" }>, flags: ParsedFlags): Promise<void> {
-  const client = ctx.s3(target.alias);
-  const { bucket } = target;
-  if (bucket === "") throw new CommandError(`\`${target.text}\` names no bucket. Write ALIAS/BUCKET[/PREFIX]`);
-  if (flags.bool("dry-run") || (await calls.bucketExists(client, bucket, ctx.signal))) return;
-  const region = flags.string("region");
-  await calls.makeBucket(client, { bucket, region: region === "us-east-1" ? undefined : region, signal: ctx.signal });
-}
+/** One walk over both sides. */
+class Pass {
+  readonly #ctx: CommandContext;
+  readonly #from: Tree;
+  readonly #to: Tree;
+  readonly #rules: Rules;
+  readonly #skipErrors: boolean;
+  readonly #removals: Removals;
+  /** Something other than a copy failed; it was reported. */
+  failed = false;
 
-function filterOf(flags: ParsedFlags, nowMs: number): (entry: Entry) => boolean {
-  const excluded = flags.list("exclude").map(globPattern);
-  const classes = flags.list("exclude-storageclass");
-  const age = ageFilter(flags, nowMs);
-  return ({ key, modifiedMs, storageClass }) =>
-    age(modifiedMs) && !excluded.some((pattern) => pattern.test(key)) && !classes.includes(storageClass ?? "");
-}
+  constructor(ctx: CommandContext, source: Target, target: Target, flags: ParsedFlags, options: TransferOptions) {
+    const { clock } = options;
+    this.#ctx = ctx;
+    this.#from = treeOf(ctx, source);
+    this.#to = treeOf(ctx, target, { mayBeMissing: true });
+    this.#rules = rulesOf(flags, target, clock.nowMs());
+    this.#skipErrors = flags.bool("skip-errors");
+    const fail = (what: string, cause: unknown): void => this.#fail(what, cause);
+    this.#removals = new Removals({ ctx, clock, dryRun: flags.bool("dry-run"), fail });
+  }
 
-/** Walks both sides; removes what is too much at the target (--remove) and yields what has to be copied. */
-async function* itemsToCopy(pass: Pass): AsyncIterable<Item> {
-  const { from, to } = pass.trees;
-  for await (const pair of pairs(from.list(), to.list())) {
-    const { first, second } = pair;
-    if (first === undefined) {
-      if (second !== undefined && pass.flags.bool("remove")) await removeExtra(pass, second);
-    } else if (pass.wanted(first) && mustCopy(pass, pair)) {
-      yield { source: from.place(first.key), target: to.place(first.key), size: first.size };
+  /** What has to be copied; removes on the way what is too much at the target. */
+  async *items(): AsyncIterable<Item> {
+    for await (const pair of pairs(this.#from.list(), this.#to.list())) {
+      const key = (pair.first ?? pair.second)?.key ?? "";
+      const verdict = decide(pair, this.#rules);
+      if (verdict === "keep") continue;
+      const target = this.#target(key);
+      if (target === undefined) continue;
+      if (verdict === "copy") yield { source: this.#from.place(key), target, size: pair.first?.size ?? 0 };
+      else if (verdict === "remove") await this.#removals.add(target);
+      else this.#fail(`Overwrite not allowed for \`${target.path}\`. Use \`--overwrite\` to override this behavior`, undefined);
+    }
+    await this.#removals.flush();
+  }
+
+  /** Undefined, and reported, when the key has no place there. */
+  #target(key: string): Place | undefined {
+    try {
+      return this.#to.place(key);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.#fail(error.message, error.reason);
+      return undefined;
     }
   }
-}
 
-function mustCopy(pass: Pass, { first, second }: Pair): boolean {
-  if (first === undefined) return false;
-  // A folder marker of a bucket is no file.
-  if (first.key.endsWith("/") && pass.trees.to.place(first.key).kind === "local") return false;
-  if (second === undefined) return true;
-  if (first.size === second.size) return false;
-  if (pass.flags.bool("overwrite")) return true;
-  pass.failed = true;
-  const target = pass.trees.to.place(first.key).path;
-  pass.ctx.out.error(`Overwrite not allowed for \`${target}\`. Use \`--overwrite\` to override this behavior`, undefined);
-  if (!pass.flags.bool("skip-errors")) throw new CommandError("Mirror stopped at the first difference in size. To go on: --skip-errors or --overwrite");
-  return false;
-}
-
-async function removeExtra(pass: Pass, entry: Entry): Promise<void> {
-  const { ctx, trees } = pass;
-  if (!pass.wanted(entry)) return;
-  const place = trees.to.place(entry.key);
-  if (!pass.flags.bool("dry-run")) {
-    if (place.kind === "local") await rm(place.path);
-    else await calls.deleteObject(place.address.client, { ...place.address, signal: ctx.signal });
+  #fail(what: string, cause: unknown): void {
+    if (!this.#skipErrors) throw new CommandError(what, cause);
+    this.failed = true;
+    this.#ctx.out.error(what, cause);
   }
-  ctx.out.message(ctx.out.interactive ? undefined : `Removed \`${place.path}\`.`, {
-    status: "success",
-    key: place.path,
-    deleteMarker: false,
-    versionID: "",
-    modTime: null,
-    dryRun: pass.flags.bool("dry-run"),
-  });
 }
 
 export const mirrorCommand: Command = {
@@ -141,6 +162,7 @@ export const mirrorCommand: Command = {
   examples: [
     { what: "what is missing", line: "mc mirror photos/ home/photos" },
     { what: "exactly the same names, replacing and removing", line: "mc mirror --overwrite --remove home/photos away/photos" },
+    { what: "a whole server into a folder, and back", line: "mc mirror home backup/; mc mirror backup/ home" },
     { what: "only say what would be done", line: "mc mirror --dry-run --remove home/photos away/photos" },
   ],
   flags: [
@@ -158,8 +180,8 @@ export const mirrorCommand: Command = {
     { name: "region", kind: "string", help: "region of a bucket that has to be made" },
     { name: "skip-errors", kind: "bool", help: "go on after a failure (the exit code stays 1)" },
     { name: "max-workers", kind: "int", help: "objects at a time (default 8)" },
-    { name: "retry", kind: "bool", help: "no effect: calls are repeated anyway", hidden: true },
-    { name: "summary", kind: "bool", help: "no effect: a summary is always shown", hidden: true },
+    { name: "retry", kind: "bool", help: "accepted: failed requests are repeated anyway" },
+    { name: "summary", kind: "bool", help: "accepted: a summary is always shown" },
     { name: "watch", aliases: ["w"], kind: "bool", help: "not supported", hidden: true },
     { name: "active-active", aliases: ["multi-master"], kind: "bool", help: "not supported", hidden: true },
     { name: "monitoring-address", kind: "string", help: "not supported", hidden: true },
