@@ -16,6 +16,8 @@ export interface Background {
 export interface BackgroundDeps extends CollectorOptions {
   readonly clock: Clock;
   readonly log: Logger;
+  /** When this start began, Unix ms, before any request was taken: what is staged later may be an upload under way. */
+  readonly openedMs: number;
   /** Removes the rows of temporary credentials that have ended. */
   readonly removeEndedSessions: () => Promise<void>;
 }

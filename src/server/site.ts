@@ -61,6 +61,7 @@ const SERVER_HEADER = "MinIO";
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { settings, format, log } = options;
   const clock = systemClock();
+  const openedMs = clock.nowMs();
   const random = systemRandom;
   const index = await openLmdbIndex({ path: join(settings.dir, "index") });
   const blobs = await openBlobStore({ directory: settings.dir, random });
@@ -103,7 +104,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       metricsPublic: settings.metricsPublic,
       peerProtocol: PEER_PROTOCOL,
     },
-    site: adminSite(options, nodeName, clock.nowMs(), control),
+    site: adminSite(options, nodeName, openedMs, control),
     targets: replication.targets,
     backlog: replication.backlog,
     replication: replication.api,
@@ -139,7 +140,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     async start() {
       if (!options.background) return;
       replication.start();
-      background = startBackground({ index, blobs, clock, log, removeEndedSessions: () => iam.sessions.removeEnded() });
+      background = startBackground({ index, blobs, clock, log, openedMs, removeEndedSessions: () => iam.sessions.removeEnded() });
     },
     told(message) {
       if ("control" in message) control.act(message.control);
