@@ -1,116 +1,99 @@
 /** `mc ping` (mc-cli.md 9.4). */
-import { errorReason } from "../error-report.ts";
 import type { S3Client } from "../../client/s3-client.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import type { Command, CommandContext, ParsedFlags } from "../command.ts";
+import type { AliasEntry, Command, CommandContext, ParsedFlags } from "../command.ts";
 import { CommandError } from "../command.ts";
-import { columns } from "../format.ts";
+import { errorReason } from "../error-report.ts";
 import { remoteTarget } from "../targets.ts";
 import { UsageError } from "../usage-error.ts";
+import type { ServerInfo } from "./admin/info-format.ts";
+import type { Answer, Totals } from "./ping/rounds.ts";
+import { NO_ROUNDS, counted, roundObject, roundText, summaryObject, summaryText } from "./ping/rounds.ts";
 
-interface Totals {
-  min: number;
-  max: number;
-  sum: number;
-  count: number;
-  errors: number;
-  /** Errors since the last answer. */
-  errorsInARow: number;
-  lastError: string;
+interface Server {
+  readonly url: string;
+  readonly client: S3Client;
+  totals: Totals;
 }
 
 async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const [text, ...rest] = args;
   if (text === undefined || rest.length > 0) throw new UsageError("`mc ping` takes one ALIAS");
-  for (const name of ["distributed", "node"]) {
-    if (flags.given(name)) throw new CommandError(`--${name} is not supported: a site answers as one server`);
-  }
   const { alias } = remoteTarget(ctx, text);
-  const entry = ctx.aliases()[alias];
-  if (entry === undefined) throw new CommandError(`No such alias \`${alias}\` found`);
-  // Health needs no signature, and an anonymous client works with wrong keys too.
-  const client = ctx.s3For({ ...entry, accessKey: "", secretKey: "", path: "on" });
-  const totals: Totals = { min: Infinity, max: 0, sum: 0, count: 0, errors: 0, errorsInARow: 0, lastError: "" };
+  const servers = await serversOf(ctx, alias, flags);
   const clock = systemClock();
-  const limit = flags.int("count") ?? Infinity;
-  const errorLimit = flags.int("error-count") ?? Infinity;
+  const limit = positive(flags, "count", Infinity);
+  const errorLimit = positive(flags, "error-count", Infinity);
+  const intervalMs = positive(flags, "interval", 1) * 1000;
   for (let round = 1; round <= limit && !ctx.signal.aborted; round++) {
-    const answered = await pingOnce(ctx, client, totals, round);
-    if ((flags.bool("exit") && answered) || totals.errorsInARow >= errorLimit) break;
-    if (round < limit) await clock.sleep((flags.int("interval") ?? 1) * 1000, ctx.signal);
+    const answers = await Promise.all(servers.map(({ client }) => roundTrip(client, clock, ctx.signal)));
+    // An interrupted request says nothing about the server.
+    if (ctx.signal.aborted) break;
+    const rows = servers.map((server, i) => {
+      const answer = answers[i] ?? { ms: 0, error: "no answer" };
+      server.totals = counted(server.totals, answer);
+      return { url: server.url, totals: server.totals, answer };
+    });
+    ctx.out.message(roundText(round, rows), roundObject(round, rows));
+    if (flags.bool("exit") && answers.every(({ error }) => error === "")) break;
+    if (rows.some(({ totals }) => totals.errorsInARow >= errorLimit)) break;
+    if (round < limit) await clock.sleep(intervalMs, ctx.signal);
   }
-  summary(ctx, client, totals);
+  ctx.out.message(summaryText(servers), summaryObject(servers));
   return 0;
 }
 
-async function pingOnce(ctx: CommandContext, client: S3Client, totals: Totals, round: number): Promise<boolean> {
-  const clock = systemClock();
+/** 0 stands for the default, as scripts that pass a variable expect. */
+function positive(flags: ParsedFlags, name: string, standard: number): number {
+  const value = flags.int(name) ?? 0;
+  if (value < 0) throw new UsageError(`--${name} takes a positive number`);
+  return value === 0 ? standard : value;
+}
+
+/** The server of the alias, or with --distributed and --node those that its admin information names. */
+async function serversOf(ctx: CommandContext, alias: string, flags: ParsedFlags): Promise<Server[]> {
+  const entry = ctx.aliases()[alias];
+  if (entry === undefined) throw new CommandError(`No such alias \`${alias}\` found`);
+  const node = flags.string("node");
+  if (!flags.bool("distributed") && node === undefined) return [serverAt(ctx, entry, entry.url)];
+  const info = await ctx.admin(alias).json<ServerInfo>({ method: "GET", path: "info", signal: ctx.signal });
+  const urls = serverUrls(entry.url, (info.servers ?? []).map(({ endpoint = "" }) => endpoint), node);
+  return urls.map((url) => serverAt(ctx, entry, url));
+}
+
+/**
+ * Where the servers `endpoints` (`host:port` or URLs) are reached; only `node` if given. A server that is alone answers
+ * at the alias's own address: what it calls itself may be known only inside its network. Throws CommandError.
+ */
+export function serverUrls(aliasUrl: string, endpoints: readonly string[], node: string | undefined): string[] {
+  const { protocol, host, origin } = new URL(aliasUrl);
+  const named = endpoints.filter((text) => text !== "").map((text) => new URL(text.includes("://") ? text : `${protocol}//${text}`));
+  const alone = named.length <= 1;
+  if (node === undefined) return alone ? [origin] : named.map((url) => url.origin);
+  if (alone && [host, ...named.map((url) => url.host)].includes(node)) return [origin];
+  const chosen = named.filter((url) => url.host === node);
+  if (chosen.length > 0) return chosen.map((url) => url.origin);
+  throw new CommandError(`There is no server \`${node}\`. Known: ${named.map((url) => url.host).join(", ") || host}`);
+}
+
+/** Health needs no signature, and an anonymous client works with wrong keys too. */
+function serverAt(ctx: CommandContext, entry: AliasEntry, url: string): Server {
+  const client = ctx.s3For({ ...entry, url, accessKey: "", secretKey: "", path: "on" });
+  return { url: client.endpoint.url, client, totals: NO_ROUNDS };
+}
+
+async function roundTrip(client: S3Client, clock: Clock, signal: AbortSignal): Promise<Answer> {
   const begin = clock.nowNs();
   let error = "";
   try {
-    const response = await client.request({ method: "GET", bucket: "minio", key: "health/live", signal: ctx.signal });
+    const response = await client.request({ method: "GET", bucket: "minio", key: "health/live", signal });
     await response.discard();
     if (response.status !== 200) error = `HTTP status ${response.status}`;
   } catch (cause) {
     error = errorReason(cause);
   }
-  const ms = Number(clock.nowNs() - begin) / 1e6;
-  note(totals, ms, error);
-  const endpoint = endpointParts(client);
-  const counter = String(round).padStart(3);
-  const average = totals.count === 0 ? 0 : totals.sum / totals.count;
-  const figures = `min=${shown(totals.min)}  max=${shown(totals.max)}  average=${shown(average)}  errors=${totals.errors}`;
-  const line = `${counter}: ${client.endpoint.url}  ${figures}  roundtrip=${error === "" ? shown(ms) : error}`;
-  ctx.out.message(line, {
-    status: "success",
-    counter,
-    servers: [
-      {
-        endpoint,
-        min: shown(totals.min),
-        max: shown(totals.max),
-        average: shown(average),
-        dns: "",
-        status: error === "" ? "ok " : "failed ",
-        error,
-        time: shown(ms),
-      },
-    ],
-  });
-  return error === "";
-}
-
-function note(totals: Totals, ms: number, error: string): void {
-  if (error !== "") {
-    totals.errors += 1;
-    totals.errorsInARow += 1;
-    totals.lastError = error;
-    return;
-  }
-  totals.errorsInARow = 0;
-  totals.count += 1;
-  totals.sum += ms;
-  totals.min = Math.min(totals.min, ms);
-  totals.max = Math.max(totals.max, ms);
-}
-
-const shown = (ms: number): string => (Number.isFinite(ms) ? `${ms.toFixed(2)}ms` : "-");
-
-function endpointParts(client: S3Client): Record<string, unknown> {
-  const { protocol, host } = new URL(client.endpoint.url);
-  return { Scheme: protocol.slice(0, -1), Opaque: "", User: null, Host: host, Path: "", RawPath: "", RawQuery: "", Fragment: "" };
-}
-
-function summary(ctx: CommandContext, client: S3Client, totals: Totals): void {
-  const { min, max, sum, count, errors, lastError } = totals;
-  const average = count === 0 ? 0 : sum / count;
-  const text = columns([
-    ["Endpoint", "Min", "Avg", "Max", "Error", "Count"],
-    [client.endpoint.url, shown(min), shown(average), shown(max), String(errors), String(count + errors)],
-  ]);
-  const ns = (ms: number): number => (Number.isFinite(ms) ? Math.round(ms * 1e6) : 0);
-  const server = { min: ns(min), max: ns(max), sum: ns(sum), avg: ns(average), dns: 0, errorCount: errors, err: lastError, counter: count + errors };
-  ctx.out.message(`\n${text}`, { status: "success", serverMap: { [client.host]: server } });
+  return { ms: Number(clock.nowNs() - begin) / 1e6, error };
 }
 
 export const pingCommand: Command = {
@@ -124,10 +107,10 @@ export const pingCommand: Command = {
   flags: [
     { name: "count", aliases: ["c"], kind: "int", help: "number of rounds (default: until interrupted)" },
     { name: "error-count", aliases: ["e"], kind: "int", help: "end after this many errors in a row" },
-    { name: "exit", aliases: ["x"], kind: "bool", help: "end at the first answer" },
+    { name: "exit", aliases: ["x"], kind: "bool", help: "end when every server has answered" },
     { name: "interval", aliases: ["i"], kind: "int", help: "seconds between rounds (default 1)" },
-    { name: "distributed", aliases: ["a"], kind: "bool", help: "not supported", hidden: true },
-    { name: "node", kind: "string", help: "not supported", hidden: true },
+    { name: "distributed", aliases: ["a"], kind: "bool", help: "every server of a cluster" },
+    { name: "node", kind: "string", help: "one server of a cluster, HOST:PORT" },
   ],
   run,
 };
