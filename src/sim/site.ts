@@ -153,7 +153,9 @@ export class Site implements Place {
     });
     const iam = createIam({ index, root: ROOT, sealer: openSealer, clock, random });
     const handler = this.#handler({ iam, clock, random, objects, index, blobs, replication });
-    const background = leads ? startBackground({ index, blobs, clock, log: silentLog }) : undefined;
+    const removeEndedSessions = (): Promise<void> => iam.sessions.removeEnded();
+    const openedMs = clock.nowMs();
+    const background = leads ? startBackground({ index, blobs, clock, log: silentLog, openedMs, removeEndedSessions }) : undefined;
     return { life, index, blobs, objects, replication, handler, background };
   }
 
