@@ -8,10 +8,8 @@ import { AdminClient } from "../src/client/admin-client.ts";
 import { AdminError, NetworkError, S3ResponseError } from "../src/client/errors.ts";
 import * as calls from "../src/client/s3-calls.ts";
 import { S3Client } from "../src/client/s3-client.ts";
-import { partSizeFor, uploadObject, uploadStream, type UploadSource } from "../src/client/upload.ts";
 import { openAdminBody, sealAdminBody } from "../src/protocol/admin-crypto.ts";
 import { renderErrorJson, renderErrorXml } from "../src/protocol/error-document.ts";
-import * as objectXml from "../src/protocol/s3-xml-objects.ts";
 import { parseAuthorization, verifySignature, type SignedRequest } from "../src/protocol/sigv4.ts";
 
 const SECRET = "minioadmin";
@@ -28,8 +26,6 @@ interface Seen {
 let server: Server;
 let url = "";
 const seen: Seen[] = [];
-const parts = new Map<number, Buffer>();
-let failPart = 0;
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];
@@ -64,27 +60,10 @@ async function admin(request: Seen, send: Send): Promise<void> {
 
 const md5 = (bytes: Buffer): string => createHash("md5").update(bytes).digest("hex");
 
-function object({ method, path, query, body }: Seen, send: Send): void {
+function object({ path, body }: Seen, send: Send): void {
   if (path === "/b/missing") {
     return send(404, "", { "x-minio-error-code": "NoSuchKey", "x-minio-error-desc": '"The specified key does not exist."' });
   }
-  if (query.has("uploads")) return send(200, objectXml.renderCreateUploadResult("b", "k", "U"));
-  if (query.has("partNumber")) {
-    const number = Number(query.get("partNumber"));
-    if (number === failPart) return send(503, renderErrorXml({ code: "SlowDown" }));
-    parts.set(number, body);
-    return send(200, "", { etag: `"${md5(body)}"` });
-  }
-  if (query.has("uploadId") && method === "GET") {
-    const list = [...parts].map(([number, bytes]) => ({ number, lastModified: "2026-11-23T00:42:11.130Z", etag: md5(bytes), size: bytes.length }));
-    const page = { bucket: "b", key: "k", uploadId: "U", partNumberMarker: 0, nextPartNumberMarker: 0, maxParts: 1000, truncated: false };
-    return send(200, objectXml.renderPartsPage({ ...page, storageClass: "STANDARD", parts: list }));
-  }
-  if (query.has("uploadId") && method === "POST") {
-    const etag = `x-${objectXml.parseCompleteUpload(body).length}`;
-    return send(200, objectXml.renderCompleteUploadResult({ location: "", bucket: "b", key: "k", etag }), { "x-amz-version-id": "V" });
-  }
-  if (query.has("uploadId")) return send(204);
   send(200, body.toString("latin1"), { etag: `"${md5(body)}"` });
 }
 
@@ -137,38 +116,6 @@ test("errors: HEAD by its headers, wrong secret by its document, nobody there", 
   const nobody = new S3Client({ url: "http://127.0.0.1:1", accessKey: "a", secretKey: "b" });
   await assert.rejects(calls.listBuckets(nobody), (error) => error instanceof NetworkError && error.code === "ECONNREFUSED");
   await Promise.all([s3.close(), wrong.close(), nobody.close()]);
-});
-
-function sourceOf(bytes: Buffer): UploadSource {
-  return { size: bytes.length, read: (start, end) => pieces(bytes.subarray(start, end)) };
-}
-
-test("multipart: parallel parts, taken up again after a failure", async () => {
-  const s3 = client();
-  const bytes = Buffer.alloc(1_050_000);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = i % 251;
-  failPart = 3;
-  let uploadId = "";
-  const common = { client: s3, bucket: "b", key: "k", source: sourceOf(bytes), partSize: 200_000 };
-  await assert.rejects(uploadObject({ ...common, onUploadId: (id) => (uploadId = id) }), { code: "SlowDown" });
-  assert.equal(uploadId, "U");
-  failPart = 0;
-  const before = seen.length;
-  let progress = 0;
-  const uploaded = await uploadObject({ ...common, uploadId, onProgress: (count) => (progress += count) });
-  assert.deepEqual([uploaded.etag, uploaded.versionId], ["x-6", "V"]);
-  assert.equal(progress, bytes.length);
-  assert.deepEqual(Buffer.concat([1, 2, 3, 4, 5, 6].map((number) => parts.get(number) as Buffer)), bytes);
-  assert.ok(seen.slice(before).filter((one) => one.query.has("partNumber")).length < 6);
-  parts.clear();
-  const streamed = await uploadStream({ client: s3, bucket: "b", key: "k", stream: pieces(bytes, 33_333), partSize: 200_000 });
-  assert.equal(streamed.etag, "x-6");
-  assert.deepEqual(Buffer.concat([1, 2, 3, 4, 5, 6].map((number) => parts.get(number) as Buffer)), bytes);
-  const small = await uploadStream({ client: s3, bucket: "b", key: "k", stream: pieces(bytes.subarray(0, 10)) });
-  assert.equal(small.etag, md5(bytes.subarray(0, 10)));
-  assert.equal(partSizeFor(50 * 2 ** 40) % 2 ** 20, 0);
-  assert.ok(Math.ceil((50 * 2 ** 40) / partSizeFor(50 * 2 ** 40)) <= 10_000);
-  await s3.close();
 });
 
 test("admin calls: empty region, sealed bodies, JSON errors, streams", async () => {
