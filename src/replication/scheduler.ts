@@ -1,4 +1,4 @@
-/** Keeps one queue running for every target there is; only the process that holds the lease runs it. */
+/** Keeps one queue running for every target there is; only the process that does the background work runs it. */
 import type { Arn } from "../model/names.ts";
 import { ActivityPublisher } from "./activity-rows.ts";
 import { dropLog } from "./log.ts";

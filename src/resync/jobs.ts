@@ -1,5 +1,5 @@
 /**
- * Resyncs as durable jobs: started, shown, cancelled by any process, run by the one that holds the lease. A job found
+ * Resyncs as durable jobs: started, shown, cancelled by any process, run by the one that does the background work. A job found
  * Pending or Ongoing (after a crash too) goes on at its low-water mark.
  */
 import type { Objects } from "../objects/objects.ts";
@@ -197,7 +197,7 @@ export class ResyncJobs {
     const { error, stopping } = end;
     try {
       if (error instanceof Superseded) return;
-      // The process stops, or lost the lease: the record stays Ongoing, and whoever comes next goes on.
+      // The process stops: the record stays Ongoing, and whoever comes next goes on.
       if (stopping) await keeper.save(run, "Ongoing");
       else if (error instanceof ResyncFailed || error instanceof StoreError) await keeper.save(run, "Failed", error.message);
       else {

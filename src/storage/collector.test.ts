@@ -11,7 +11,6 @@ import { collectGarbage, emptyOldStaging, sweepOrphans } from "./collector.ts";
 import { CommitBuilder } from "./index/commit-builder.ts";
 import { memoryIndex } from "./index/memory.ts";
 import { blobRowKey, prefixRange, SPACE } from "./keys.ts";
-import { acquireLease, releaseLease, renewLease } from "./leases.ts";
 import { encodeRow } from "./records.ts";
 
 class TestClock implements Clock {
@@ -103,24 +102,4 @@ test("staging files from before the start go, later ones stay", async () => {
   await (await files.create("/site/staging/new")).write(Buffer.from("x"));
   assert.equal(await emptyOldStaging(blobs, startedMs), 1);
   assert.deepEqual(await files.list("/site/staging"), ["new"]);
-});
-
-test("a lease has one holder until it is over or let go", async () => {
-  const index = memoryIndex();
-  const clock = new TestClock();
-  const take = (holder: string): Promise<number | undefined> =>
-    acquireLease(index, clock, "job", holder, 1000).then((lease) => lease?.term);
-  const both = await Promise.all([take("a"), take("b")]);
-  assert.deepEqual(both, [1, undefined], "taken at the same time: one wins");
-  assert.equal(await take("a"), 1);
-  clock.ms += 900;
-  assert.equal((await renewLease(index, clock, "job", "a", 1000))?.untilMs, clock.ms + 1000);
-  clock.ms += 900;
-  assert.equal(await take("b"), undefined);
-  clock.ms += 100;
-  assert.equal(await take("b"), 2);
-  assert.equal(await renewLease(index, clock, "job", "a", 1000), undefined);
-  assert.equal(await releaseLease(index, clock, "job", "a"), false);
-  assert.equal(await releaseLease(index, clock, "job", "b"), true);
-  assert.equal(await take("a"), 3);
 });

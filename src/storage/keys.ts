@@ -24,7 +24,6 @@ export const SPACE = {
   uploadPart: 0x51, // Q upload id, part number -> Part
   targets: 0x41, // A bucket id -> remote targets with sealed secrets
   job: 0x4a, // J kind/id -> job record
-  lease: 0x53, // S name -> holder and expiry
   iam: 0x4d, // M kind/name -> identity rows
   config: 0x4b, // K name -> settings of the site
 } as const;
@@ -174,7 +173,7 @@ export function uploadPartKey(uploadId: string, partNumber: number): Buffer {
 export const uploadPartRange = (uploadId: string): KeyRange =>
   prefixRange(spaced(SPACE.uploadPart, Buffer.from(uploadId, "hex")));
 
-/** Named rows: targets (bucket id), jobs, leases, identities, settings. */
+/** Named rows: targets (bucket id), jobs, identities, settings. */
 export const namedRowKey = (space: number, name: string): Buffer => spaced(space, Buffer.from(name));
 export const namedRange = (space: number, prefix: string): KeyRange => prefixRange(spaced(space, Buffer.from(prefix)));
 export const nameOfRow = (row: Buffer): string => row.toString("utf8", 1);
