@@ -5,7 +5,7 @@
 import { StoreError } from "../model/errors.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { nameOfRow, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
+import { keyAfter, nameOfRow, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import { CONFLICT_RETRIES_MAX, ROW_CACHE_MAX, SCAN_PAGE } from "./limits.ts";
 import { parsePolicy } from "./policy.ts";
@@ -143,7 +143,7 @@ async function* scanAll(index: OrderedIndex, prefix: string) {
     yield* page;
     const last = page.at(-1);
     if (last === undefined || page.length < SCAN_PAGE) return;
-    range = { start: Buffer.concat([last.key, Buffer.from([0])]), end: range.end };
+    range = { start: keyAfter(last.key), end: range.end };
   }
 }
 

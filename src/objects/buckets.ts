@@ -33,7 +33,7 @@ export async function listBuckets(context: Context): Promise<Bucket[]> {
     for (const entry of page) out.push(decodeRow<Bucket>(entry.value));
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return out;
-    start = Buffer.concat([last.key, Buffer.from([0])]);
+    start = keys.keyAfter(last.key);
   }
 }
 

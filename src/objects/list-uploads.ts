@@ -32,7 +32,7 @@ export async function listUploads(context: Context, request: ListUploadsRequest)
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return { bucket, uploads, commonPrefixes, truncated: false };
-    start = Buffer.concat([last.key, Buffer.from([0])]);
+    start = keys.keyAfter(last.key);
   }
 }
 
@@ -42,7 +42,7 @@ function startOf(bucketId: string, request: ListUploadsRequest, least: Buffer): 
   const isId = /^[0-9a-f]{32}$/.test(request.uploadIdMarker);
   // Without an upload id all uploads of the marker's key are behind us; with one only those up to it.
   const start = isId
-    ? Buffer.concat([row, Buffer.from(request.uploadIdMarker, "hex"), Buffer.from([0])])
+    ? keys.keyAfter(Buffer.concat([row, Buffer.from(request.uploadIdMarker, "hex")]))
     : Buffer.concat([row.subarray(0, row.length - 1), Buffer.from([1])]);
   return Buffer.compare(start, least) > 0 ? start : least;
 }

@@ -15,7 +15,6 @@ const PAGE_MAX = 1024;
 /** After this many rows to leave out in a row, a new seek is cheaper than reading on. */
 const SKIP_ROWS = 24;
 const ONE = Buffer.from([1]);
-const ZERO = Buffer.from([0]);
 
 /** A forward walk with jumps; pages grow while nothing is jumped over. */
 class Walk {
@@ -42,7 +41,7 @@ class Walk {
       this.#next = 0;
       const last = this.#page.at(-1);
       if (last === undefined) return undefined;
-      this.#start = Buffer.concat([last.key, ZERO]);
+      this.#start = keys.keyAfter(last.key);
       this.#size = Math.min(this.#size * 2, PAGE_MAX);
     }
     return this.#page[this.#next++];
@@ -125,7 +124,7 @@ async function versionsStart(context: Context, bucketId: string, request: ListVe
   const range = keys.keyPrefixRange(keys.SPACE.version, bucketId, request.prefix);
   const { row } = await context.rowById(bucketId, keyMarker as Version["key"], versionIdMarker);
   // The version may have been removed since the last page: then all of the key's versions are looked at again.
-  const start = row === undefined ? keys.objectPrefix(keys.SPACE.version, bucketId, keyMarker) : Buffer.concat([row.key, ZERO]);
+  const start = row === undefined ? keys.objectPrefix(keys.SPACE.version, bucketId, keyMarker) : keys.keyAfter(row.key);
   return Buffer.compare(start, range.start) > 0 ? { start, end: range.end } : range;
 }
 

@@ -64,7 +64,7 @@ test("an unversioned bucket replaces, a suspended one replaces the null version"
   await put(objects, "a", "y".repeat(6000));
   const bucket = await objects.bucket(BUCKET);
   assert.deepEqual(await objects.usage(bucket), { objects: 1, versions: 1, deleteMarkers: 0, bytes: 6000 });
-  const garbage = await site.index.scan(keys.prefixRange(Buffer.from([keys.SPACE.garbage])), { limit: 10 });
+  const garbage = await site.index.scan(keys.spaceRange(keys.SPACE.garbage), { limit: 10 });
   assert.equal(garbage.length, 1, "the replaced file is left to the collector");
   await objects.updateBucket(BUCKET, (b) => ({ ...b, versioning: { status: "Enabled" } }));
   await put(objects, "a", "v2");

@@ -23,9 +23,6 @@ export async function readRows(index: OrderedIndex, range: KeyRange, limit: numb
 export const logRange = (arn: Arn): KeyRange => targetRange(SPACE.log, arn);
 export const retryRange = (arn: Arn): KeyRange => targetRange(SPACE.retry, arn);
 
-/** The smallest key above `key`. */
-export const after = (key: Buffer): Buffer => Buffer.concat([key, Buffer.from([0])]);
-
 /** Time in the key of a retry row: when it is due. */
 export const dueOf = (rowKey: Buffer): UnixNs => logRowTime(rowKey);
 

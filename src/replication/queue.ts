@@ -11,12 +11,13 @@ import { unreachable } from "../runtime/assert.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
+import { keyAfter } from "../storage/keys.ts";
 import { Activity } from "./activity.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connections.ts";
 import { Fifo } from "./fifo.ts";
 import * as limits from "./limits.ts";
-import { after, dueOf, logRange, readRows, retryRange, type LogEntry } from "./log.ts";
+import { dueOf, logRange, readRows, retryRange, type LogEntry } from "./log.ts";
 import { sendVersion, type Sent } from "./sender.ts";
 import type { SendOutcome } from "./wire.ts";
 
@@ -196,7 +197,7 @@ export class TargetQueue {
     }
     if (from === undefined) return;
     const last = entries.at(-1);
-    this.#flushFrom = entries.length === limit && last !== undefined ? after(last.rowKey) : undefined;
+    this.#flushFrom = entries.length === limit && last !== undefined ? keyAfter(last.rowKey) : undefined;
   }
 
   #admit(entry: LogEntry): void {

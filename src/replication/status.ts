@@ -9,13 +9,13 @@ import { replicationStatus, type ReplicationState, type Version } from "../model
 import { rfc3339Nano } from "../protocol/time.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { counterKey, keyPrefixRange, readCounter, SPACE } from "../storage/keys.ts";
+import { counterKey, keyAfter, keyPrefixRange, readCounter, SPACE } from "../storage/keys.ts";
 import { decodeTombstone } from "../storage/records.ts";
 import { Activity, type ActivityView, type CountBytes } from "./activity.ts";
 import { publishedActivity } from "./activity-rows.ts";
 import { configArns } from "./config.ts";
 import { RESYNC_PAGE } from "./limits.ts";
-import { after, pendingWork, readRows, retryRange } from "./log.ts";
+import { pendingWork, readRows, retryRange } from "./log.ts";
 import type { Targets } from "./targets.ts";
 
 export interface StatusDeps {
@@ -188,7 +188,7 @@ async function* failureLines(deps: StatusDeps, arns: readonly Arn[]): AsyncItera
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < RESYNC_PAGE) break;
-      start = after(last.rowKey);
+      start = keyAfter(last.rowKey);
     }
   }
 }
@@ -272,7 +272,7 @@ async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffReque
     }
     const last = entries.at(-1);
     if (last === undefined || entries.length < RESYNC_PAGE) return;
-    start = after(last.key);
+    start = keyAfter(last.key);
   }
 }
 

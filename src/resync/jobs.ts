@@ -1,6 +1,6 @@
 /**
- * Resyncs as durable jobs: started, shown, cancelled by any process, run by the one that does the background work. A job found
- * Pending or Ongoing (after a crash too) goes on at its low-water mark.
+ * Resyncs as durable jobs: started, shown, cancelled by any process, run by the one that does the background
+ * work. A job found Pending or Ongoing (after a crash too) goes on at its low-water mark.
  */
 import type { Objects } from "../objects/objects.ts";
 import { StoreError } from "../model/errors.ts";

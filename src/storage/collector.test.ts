@@ -10,7 +10,7 @@ import { openBlobStore } from "./blobs/store.ts";
 import { collectGarbage, emptyOldStaging, sweepOrphans } from "./collector.ts";
 import { CommitBuilder } from "./index/commit-builder.ts";
 import { memoryIndex } from "./index/memory.ts";
-import { blobRowKey, prefixRange, SPACE } from "./keys.ts";
+import { blobRowKey, spaceRange, SPACE } from "./keys.ts";
 import { encodeRow } from "./records.ts";
 
 class TestClock implements Clock {
@@ -34,7 +34,7 @@ async function site() {
   return { files, blobs, index: memoryIndex(), clock: new TestClock(), write };
 }
 
-const garbage = prefixRange(Buffer.from([SPACE.garbage]));
+const garbage = spaceRange(SPACE.garbage);
 
 test("garbage goes after its grace: the file, then the row", async () => {
   const { blobs, index, clock, write } = await site();

@@ -5,8 +5,8 @@
 import type { Clock } from "../runtime/clock.ts";
 import type { BlobStore } from "./blobs/blobs.ts";
 import { CommitBuilder } from "./index/commit-builder.ts";
-import type { Entry, KeyRange, OrderedIndex } from "./index/index.ts";
-import { prefixRange, SPACE, u64 } from "./keys.ts";
+import type { Entry, OrderedIndex } from "./index/index.ts";
+import { keyAfter, SPACE, spaceRange, u64 } from "./keys.ts";
 import { COLLECT_FILES_AT_ONCE, COLLECT_ROWS_PER_STEP, GARBAGE_GRACE_MS, SWEEP_ROWS_PER_STEP } from "./limits.ts";
 
 export interface CollectorOptions {
@@ -20,9 +20,6 @@ export interface GarbageOptions extends CollectorOptions {
   readonly graceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-const spaceRange = (space: number): KeyRange => prefixRange(Buffer.from([space]));
-const after = (key: Buffer): Buffer => Buffer.concat([key, Buffer.from([0])]);
 
 /**
  * One pass over the `G` rows. A row that commits wrote is empty: its first sight is written into it (8 bytes
@@ -48,7 +45,7 @@ export async function collectGarbage(options: GarbageOptions): Promise<{ removed
     waiting += rows.length - due.length;
     const last = rows.at(-1);
     if (rows.length < COLLECT_ROWS_PER_STEP || last === undefined) break;
-    start = after(last.key);
+    start = keyAfter(last.key);
   }
   return { removed, waiting };
 }
@@ -137,7 +134,7 @@ async function addNamed(options: SweepOptions, space: number, named: BlobIdFilte
     }
     const last = rows.at(-1);
     if (rows.length < SWEEP_ROWS_PER_STEP || last === undefined) return;
-    start = after(last.key);
+    start = keyAfter(last.key);
   }
 }
 

@@ -30,6 +30,7 @@ export const SPACE = {
 
 const MAX64 = 0xffffffffffffffffn;
 const NULL_ID = Buffer.alloc(16);
+const ZERO = Buffer.from([0]);
 
 export function u64(value: bigint): Buffer {
   const out = Buffer.allocUnsafe(8);
@@ -37,19 +38,14 @@ export function u64(value: bigint): Buffer {
   return out;
 }
 
-/** 16 bytes; `null` is all zero, so it is the smallest. */
-export function versionIdBytes(id: VersionId): Buffer {
-  return id === NULL_VERSION ? NULL_ID : Buffer.from(id.replaceAll("-", ""), "hex");
-}
-
-export function versionIdFromBytes(bytes: Buffer): VersionId {
+function versionIdFromBytes(bytes: Buffer): VersionId {
   if (bytes.equals(NULL_ID)) return NULL_VERSION;
   const hex = bytes.toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as VersionId;
 }
 
 /** The smallest key above every key that starts with `prefix`. */
-export function prefixEnd(prefix: Buffer): Buffer {
+function prefixEnd(prefix: Buffer): Buffer {
   for (let last = prefix.length - 1; last >= 0; last--) {
     if (prefix[last] !== 0xff) {
       const out = Buffer.from(prefix.subarray(0, last + 1));
@@ -64,12 +60,20 @@ export function prefixRange(prefix: Buffer): KeyRange {
   return { start: prefix, end: prefixEnd(prefix) };
 }
 
+/** The smallest key above `key`: where a scan goes on after it. */
+export function keyAfter(key: Buffer): Buffer {
+  return Buffer.concat([key, ZERO]);
+}
+
 /** The space byte as a buffer, made once: keys are built on every request. */
 const SPACE_BYTE: readonly Buffer[] = Array.from({ length: 256 }, (_, space) => Buffer.from([space]));
 
 function spaced(space: number, ...rest: Buffer[]): Buffer {
   return Buffer.concat([SPACE_BYTE[space] as Buffer, ...rest]);
 }
+
+/** Every row of a space. */
+export const spaceRange = (space: number): KeyRange => prefixRange(SPACE_BYTE[space] as Buffer);
 
 const HEAD_BYTES = 9;
 
@@ -85,17 +89,17 @@ function withTail(space: number, bucketId: string, key: string, tail: number): B
   return out;
 }
 
-/** Writes a version id at the end of a key. */
+/** Writes a version id as 16 bytes; `null` is all zero, so it is the smallest. */
 function writeVersionId(out: Buffer, at: number, id: VersionId): void {
   if (id === NULL_VERSION) out.fill(0, at, at + 16);
   else out.write(id.replaceAll("-", ""), at, "hex");
 }
 
 export const bucketRowKey = (name: string): Buffer => spaced(SPACE.bucket, Buffer.from(name));
-export const allBucketRows = (): KeyRange => prefixRange(Buffer.from([SPACE.bucket]));
+export const allBucketRows = (): KeyRange => spaceRange(SPACE.bucket);
 
 /** Space and bucket: the prefix of all rows of `space` in a bucket. `bucketId` is 16 hex digits. */
-export function bucketPrefix(space: number, bucketId: string): Buffer {
+function bucketPrefix(space: number, bucketId: string): Buffer {
   assert(bucketId.length === 16, "bucket id is 16 hex digits");
   return spaced(space, Buffer.from(bucketId, "hex"));
 }
@@ -143,7 +147,7 @@ export function splitIdRowKey(row: Buffer): { key: ObjectKey; versionId: Version
 export const blobRowKey = (space: number, blobId: string): Buffer => spaced(space, Buffer.from(blobId, "hex"));
 
 /** The 16-byte id inside a replication ARN (its fifth field; a UUID, or any text hashed by the caller to 16 bytes). */
-export function targetIdOf(arn: Arn): Buffer {
+function targetIdOf(arn: Arn): Buffer {
   const id = arn.split(":")[4] ?? "";
   const hex = id.replaceAll("-", "");
   return /^[0-9a-f]{32}$/i.test(hex) ? Buffer.from(hex, "hex") : Buffer.from(id.padEnd(16, "\x01").slice(0, 16), "latin1");

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { StoreError } from "../../model/errors.ts";
+import { keyAfter } from "../keys.ts";
 import { KEY_BYTES_MAX } from "../limits.ts";
 import type { Check, Commit, CommitResult, Entry, KeyRange, OrderedIndex, ScanOptions } from "./index.ts";
 
@@ -227,7 +228,7 @@ function limits(on: On): void {
       }
       count += page.length;
       if (page.length < 333) break;
-      start = Buffer.concat([last, Buffer.from([0])]);
+      start = keyAfter(last);
     }
     assert.equal(count, rows.length);
   });
