@@ -44,6 +44,6 @@ export function createObjects(deps: ObjectsDeps): Objects {
     abortUpload: (selector) => uploads.abortUpload(context, selector),
     setTargetStatus: (selector, arn, value, sent) => status.setTargetStatus(context, selector, arn, value, sent),
     finishLogRows: (arn, finished) => status.finishLogRows(context, arn, finished),
-    markDamaged: (selector, reason) => status.markDamaged(context, selector, reason),
+    markDamaged: (selector, reason, blobId) => status.markDamaged(context, selector, reason, blobId),
   };
 }

@@ -38,7 +38,8 @@ async function nothingToMatch(context: Context, commit: CommitBuilder, row: Buck
     request.versionId === undefined
       ? await context.currentRow(row.bucket.id, request.key)
       : (await context.rowById(row.bucket.id, request.key, request.versionId)).row;
-  if (found === undefined || found.version.kind === "delete-marker") return true;
+  if (found === undefined || (found.version.kind === "delete-marker" && request.ifMatch === "*")) return true;
+  if (found.version.kind === "delete-marker") throw new StoreError("PreconditionFailed", { key: request.key });
   if (request.ifMatch !== "*" && request.ifMatch !== found.version.etag) throw preconditionFailed(found.version);
   if (request.versionId === undefined) {
     commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, row.bucket.id, request.key)), found.key);
@@ -50,8 +51,11 @@ async function nothingToMatch(context: Context, commit: CommitBuilder, row: Buck
 async function addMarker(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest, versionId: VersionId): Promise<Attempt> {
   const { bucket } = row;
   const current = await context.currentRow(bucket.id, request.key);
-  const mtime = request.source?.mtime ?? rows.timeAfter(context, current?.version);
-  if (versionId === NULL_VERSION) {
+  const stone = versionId === NULL_VERSION ? await context.tombstoneRow(bucket.id, request.key, NULL_VERSION) : undefined;
+  const mtime = request.source?.mtime ?? rows.timeAfter(context, current?.version.mtime, stone?.tombstone?.time);
+  if (stone !== undefined) {
+    commit.unchanged(stone.key, stone.raw);
+    if (stone.tombstone !== undefined) commit.delete(stone.key);
     const before = await context.rowById(bucket.id, request.key, NULL_VERSION);
     commit.unchanged(before.idKey, before.idRaw);
     if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
@@ -120,19 +124,25 @@ async function purge(context: Context, commit: CommitBuilder, row: BucketRow, re
   const old: Version | undefined = before.row?.version;
   const result: DeleteResult = { bucket, versionId, deleteMarker: old?.kind === "delete-marker" };
   if (old === undefined && !fromPeer) return { result };
-  commit.unchanged(before.idKey, before.idRaw);
-  const time = context.clock.nowNs();
+  const stone = await context.tombstoneRow(bucket.id, request.key, versionId);
+  commit.unchanged(before.idKey, before.idRaw).unchanged(stone.key, stone.raw);
+  // A purge replaces what it removes as any other write does: after it, or older copies would count as newer.
+  const time = request.source?.mtime ?? rows.timeAfter(context, old?.mtime, stone.tombstone?.time);
+  // The null id is used again and again: what was written after the purge is not what was purged.
+  if (fromPeer && versionId === NULL_VERSION && old !== undefined && old.mtime > time) return { result: { bucket, deleteMarker: false } };
+  const known = stone.tombstone;
+  if (fromPeer && old === undefined && known?.will === "everywhere" && known.time >= time) return { result };
   const tags = old?.kind === "object" ? old.tags?.value : undefined;
   const arns = rows.followers(bucket, { key: request.key, tags, operation: "purge", fromPeer });
   if (fromPeer || bucket.replication !== undefined || old?.replication.replica) {
     // Without rules and peers nothing can bring the version back, and no tombstone is needed.
     rows.putTombstone(commit, bucket.id, old ?? { key: request.key, versionId, kind: "object" }, {
-      time: request.source?.mtime ?? time,
+      time: known !== undefined && known.time > time ? known.time : time,
       will: fromPeer || arns.length > 0 ? "everywhere" : "local",
-      replication: fromPeer ? { replica: true, targets: {} } : rows.pending(arns),
+      replication: fromPeer ? { replica: true, targets: known?.replication.targets ?? {} } : rows.pending(arns),
     });
   }
   if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
-  rows.putLogRows(commit, context, bucket, { arns, version: { key: request.key, versionId }, operation: "purge", size: 0, time });
+  rows.putLogRows(commit, context, bucket, { arns, version: { key: request.key, versionId }, operation: "purge", size: 0, time: context.clock.nowNs() });
   return { commit, result, poke: arns };
 }

@@ -85,8 +85,11 @@ export interface Objects {
    * Rows that are already gone are skipped. At most a few hundred at a time.
    */
   finishLogRows(arn: Arn, finished: readonly FinishedLogRow[]): Promise<void>;
-  /** Marks a version damaged (reads and scrub find it so); it counts as lost until it is written again. */
-  markDamaged(selector: VersionSelector & { versionId: VersionId }, reason: string): Promise<void>;
+  /**
+   * Marks a version damaged (reads and scrub find it so); it counts as lost until it is written again. `blobId`: only if
+   * it still consists of this blob. False: it was removed, replaced or healed meanwhile, and is not damaged.
+   */
+  markDamaged(selector: VersionSelector & { versionId: VersionId }, reason: string, blobId?: string): Promise<boolean>;
   /** Bytes and counts of a bucket (exact, from counters). */
   usage(bucket: Bucket): Promise<{ objects: number; versions: number; deleteMarkers: number; bytes: number }>;
 }

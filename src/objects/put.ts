@@ -8,7 +8,9 @@ import {
   type Checksum,
   type ObjectVersion,
   type Part,
+  type PurgeWill,
   type Register,
+  type Tombstone,
   type Version,
 } from "../model/version.ts";
 import type { WrittenBlob } from "../storage/blobs/blobs.ts";
@@ -132,16 +134,22 @@ export function checkVersionIdAllowed(bucket: Bucket, versionId: VersionId): voi
  * every source takes as success; damaged bytes are always replaced.
  */
 export function decideExisting(existing: Version, source: ReplicaSource | undefined): void {
+  const isNull = existing.versionId === NULL_VERSION;
   if (existing.kind === "delete-marker") {
-    if (existing.versionId === NULL_VERSION && (source?.mtime ?? 0n) > existing.mtime) return;
-    throw new StoreError("MethodNotAllowed", { key: existing.key });
+    if (!isNull) throw new StoreError("MethodNotAllowed", { key: existing.key });
+    // An object wins over a marker of the same time; one that is older has been deleted and stays so.
+    if (source?.mtime !== undefined && source.mtime >= existing.mtime) return;
+    throw new StoreError("PreconditionFailed", { key: existing.key });
   }
   if (existing.damaged !== undefined) return;
   if (source?.etag !== undefined && source.etag === existing.etag && sameSecondOrOlder(source, existing)) {
     throw preconditionFailed(existing);
   }
-  // An older or equally old other content must not replace what is here (MinIO lets it: replication.md B5).
-  if (source?.mtime !== undefined && source.mtime <= existing.mtime) throw preconditionFailed(existing);
+  if (source?.mtime === undefined || source.mtime > existing.mtime) return;
+  // An older other content must not replace what is here (MinIO lets it: replication.md B5). Null versions of the same
+  // time were written at two sites: the larger ETag wins at both.
+  const tie = isNull && source.mtime === existing.mtime && source.etag !== undefined && source.etag > existing.etag;
+  if (!tie) throw preconditionFailed(existing);
 }
 
 function sameSecondOrOlder(source: ReplicaSource, existing: ObjectVersion): boolean {
@@ -176,10 +184,11 @@ export async function commitObject(context: Context, object: NewObject): Promise
     if (before !== undefined) commit.unchanged(before.idKey, before.idRaw);
     if (object.source !== undefined && before?.row !== undefined) decideExisting(before.row.version, object.source);
     // 3. Was it purged here? Only an explicit resync undoes a local purge; one meant for everyone stays.
-    if (object.source !== undefined) {
-      const purged = await purgedBefore(context, commit, { bucket, object, versionId });
-      if (purged !== undefined) return { result: { bucket, version: await build(context, object, place, undefined, undefined), versioned: place.versioned, purged } };
-    }
+    const stone = known ? await context.tombstoneRow(bucket.id, object.key, versionId) : undefined;
+    if (stone !== undefined) commit.unchanged(stone.key, stone.raw);
+    const purged = purgedBefore(stone?.tombstone, object.source);
+    if (purged !== undefined) return { result: { bucket, version: build(context, object, place, {}), versioned: place.versioned, purged } };
+    if (stone?.tombstone !== undefined) commit.delete(stone.key);
     // 4. Conditions, against the current version, in the same commit.
     const current = object.source?.mtime === undefined || hasConditions(object.conditions) ? await context.currentRow(bucket.id, object.key) : undefined;
     if (hasConditions(object.conditions)) {
@@ -188,7 +197,7 @@ export async function commitObject(context: Context, object: NewObject): Promise
     }
     if (bucket.quota !== undefined) await checkQuota(context, bucket, object.size - sizeOf(before?.row?.version));
     // 5. The rows.
-    const version = await build(context, object, place, before?.row, current?.version);
+    const version = build(context, object, place, { before: before?.row, current: current?.version, purge: stone?.tombstone });
     if (before?.row !== undefined) {
       // The row may move to another time or be changed in place by a register write: its bytes are part of the check.
       commit.unchanged(before.row.key, before.row.raw);
@@ -217,36 +226,29 @@ export async function checkQuota(context: Context, bucket: Bucket, more: number)
   if (used + more >= bucket.quota) throw new StoreError("XMinioAdminBucketQuotaExceeded", { bucket: bucket.name });
 }
 
-async function purgedBefore(
-  context: Context,
-  commit: CommitBuilder,
-  at: { bucket: Bucket; object: NewObject; versionId: VersionId },
-): Promise<"everywhere" | "local" | undefined> {
-  const { key, raw, tombstone } = await context.tombstoneRow(at.bucket.id, at.object.key, at.versionId);
-  commit.unchanged(key, raw);
-  if (tombstone === undefined) return undefined;
-  const source = at.object.source as ReplicaSource;
+/** The will of a purge that keeps this write out; undefined: it may come in, and the tombstone goes. */
+function purgedBefore(tombstone: Tombstone | undefined, source: ReplicaSource | undefined): PurgeWill | undefined {
+  if (tombstone === undefined || source === undefined) return undefined;
   // The null id is used again and again: a tombstone only speaks for what was there before it.
-  const newerNull = at.versionId === NULL_VERSION && (source.mtime ?? 0n) > tombstone.time;
-  if (newerNull || (tombstone.will === "local" && source.resyncId !== undefined)) {
-    commit.delete(key);
-    return undefined;
-  }
-  return tombstone.will;
+  if (tombstone.versionId === NULL_VERSION && (source.mtime ?? 0n) > tombstone.time) return undefined;
+  return tombstone.will === "local" && source.resyncId !== undefined ? undefined : tombstone.will;
 }
 
-async function build(
-  context: Context,
-  object: NewObject,
-  place: Place,
-  before: VersionRow | undefined,
-  current: Version | undefined,
-): Promise<ObjectVersion> {
+/** What was there before a write: under its id, as the newest version of the key, and as a purge of its id. */
+interface Earlier {
+  readonly before?: VersionRow | undefined;
+  readonly current?: Version | undefined;
+  readonly purge?: Tombstone | undefined;
+}
+
+function build(context: Context, object: NewObject, place: Place, { before, current, purge }: Earlier): ObjectVersion {
   const { attributes, source } = object;
-  const mtime = source?.mtime ?? rows.timeAfter(context, current);
+  const mtime = source?.mtime ?? rows.timeAfter(context, current?.mtime, purge?.time);
   const register = <T>(value: T | undefined, time: bigint | undefined): Register<T> | undefined =>
     value === undefined ? undefined : { value, time: time ?? mtime };
-  const healed = before?.version.kind === "object" && before.version.damaged !== undefined ? before.version : undefined;
+  // The same version with new bytes keeps what it had beside them; a null id may stand for another version by now.
+  const old = before?.version;
+  const healed = old?.kind === "object" && old.damaged !== undefined && old.mtime === mtime ? old : undefined;
   // A peer's time without tags: they were cleared, and that must win over older tags as any other value.
   const cleared = source?.tagsTime === undefined ? undefined : {};
   const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : cleared;

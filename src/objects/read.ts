@@ -95,13 +95,12 @@ async function* readBlob(context: Context, ref: BlobRef, start: number, end: num
   yield* context.blobs.read(ref, start, end, row);
 }
 
-/** A version that was removed while it was read lost its bytes rightly: that is no damage. */
+/** A version that was removed, replaced or healed while it was read lost those bytes rightly: that is no damage. */
 async function damageFound(context: Context, object: Readable, error: BlobDamagedError): Promise<StoreError> {
   const { version: seen, bucket } = object;
-  const { row } = await context.rowById(bucket.id, seen.key, seen.versionId);
-  const still = row?.version.kind === "object" && (row.version.blob?.id === seen.blob?.id || seen.blob === undefined);
+  const selector = { bucket: bucket.name, key: seen.key, versionId: seen.versionId };
+  const still = await markDamaged(context, selector, error.state, error.blobId);
   if (!still) return new StoreError("NoSuchVersion", { bucket: bucket.name, key: seen.key });
-  await markDamaged(context, { bucket: bucket.name, key: seen.key, versionId: seen.versionId }, error.state);
   return damagedError(object, error.state);
 }
 

@@ -123,10 +123,14 @@ export function putTombstone(commit: CommitBuilder, bucketId: string, version: P
   commit.put(keys.idRowKey(keys.SPACE.tombstone, bucketId, version.key, version.versionId), encodeTombstone(tombstone));
 }
 
-/** Time of a write made here: now, but after what it replaces, even when that came from a site whose clock is ahead. */
-export function timeAfter(context: Context, current: Version | undefined): UnixNs {
-  const now = context.clock.nowNs();
-  return current !== undefined && current.mtime >= now ? current.mtime + 1n : now;
+/**
+ * Time of a write made here: now, but after what it replaces (a version, a purge of its id), even when that came from a
+ * site whose clock is ahead.
+ */
+export function timeAfter(context: Context, ...earlier: readonly (UnixNs | undefined)[]): UnixNs {
+  let time = context.clock.nowNs();
+  for (const before of earlier) if (before !== undefined && before >= time) time = before + 1n;
+  return time;
 }
 
 /** Parts of a version's row when it has any. */

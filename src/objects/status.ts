@@ -1,11 +1,11 @@
 /** What replication and checks record on a version: target status, damage; and the end of a change-log row. */
 import type { Arn, VersionId } from "../model/names.ts";
-import type { ReplicationState, TargetStatus, Version } from "../model/version.ts";
+import type { ObjectVersion, ReplicationState, TargetStatus, Version } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
 import type { Context } from "./context.ts";
-import { logCounter } from "./rows.ts";
+import * as rows from "./rows.ts";
 import type { FinishedLogRow, VersionSelector } from "./types.ts";
 
 /** Objects.setTargetStatus: on the version, or on its tombstone when it was purged; nothing when it is gone. */
@@ -81,7 +81,7 @@ export async function finishLogRows(context: Context, arn: Arn, finished: readon
         const moved = { ...item.row, attempts: item.row.attempts + 1, error: item.retry.reason };
         commit.put(keys.logRowKey(keys.SPACE.retry, arn, item.retry.due, context.random.bytes(8)), encodeRow(moved));
       } else {
-        commit.add(logCounter(arn, "count"), -1n).add(logCounter(arn, "bytes"), -BigInt(item.row.size));
+        commit.add(rows.logCounter(arn, "count"), -1n).add(rows.logCounter(arn, "bytes"), -BigInt(item.row.size));
       }
       if (item.counted !== undefined) {
         commit.add(keys.counterKey(`${item.counted.as}/${arn}/count`), 1n);
@@ -99,15 +99,29 @@ export async function finishLogRows(context: Context, arn: Arn, finished: readon
 }
 
 /** Objects.markDamaged */
-export async function markDamaged(context: Context, selector: VersionSelector & { versionId: VersionId }, reason: string): Promise<void> {
-  await context.commit<void>(async () => {
+export async function markDamaged(
+  context: Context,
+  selector: VersionSelector & { versionId: VersionId },
+  reason: string,
+  blobId?: string,
+): Promise<boolean> {
+  return context.commit<boolean>(async () => {
     const { bucket } = await context.bucketRow(selector.bucket);
     const { row } = await context.rowById(bucket.id, selector.key, selector.versionId);
-    if (row?.version.kind !== "object" || row.version.damaged !== undefined) return { result: undefined };
+    if (row?.version.kind !== "object") return { result: false };
+    if (blobId !== undefined && !(await names(context, bucket.id, row.version, blobId))) return { result: false };
+    if (row.version.damaged !== undefined) return { result: true };
+    // Every change of what a version consists of writes its row again: the check covers the parts too.
     const commit = new CommitBuilder()
       .unchanged(row.key, row.raw)
       .put(row.key, encodeVersion({ ...row.version, damaged: reason }))
       .put(keys.idRowKey(keys.SPACE.damage, bucket.id, selector.key, selector.versionId), Buffer.from(reason));
-    return { commit, result: undefined };
+    return { commit, result: true };
   });
+}
+
+/** The version consists of this blob, now. */
+async function names(context: Context, bucketId: string, version: ObjectVersion, blobId: string): Promise<boolean> {
+  if (version.blob !== undefined) return version.blob.id === blobId;
+  return (await rows.partsOf(context, bucketId, version)).some((part) => part.blob.id === blobId);
 }

@@ -55,6 +55,9 @@ export async function createUpload(context: Context, request: CreateUploadReques
     if (hasConditions(request.conditions)) checkWrite(request.conditions, (await context.currentRow(bucket.id, request.key))?.version);
     if (request.versionId !== undefined) {
       checkVersionIdAllowed(bucket, request.versionId);
+    }
+    // Which of two null versions is newer can only be told by the time, which comes with the completion.
+    if (request.versionId !== undefined && request.versionId !== NULL_VERSION) {
       const existing = (await context.rowById(bucket.id, request.key, request.versionId)).row;
       if (existing !== undefined) decideExisting(existing.version, request.source);
       const { tombstone } = await context.tombstoneRow(bucket.id, request.key, request.versionId);
@@ -162,7 +165,7 @@ async function allParts(context: Context, uploadId: UploadId): Promise<Map<numbe
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PARTS_PAGE) return out;
-    start = Buffer.concat([last.key, Buffer.from([0])]);
+    start = keys.keyAfter(last.key);
   }
 }
 
@@ -173,7 +176,7 @@ export async function listParts(
 ): Promise<{ upload: Upload; parts: StoredPart[]; truncated: boolean }> {
   const { upload } = await uploadRow(context, selector);
   const range = keys.uploadPartRange(selector.uploadId);
-  const start = options.after > 0 ? Buffer.concat([keys.uploadPartKey(selector.uploadId, Math.min(options.after, 65535)), Buffer.from([0])]) : range.start;
+  const start = options.after > 0 ? keys.keyAfter(keys.uploadPartKey(selector.uploadId, Math.min(options.after, 65535))) : range.start;
   const page = await context.index.scan({ start, end: range.end }, { limit: options.limit + 1 });
   const parts = page.slice(0, options.limit).map((entry) => decodeRow<PartRow>(entry.value));
   return { upload, parts, truncated: page.length > options.limit };
