@@ -33,12 +33,15 @@ export async function prepareBucket(ctx: CommandContext, source: Target, target:
   await putSetting(client, bucket, "policy", Buffer.from(renamedPolicy(policy.toString("utf8"), from.bucket, bucket)), signal);
 }
 
+/** Not set, or not known to this server. */
+const WITHOUT_SETTING = new Set([404, 405, 501]);
+
 /** The document of a sub-resource; undefined when the bucket has none. */
 async function setting(client: S3Client, bucket: string, name: string, signal: AbortSignal): Promise<Buffer | undefined> {
   try {
     return await (await client.send({ method: "GET", bucket, query: { [name]: "" }, signal })).bytes();
   } catch (error) {
-    if (error instanceof S3ResponseError && error.status === 404 && error.code !== "NoSuchBucket") return undefined;
+    if (error instanceof S3ResponseError && WITHOUT_SETTING.has(error.status) && error.code !== "NoSuchBucket") return undefined;
     throw error;
   }
 }

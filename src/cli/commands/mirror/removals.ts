@@ -46,11 +46,14 @@ export class Removals {
   async #removeObjects(client: S3Client, bucket: string, paths: ReadonlyMap<string, string>): Promise<void> {
     const { ctx, clock, fail } = this.#options;
     const doomed = [...paths.keys()].map((key) => ({ key, versionId: undefined }));
+    const refused: [string, unknown][] = [];
     for await (const { key, deleteMarker, error } of removeAll(doomed, { client, bucket, bypass: false, clock, signal: ctx.signal })) {
       const path = paths.get(key) ?? key;
       if (error === undefined) this.#print(path, deleteMarker);
-      else fail(`Failed to remove \`${path}\``, error);
+      else refused.push([path, error]);
     }
+    // After all of the batch was told: `fail` may end the mirror, and the others are gone.
+    for (const [path, error] of refused) fail(`Failed to remove \`${path}\``, error);
   }
 
   async #removeFile(path: string): Promise<void> {
