@@ -121,12 +121,6 @@ function listQuery(page: ListObjectsPage): Query {
   };
 }
 
-/** One page of ListObjects; resume with `marker` = the page's `nextMarker`. */
-export async function listObjectsV1(client: S3Client, page: ListObjectsPage & { readonly marker?: string | undefined }): Promise<listingXml.ObjectsPage> {
-  const query = queryOf({ ...listQuery(page), marker: page.marker });
-  return listingXml.parseObjectsPage(await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }));
-}
-
 export interface ListV2Resume {
   readonly continuationToken?: string | undefined;
   readonly startAfter?: string | undefined;

@@ -19,11 +19,6 @@ const DIGEST_LENGTHS: Readonly<Record<ChecksumAlgorithm, number>> = {
   SHA256: 32,
 };
 
-/** Length of the binary digest in bytes. */
-export function digestLength(algorithm: ChecksumAlgorithm): number {
-  return DIGEST_LENGTHS[algorithm];
-}
-
 /** `x-amz-checksum-crc32c` and so on, lower-case. */
 export function checksumHeaderName(algorithm: ChecksumAlgorithm): string {
   return `x-amz-checksum-${algorithm.toLowerCase()}`;
@@ -33,12 +28,6 @@ export function checksumHeaderName(algorithm: ChecksumAlgorithm): string {
 export function parseChecksumAlgorithm(text: string): ChecksumAlgorithm | undefined {
   const upper = text.toUpperCase();
   return CHECKSUM_ALGORITHMS.find((name) => name === upper);
-}
-
-/** True when `value` is canonical base64 of a digest of this algorithm. */
-export function isChecksumValue(algorithm: ChecksumAlgorithm, value: string): boolean {
-  const bytes = Buffer.from(value, "base64");
-  return bytes.length === DIGEST_LENGTHS[algorithm] && bytes.toString("base64") === value;
 }
 
 function runningCrc32(step: (chunk: Uint8Array, value: number) => number): RunningChecksum {

@@ -2,7 +2,7 @@
  * What a version is: one immutable (bucket, key, version id), an object or a delete marker, and its registers
  * (tags, retention, legal hold), the only parts that may change. Pure data; no I/O, no clock.
  */
-import type { Arn, ObjectKey, UnixNs, VersionId } from "./names.ts";
+import type { ObjectKey, UnixNs, VersionId } from "./names.ts";
 
 export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
@@ -113,22 +113,9 @@ export interface Tombstone {
   readonly replication: ReplicationState;
 }
 
-/** `a` before `b` in the order of a key's versions, newest first: later time, then larger version id (`null` is smallest). */
-export function compareNewestFirst(a: Pick<Version, "mtime" | "versionId">, b: Pick<Version, "mtime" | "versionId">): number {
-  if (a.mtime !== b.mtime) return a.mtime > b.mtime ? -1 : 1;
-  const x = a.versionId === "null" ? "" : a.versionId;
-  const y = b.versionId === "null" ? "" : b.versionId;
-  return x === y ? 0 : x > y ? -1 : 1;
-}
-
 /** Which register wins: the newer time, ties by the larger JSON text of the value, so that every site decides alike. */
 export function newerRegister<T>(a: Register<T> | undefined, b: Register<T> | undefined): Register<T> | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   if (a.time !== b.time) return a.time > b.time ? a : b;
   return JSON.stringify(a.value) >= JSON.stringify(b.value) ? a : b;
-}
-
-/** Targets named in a state, as ARNs. */
-export function targetArns(state: ReplicationState): Arn[] {
-  return Object.keys(state.targets) as Arn[];
 }

@@ -7,9 +7,6 @@ export interface ErrorEntry {
   readonly message: string;
 }
 
-/** Text of a refusal by retention or legal hold, under the code AccessDenied (s3-api.md 14.3). */
-export const WORM_MESSAGE = "Object is WORM protected and cannot be overwritten";
-
 type Row = readonly [code: string, status: number, message: string];
 
 const GENERAL: readonly Row[] = [
@@ -203,11 +200,6 @@ const TABLE: ReadonlyMap<string, ErrorEntry> = new Map(
     ([code, status, message]) => [code, { status, message }],
   ),
 );
-
-/** True when the code has a row of its own. */
-export function isKnownErrorCode(code: string): boolean {
-  return TABLE.has(code);
-}
 
 /** HTTP status of a code; 500 for one that is not in the table. */
 export function errorStatus(code: string): number {

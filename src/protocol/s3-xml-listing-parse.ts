@@ -27,9 +27,6 @@ export interface ObjectsPage {
   readonly objects: readonly ListedObject[];
   readonly commonPrefixes: readonly string[];
   readonly truncated: boolean;
-  /** V1: where to go on; the last name when the server gave none. */
-  readonly nextMarker?: string | undefined;
-  /** V2. */
   readonly nextContinuationToken?: string | undefined;
 }
 
@@ -74,28 +71,15 @@ function commonPrefixes(element: XmlElement, decode: Decode): string[] {
   return element.all("CommonPrefixes").flatMap((one) => one.all("Prefix").map((prefix) => decode(prefix.text)));
 }
 
-/** ListBucketResult of either version. */
+/** ListBucketResult of either version; only V2 says where to go on. */
 export function parseObjectsPage(body: Buffer): ObjectsPage {
   const { element, decode } = openListing(body, "ListBucketResult");
-  const objects = element.all("Contents").map((one) => objectOf(one, decode));
-  const prefixes = commonPrefixes(element, decode);
-  const truncated = booleanOf(element, "IsTruncated", false);
-  const marker = element.value("NextMarker");
   return {
-    objects,
-    commonPrefixes: prefixes,
-    truncated,
-    nextMarker: marker ? decode(marker) : truncated ? lastName(objects, prefixes) : undefined,
+    objects: element.all("Contents").map((one) => objectOf(one, decode)),
+    commonPrefixes: commonPrefixes(element, decode),
+    truncated: booleanOf(element, "IsTruncated", false),
     nextContinuationToken: element.value("NextContinuationToken") || undefined,
   };
-}
-
-/** AWS names no next marker unless there is a delimiter: the last name of the page is it. */
-function lastName(objects: readonly ListedObject[], prefixes: readonly string[]): string | undefined {
-  const key = objects.at(-1)?.key;
-  const prefix = prefixes.at(-1);
-  if (key === undefined || prefix === undefined) return key ?? prefix;
-  return Buffer.compare(Buffer.from(key), Buffer.from(prefix)) >= 0 ? key : prefix;
 }
 
 /** ListVersionsResult, also of metadata=true. */

@@ -77,11 +77,6 @@ export function decodePercentBytes(raw: string, plusIsBlank: boolean): Buffer {
   return out.subarray(0, at);
 }
 
-/** Decoded text of a raw path. Bytes that are not UTF-8 become U+FFFD; `hasBadEscape` finds broken escapes. */
-export function decodePath(raw: string): string {
-  return isPlain(raw, true) ? raw : decodePercentBytes(raw, false).toString("utf8");
-}
-
 /** True when a `%` is not followed by two hex digits. */
 export function hasBadEscape(raw: string): boolean {
   for (let i = raw.indexOf("%"); i >= 0; i = raw.indexOf("%", i + 1)) {

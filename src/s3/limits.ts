@@ -18,7 +18,6 @@ export const REPLICATION_CONFIG_BYTES_MAX = 2 * 1024 * 1024;
 export const DELETE_BYTES_MAX = 8 * 1024 * 1024;
 /** 10000 parts with ETag and checksum. */
 export const COMPLETE_BYTES_MAX = 4 * 1024 * 1024;
-export const DELETE_KEYS_MAX = 1000;
 export const LIST_KEYS_MAX = 1000;
 export const PARTS_PAGE_MAX = 10_000;
 export const PART_NUMBER_MAX = 10_000;
