@@ -17,6 +17,10 @@ type AnswerBody =
   | { readonly kind: "json"; readonly value: unknown }
   /** JSON sealed with the caller's secret. */
   | { readonly kind: "sealed"; readonly value: unknown }
+  /** As `lines`, without an end of its own: `open` is given the signal that the client has gone. */
+  | { readonly kind: "stream"; readonly open: (gone: AbortSignal) => AsyncIterable<object>; readonly type: string }
+  /** Bytes of a type of their own: zips. */
+  | { readonly kind: "bytes"; readonly bytes: Buffer; readonly type: string; readonly fileName: string }
   /** One JSON object a line. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<object>; readonly type: string };
 
@@ -80,19 +84,36 @@ export async function sendAnswer(context: AnswerContext, answer: Answer, secretK
       return send(context, 200, "application/json", body);
     }
     case "lines":
-      return sendLines(context, answer.lines, answer.type);
+      return sendLines(context, () => answer.lines, answer.type);
+    case "stream":
+      return sendLines(context, answer.open, answer.type, ["Cache-Control", "no-cache", "X-Accel-Buffering", "no"]);
+    case "bytes":
+      return sendBytes(context, answer);
   }
 }
 
-async function sendLines(context: AnswerContext, lines: AsyncIterable<object>, type: string): Promise<void> {
+function sendBytes({ deps, response, requestId }: AnswerContext, answer: Extract<Answer, { kind: "bytes" }>): void {
+  const { bytes, type, fileName } = answer;
+  const disposition = ["Content-Disposition", `attachment; filename="${fileName}"`];
+  const headers = ["Content-Type", type, "Content-Length", String(bytes.length), ...disposition];
+  response.writeHead(200, [...commonHeaders(deps, requestId), ...headers]);
+  response.end(bytes);
+}
+
+async function sendLines(
+  context: AnswerContext,
+  open: (gone: AbortSignal) => AsyncIterable<object>,
+  type: string,
+  headers: readonly string[] = [],
+): Promise<void> {
   const { deps, response, requestId } = context;
-  response.writeHead(200, [...commonHeaders(deps, requestId), "Content-Type", type]);
+  response.writeHead(200, [...commonHeaders(deps, requestId), "Content-Type", type, ...headers]);
   response.flushHeaders();
   const ended = new AbortController();
   response.once("close", () => ended.abort());
   void keepAlive(response, deps.clock, ended.signal);
   try {
-    for await (const line of lines) {
+    for await (const line of open(ended.signal)) {
       if (response.destroyed) return;
       if (!response.write(`${JSON.stringify(line)}\n`)) await drained(response);
     }

@@ -2,8 +2,11 @@
 import type { ClientAddressOf } from "../iam/client-address.ts";
 import type { Failures } from "../iam/failures.ts";
 import type { IamService } from "../iam/identities.ts";
+import type { Feed } from "../observe/feed.ts";
+import type { LogTail } from "../observe/log-tail.ts";
 import type { Logger } from "../observe/log.ts";
 import type { MetricsRegistry } from "../observe/metrics.ts";
+import type { TraceRecord } from "../observe/trace.ts";
 import type { BucketName } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -63,6 +66,9 @@ export interface AdminDeps {
   readonly backlog: BacklogApi;
   /** Numbers of a bucket's replication: `currStats` of replication.md 9.1. Absent: metrics leave replication out. */
   readonly replication?: { metrics(bucket: BucketName, version: 1): Promise<object> } | undefined;
+  /** Traces of everything that answers or sends here; absent: there are none. */
+  readonly traces?: Feed<TraceRecord> | undefined;
+  readonly logTail?: LogTail | undefined;
   /** Whom a request is from; absent: the peer of its connection. */
   readonly clientAddress?: ClientAddressOf | undefined;
   /** Slows down whoever sends bad signatures; absent: nobody is slowed down. */

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { StoreError } from "../model/errors.ts";
+import { ABSENT_ROUTES } from "./absent.ts";
 import { ACCESS_KEY_ROUTES } from "./access-keys.ts";
 import { ACCOUNT_ROUTES } from "./account.ts";
 import type { AnswerContext } from "./answer.ts";
@@ -21,6 +22,7 @@ import type { Route } from "./route.ts";
 import { SERVICE_ROUTES } from "./service.ts";
 import { answerSts, isStsRequest } from "./sts.ts";
 import { TARGET_ROUTES } from "./targets.ts";
+import { TRACE_ROUTES, traceAdminCall } from "./trace.ts";
 import { USER_ROUTES } from "./users.ts";
 
 const ADMIN = "/minio/admin";
@@ -37,6 +39,8 @@ export const ROUTES: readonly Route[] = [
   ...INFO_ROUTES,
   ...SERVICE_ROUTES,
   ...QUOTA_ROUTES,
+  ...TRACE_ROUTES,
+  ...ABSENT_ROUTES,
 ];
 
 const BY_PATH: ReadonlyMap<string, Route> = new Map(ROUTES.map((route) => [`${route.method} ${route.path}`, route]));
@@ -45,6 +49,11 @@ function routeOf(request: AdminRequest): Route | undefined {
   if (!request.path.startsWith(PREFIX)) return undefined;
   const route = BY_PATH.get(`${request.method} ${request.path.slice(PREFIX.length)}`);
   return route?.query.every((name) => request.has(name)) === true ? route : undefined;
+}
+
+/** `idp/builtin/policy/attach` as `IdpBuiltinPolicyAttach`. */
+function nameOf({ path }: Route): string {
+  return path.replace(/(?:^|[-/])([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function unknownRoute(path: string): StoreError {
@@ -59,6 +68,7 @@ async function answerAdmin(context: AnswerContext, request: AdminRequest): Promi
   const resource = request.path;
   // Unread bodies would block the connection for the next request.
   context.response.once("finish", () => request.incoming.resume());
+  traceAdminCall(request, context.response, route === undefined ? "Unknown" : nameOf(route));
   if (route === undefined) return sendError(context, { error: unknownRoute(resource), resource, anonymous: true });
   try {
     await authenticate(request);

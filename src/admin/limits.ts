@@ -8,5 +8,7 @@ export const POLICY_BYTES_MAX = 20 * 1024;
 export const STS_BODY_BYTES_MAX = 64 * 1024;
 /** Silence after which a stream sends one blank, so that proxies keep it open. */
 export const STREAM_KEEPALIVE_MS = 500;
+/** Old log lines that one follower is shown. */
+export const LOG_LINES_MAX = 1000;
 /** Longest token that is looked at. */
 export const METRICS_TOKEN_CHARS_MAX = 8192;

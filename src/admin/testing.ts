@@ -6,6 +6,9 @@ import type { IamService } from "../iam/identities.ts";
 import { TEST_ROOT, testIam } from "../iam/testing.ts";
 import { StoreError } from "../model/errors.ts";
 import { MetricsRegistry } from "../observe/metrics.ts";
+import { Feed } from "../observe/feed.ts";
+import { LogTail } from "../observe/log-tail.ts";
+import type { TraceRecord } from "../observe/trace.ts";
 import { silentLog } from "../observe/log.ts";
 import { testSite } from "../objects/testing.ts";
 import type { TestSite } from "../objects/testing.ts";
@@ -72,6 +75,10 @@ export interface TestAdmin {
   /** What targets and process control were asked. */
   readonly calls: unknown[];
   readonly metrics: MetricsRegistry;
+  readonly traces: Feed<TraceRecord>;
+  readonly logTail: LogTail;
+  /** Resolves when somebody follows. */
+  following(feed: "trace" | "log"): Promise<void>;
   setReady(ready: boolean): void;
   client(accessKey: string, secretKey: string): AdminClient;
   close(): Promise<void>;
@@ -82,6 +89,8 @@ export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): 
   const iam = testIam(site.index);
   const calls: unknown[] = [];
   const metrics = new MetricsRegistry({ server: "n" });
+  const traces = new Feed<TraceRecord>(systemClock());
+  const logTail = new LogTail(systemClock());
   let ready = true;
   const handler = createAdminHandler({
     iam,
@@ -104,6 +113,8 @@ export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): 
     replication: { metrics: async () => CURRENT_NUMBERS },
     backlog,
     metrics,
+    traces,
+    logTail,
     log: silentLog,
   });
   const server = createServer((request, response) => {
@@ -120,7 +131,11 @@ export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): 
     return made;
   };
   return {
-    iam, site, url, calls, metrics, client,
+    iam, site, url, calls, metrics, traces, logTail, client,
+    async following(feed) {
+      const followed = feed === "trace" ? traces : logTail.feed;
+      while (!followed.active) await systemClock().sleep(1);
+    },
     root: client(TEST_ROOT.accessKey, TEST_ROOT.secretKey),
     setReady: (now) => void (ready = now),
     async close() {

@@ -1,5 +1,6 @@
 /** The server's log: one line an event, as JSON or for people. It never decides where the line goes. */
 import type { Clock } from "../runtime/clock.ts";
+import type { LogTail } from "./log-tail.ts";
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -19,6 +20,8 @@ export interface LogOptions {
   readonly clock: Pick<Clock, "nowMs">;
   /** Takes one line with its line feed, normally to standard error. */
   readonly write: (line: string) => void;
+  /** Is shown every line too. */
+  readonly tail?: Pick<LogTail, "add"> | undefined;
 }
 
 type Level = "info" | "warn" | "error";
@@ -72,7 +75,10 @@ export function createLogger(options: LogOptions, inherited: LogFields = {}): Lo
   const log = (level: Level, message: string, fields: LogFields = {}): void => {
     if (options.quiet === true && level === "info") return;
     const time = new Date(options.clock.nowMs()).toISOString();
-    options.write(line(time, level, message, { ...inherited, ...fields }));
+    const all = { ...inherited, ...fields };
+    options.write(line(time, level, message, all));
+    const text = options.tail && readableLine("", level, message, all).trim();
+    options.tail?.add({ time, level, message, text: text ?? "" });
   };
   return {
     info: (message, fields) => log("info", message, fields),

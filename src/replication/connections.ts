@@ -7,7 +7,7 @@ import type { TargetAddress } from "./client-adapter.ts";
 import { Endpoint, type HealthView } from "./health.ts";
 import { KeyMutex } from "./key-mutex.ts";
 import { resumeStore, type ResumeStore } from "./resume.ts";
-import type { SendTarget } from "./sender.ts";
+import type { SendObserver, SendTarget } from "./sender.ts";
 import type { TargetRecord } from "./target-record.ts";
 import type { TargetClient } from "./wire.ts";
 
@@ -29,6 +29,7 @@ export interface ConnectionsDeps {
   readonly index: OrderedIndex;
   readonly sealer: { open(sealed: string): string };
   readonly clientFor: (address: TargetAddress) => TargetClient;
+  readonly observer?: SendObserver | undefined;
 }
 
 const NEVER_ASKED: HealthView = { isOnline: true, lastOnlineMs: 0, totalDowntimeMs: 0, offlineCount: 0, latency: { curr: 0, avg: 0, max: 0 } };
@@ -68,7 +69,8 @@ export class Connections {
     const rate = { bytesPerSecond: record.bandwidth };
     const limiter = tokenBucket(this.#deps.clock, () => rate.bytesPerSecond);
     const endpoint = this.#endpoint(record, client);
-    const connection: Connection = { arn: record.arn, client, limiter, resume: this.#resume, mutex: this.#mutex, record, endpoint };
+    const shared = { resume: this.#resume, mutex: this.#mutex, observer: this.#deps.observer };
+    const connection: Connection = { arn: record.arn, client, limiter, ...shared, record, endpoint };
     this.#entries.set(record.arn, { connection, fingerprint, rate, limiter });
     return connection;
   }

@@ -25,6 +25,14 @@ export interface SendTarget {
   readonly resume?: ResumeStore | undefined;
   /** Keeps several senders to this target from working on one key at the same time. */
   readonly mutex?: KeyMutex | undefined;
+  readonly observer?: SendObserver | undefined;
+}
+
+/** Is told of every send. */
+export interface SendObserver {
+  /** The moment, when somebody wants to know of sends now. */
+  begin(): number | undefined;
+  end(startMs: number, arn: Arn, request: SendRequest, outcome: SendOutcome): void;
 }
 
 export interface SendRequest {
@@ -77,6 +85,13 @@ export function sendVersion(objects: Objects, target: SendTarget, request: SendR
 }
 
 async function sendNow(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
+  const startMs = target.observer?.begin();
+  const sent = await attempt(objects, target, request);
+  if (startMs !== undefined) target.observer?.end(startMs, target.arn, request, sent.outcome);
+  return sent;
+}
+
+async function attempt(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
   let local: LocalState = { kind: "nothing" };
   try {
     local = await localState(objects, request);

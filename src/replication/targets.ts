@@ -18,6 +18,7 @@ import { Connections, type Connection } from "./connections.ts";
 import { dropLog } from "./log.ts";
 import * as checks from "./target-checks.ts";
 import { listedTarget, normalEndpoint, parseTargetJson, ZERO_TIME, type TargetInput, type TargetRecord } from "./target-record.ts";
+import type { SendObserver } from "./sender.ts";
 import type { TargetClient } from "./wire.ts";
 
 /** Seals text at rest. */
@@ -36,6 +37,7 @@ export interface TargetsDeps {
   /** This site's x-amz-id-2, and whether `host:port` is an address that it listens on. */
   readonly hostId: string;
   readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
+  readonly observer?: SendObserver | undefined;
 }
 
 interface TargetsRow {
@@ -62,7 +64,7 @@ export class Targets {
 
   constructor(deps: TargetsDeps) {
     this.#deps = deps;
-    this.connections = new Connections({ clock: deps.clock, clientFor: deps.clientFor, sealer: deps.sealer, index: deps.index });
+    this.connections = new Connections({ clock: deps.clock, clientFor: deps.clientFor, sealer: deps.sealer, index: deps.index, observer: deps.observer });
   }
 
   /**

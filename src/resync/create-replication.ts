@@ -1,5 +1,6 @@
 /** Puts replication and resync together for the server: what the S3 and admin layers call, and the background work. */
 import type { Identity } from "../iam/types.ts";
+import type { TraceSink } from "../observe/trace.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
@@ -8,6 +9,7 @@ import type { Random } from "../runtime/random.ts";
 import { targetClient, type TargetAddress } from "../replication/client-adapter.ts";
 import { checkConfig, validateConfig } from "../replication/config.ts";
 import { ExistingObjects } from "../replication/existing.ts";
+import { tracingObserver } from "../replication/observer.ts";
 import { Scheduler } from "../replication/scheduler.ts";
 import { failures, replicationDiff, replicationMetrics, type DiffLine, type DiffRequest, type FailureLine, type StatusDeps } from "../replication/status.ts";
 import { Targets, type Sealer } from "../replication/targets.ts";
@@ -31,6 +33,8 @@ export interface ReplicationDeps {
   /** PEM roots trusted for targets. */
   readonly ca?: readonly string[] | undefined;
   readonly warn: (message: string, error: unknown) => void;
+  /** Follows every version that is sent; absent: nobody ever does. */
+  readonly trace?: TraceSink | undefined;
   /** Set in processes that never `start`: reaches the one that does; no ARNs named: look at everything. */
   readonly tellOthers?: ((arns: readonly Arn[]) => void) | undefined;
   /**
@@ -77,7 +81,8 @@ export interface Replication {
 export function createReplication(deps: ReplicationDeps): Replication {
   const { index, objects, clock, random, warn, hostId } = deps;
   const clientFor = deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: deps.userAgent, ca: deps.ca }));
-  const targets = new Targets({ ...deps, clientFor });
+  const observer = deps.trace === undefined ? undefined : tracingObserver(deps.trace, clock, deps.nodeName);
+  const targets = new Targets({ ...deps, clientFor, observer });
   const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
   const jobs = new ResyncJobs({ index, objects, targets, clock, random, warn });

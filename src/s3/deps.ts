@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClientAddressOf } from "../iam/client-address.ts";
 import type { Failures } from "../iam/failures.ts";
 import type { Iam } from "../iam/types.ts";
+import type { TraceSink } from "../observe/trace.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
@@ -64,6 +65,10 @@ export interface S3Deps {
   readonly settings: S3Settings;
   readonly replication: ReplicationApi;
   readonly observe: Observe;
+  /** Follows every request; absent: nobody ever does. */
+  readonly trace?: TraceSink | undefined;
+  /** How this server calls itself in traces. */
+  readonly nodeName?: string | undefined;
   /** Whom a request is from; absent: the peer of its connection. */
   readonly clientAddress?: ClientAddressOf | undefined;
   /** Slows down whoever sends bad signatures; absent: nobody is slowed down. */

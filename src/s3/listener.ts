@@ -4,12 +4,13 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { StoreError } from "../model/errors.ts";
+import { httpTrace, type TraceRecord } from "../observe/trace.ts";
 import { RESILVER_RESYNC, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
 import { SigningKeyCache } from "../protocol/sigv4.ts";
 import { authenticate } from "./authenticate.ts";
 import { hasBody } from "./body.ts";
 import { corsHeaders, preflight } from "./cors.ts";
-import type { S3Deps } from "./deps.ts";
+import type { RequestRecord, S3Deps } from "./deps.ts";
 import * as limits from "./limits.ts";
 import { asStoreError, renderError } from "./render-error.ts";
 import type { Reply } from "./reply.ts";
@@ -73,6 +74,8 @@ interface Progress {
   status: number;
   bytesOut: number;
   firstByteMs: number;
+  /** Headers of the answer, names and values one after another. */
+  head: readonly string[];
 }
 
 async function handle(shared: Shared, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -80,7 +83,7 @@ async function handle(shared: Shared, incoming: IncomingMessage, response: Serve
   const startMs = deps.clock.nowMs();
   const requestId = deps.clock.nowNs().toString(16).toUpperCase();
   const request = new S3Request(deps, incoming, response, NOWHERE, requestId);
-  const progress: Progress = { request, operation: "Unknown", status: 0, bytesOut: 0, firstByteMs: startMs };
+  const progress: Progress = { request, operation: "Unknown", status: 0, bytesOut: 0, firstByteMs: startMs, head: [] };
   shared.running++;
   try {
     const reply = await answer(shared, progress);
@@ -91,7 +94,9 @@ async function handle(shared: Shared, incoming: IncomingMessage, response: Serve
     response.destroy();
   } finally {
     shared.running--;
-    deps.observe.request(recordOf(progress, startMs));
+    const record = recordOf(progress, startMs);
+    deps.observe.request(record);
+    if (deps.trace?.active === true) deps.trace.publish(traceOf(progress, record));
   }
 }
 
@@ -153,6 +158,7 @@ async function send(shared: Shared, progress: Progress, reply: Reply): Promise<v
   if (reply.status !== 204 && reply.status !== 304) head.push("Content-Length", String(length ?? 0));
   const refused = progress.error !== undefined && !incoming.complete && hasBody(incoming);
   if (refused) head.push("Connection", "close");
+  progress.head = head;
   response.writeHead(reply.status, head);
   progress.firstByteMs = request.deps.clock.nowMs();
   if (reply.stream !== undefined && request.method !== "HEAD") {
@@ -196,7 +202,20 @@ function discard(incoming: IncomingMessage): Promise<void> {
   });
 }
 
-function recordOf(progress: Progress, startMs: number) {
+function traceOf({ request, head }: Progress, record: RequestRecord): TraceRecord {
+  return httpTrace({
+    ...record,
+    nodeName: request.deps.nodeName ?? "",
+    funcName: `s3.${record.api}`,
+    httpVersion: request.incoming.httpVersion,
+    requestHeaders: request.headers,
+    responseHeaders: head,
+    client: record.remoteAddress,
+    error: record.errorCode,
+  });
+}
+
+function recordOf(progress: Progress, startMs: number): RequestRecord {
   const { request, error } = progress;
   const { deps, target, identity } = request;
   const cause = error?.detail.cause;

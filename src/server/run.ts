@@ -1,14 +1,18 @@
 /** The life of a server: start, ready line, signals, stop. With several workers the first process also minds the others. */
 import { systemClock } from "../runtime/clock.ts";
 import { createLogger, type Logger } from "../observe/log.ts";
+import { LogTail } from "../observe/log-tail.ts";
 import { lockDataDirectory, openDataDirectory } from "./data-directory.ts";
 import { listen, type Listener } from "./listener.ts";
 import { startWorkers, type ProcessMessage, type Workers } from "./processes.ts";
 import { readSettings, UsageError, type Settings } from "./settings.ts";
 import { openSite, type Site } from "./site.ts";
 
-function loggerFor(settings: Settings): Logger {
-  return createLogger({ json: settings.json, clock: systemClock(), write: (line) => void process.stderr.write(line) });
+function loggerFor(settings: Settings): { log: Logger; logTail: LogTail } {
+  const clock = systemClock();
+  const tail = new LogTail(clock);
+  const log = createLogger({ json: settings.json, clock, write: (line) => void process.stderr.write(line), tail });
+  return { log, logTail: tail };
 }
 
 /** Resolves with the first signal that asks for the end. */
@@ -38,7 +42,7 @@ function readyLine(settings: Settings, listener: Listener): string {
 /** `resilver server`: returns the exit code. */
 export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv, version: string): Promise<number> {
   const settings = readSettings(argv, env);
-  const log = loggerFor(settings);
+  const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);
   await lockDataDirectory(settings.dir);
   let workers: Workers | undefined;
@@ -47,6 +51,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
     settings,
     format,
     log,
+    logTail,
     version,
     background: true,
     secure: () => listener?.secure === true,
@@ -83,7 +88,7 @@ export async function runFurtherProcess(argv: readonly string[], env: NodeJS.Pro
   const { [PORT_VARIABLE]: port, ...rest } = env;
   if (port === undefined || process.send === undefined) throw new UsageError("server-process is started by resilver server");
   const settings = { ...readSettings(argv, rest), port: Number(port) };
-  const log = loggerFor(settings);
+  const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);
   // The first process is gone: nobody minds this one, and the lock on the directory went with it.
   process.once("disconnect", () => process.exit(0));
@@ -93,6 +98,7 @@ export async function runFurtherProcess(argv: readonly string[], env: NodeJS.Pro
     settings,
     format,
     log,
+    logTail,
     version,
     background: false,
     secure: () => listener?.secure === true,

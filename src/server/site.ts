@@ -12,7 +12,10 @@ import { createIam } from "../iam/identities.ts";
 import type { Arn } from "../model/names.ts";
 import { createObjects } from "../objects/create.ts";
 import type { Logger } from "../observe/log.ts";
+import { Feed } from "../observe/feed.ts";
+import type { LogTail } from "../observe/log-tail.ts";
 import { MetricsRegistry } from "../observe/metrics.ts";
+import type { TraceRecord } from "../observe/trace.ts";
 import { createRequestObserver } from "../observe/requests.ts";
 import { createReplication } from "../resync/create-replication.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -25,7 +28,7 @@ import { outgoingRoots } from "./certificates.ts";
 import type { Format } from "./data-directory.ts";
 import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
 import { Control } from "./control.ts";
-import type { ProcessMessage } from "./processes.ts";
+import type { FeedName, ProcessMessage } from "./processes.ts";
 import { openSiteSealer } from "./sealer.ts";
 import type { Settings } from "./settings.ts";
 
@@ -39,6 +42,7 @@ export interface SiteOptions {
   /** Whether the listener speaks TLS; asked when somebody wants to know. */
   readonly secure: () => boolean;
   readonly tellOthers: (message: ProcessMessage) => void;
+  readonly logTail: LogTail;
 }
 
 export interface Site {
@@ -71,6 +75,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const objects = createObjects({ index, blobs, clock, random, poke: (arns) => poke(arns) });
   const iam = createIam({ index, root: settings.root, sealer, clock, random });
   const nodeName = `${settings.host ?? hostname()}:${settings.port}`;
+  const feeds = { trace: new Feed<TraceRecord>(clock), log: options.logTail.feed };
+  connectFeed(feeds.trace, "trace", options.tellOthers);
+  connectFeed(feeds.log, "log", options.tellOthers);
   const replication = createReplication({
     index,
     objects,
@@ -81,6 +88,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     nodeName,
     userAgent: `Resilver/${options.version}`,
     ca: outgoingRoots(settings.certsDir),
+    trace: feeds.trace,
     tellOthers: options.background ? undefined : (arns) => options.tellOthers({ poke: arns }),
     warn: (message, error) => log.warn(message, { error: error instanceof Error ? error.message : String(error) }),
   });
@@ -110,6 +118,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     replication: replication.api,
     metrics,
     log,
+    traces: feeds.trace,
+    logTail: options.logTail,
     ...callers,
   });
   const peer = createPeerHandler({ iam, clock, objects, index, blobs, ...callers });
@@ -128,6 +138,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     },
     replication: replication.api,
     observe: observer,
+    trace: feeds.trace,
+    nodeName,
     ...callers,
     fallback: (request, response, url) => {
       const [path, query] = splitUrl(url);
@@ -144,6 +156,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     },
     told(message) {
       if ("control" in message) control.act(message.control);
+      else if ("listening" in message) feeds[message.listening].followedUntil(message.untilMs);
+      else if ("fed" in message) (feeds[message.fed] as Feed<object>).deliver(message.item);
       else if ("poke" in message && options.background) replication.poke(message.poke as readonly Arn[]);
     },
     greeting: () => (control.frozen ? { control: "freeze" } : undefined),
@@ -154,6 +168,14 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       await blobs.close();
       await index.close();
     },
+  };
+}
+
+/** Followers in one process of the site see what happens in all. */
+function connectFeed<Item extends object>(feed: Feed<Item>, name: FeedName, tellOthers: SiteOptions["tellOthers"]): void {
+  feed.link = {
+    announce: (untilMs) => tellOthers({ listening: name, untilMs }),
+    send: (item) => tellOthers({ fed: name, item }),
   };
 }
 

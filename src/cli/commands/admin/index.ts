@@ -11,6 +11,7 @@ import { policyCommand } from "./policy.ts";
 import { prometheusCommand } from "./prometheus.ts";
 import { serviceCommand } from "./service.ts";
 import { siteReplicateCommand } from "./site.ts";
+import { logsCommand, traceCommand } from "./trace.ts";
 import { userCommand } from "./user.ts";
 
 const infoCommand = adminSubcommand({
@@ -36,6 +37,8 @@ export const adminCommand: Command = {
   subcommands: [
     infoCommand,
     serviceCommand,
+    traceCommand,
+    logsCommand,
     userCommand,
     groupCommand,
     policyCommand,
