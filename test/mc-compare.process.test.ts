@@ -40,7 +40,8 @@ function files(name: string, contents: Readonly<Record<string, string>>): string
 
 const members = (objects: readonly Record<string, unknown>[], ...names: string[]): unknown[][] =>
   objects.map((object) => names.map((name) => object[name]));
-const keys = async (target: string): Promise<unknown[]> => members((await mc(`ls -r --json ${target}`)).objects, "key").flat();
+const keys = async (target: string): Promise<unknown[]> =>
+  members((await mc(`ls -r --json ${target}`)).objects, "key").flat();
 
 test("du: totals, folders, versions, a whole server, files of this machine", async () => {
   await bucket("alpha/usage", { "a/1": "1", "a/b/2": "22", c: "333" }, "--with-versioning");
@@ -53,7 +54,11 @@ test("du: totals, folders, versions, a whole server, files of this machine", asy
     { prefix: "usage/a", size: 2, objects: 1, status: "success", isVersions: false },
     { prefix: "usage", size: 6, objects: 2, status: "success", isVersions: false },
   ]);
-  assert.deepEqual(members((await mc("du -r --json alpha/usage")).objects, "prefix"), [["usage/a/b"], ["usage/a"], ["usage"]]);
+  assert.deepEqual(members((await mc("du -r --json alpha/usage")).objects, "prefix"), [
+    ["usage/a/b"],
+    ["usage/a"],
+    ["usage"],
+  ]);
   assert.match((await mc("du -d 2 alpha")).stdout, /^6B\t2 objects\tusage$/m);
   assert.match((await mc(`du ${files("usage", { "d/x": "12345" })}`)).stdout, /^5B\t1 object\t/);
   await fails("du alpha/usage/c", /It is an object/);
@@ -80,7 +85,10 @@ test("find: predicates, formats and objects", async () => {
   const path = join(files("search", { "t.bin": "tagged" }), "t.bin");
   await mc(["cp", "--attr", "Color=dark red", "--tags", "team=blue", path, "alpha/search/"]);
   const found = async (...flags: string[]): Promise<string[]> =>
-    (await mc(["find", "alpha/search", ...flags])).stdout.split("\n").filter(Boolean).map((line) => line.replace("alpha/search/", ""));
+    (await mc(["find", "alpha/search", ...flags])).stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => line.replace("alpha/search/", ""));
   assert.deepEqual(await found(), ["c.TXT", "in/a.txt", "in/deep/b.log", "t.bin"]);
   assert.deepEqual(await found("--name", "*.txt"), ["in/a.txt"]);
   assert.deepEqual(await found("--regex", "(?i)\\.txt$"), ["c.TXT", "in/a.txt"]);
@@ -114,8 +122,9 @@ test("find --versions: every version, no delete marker", async () => {
 });
 
 test("find --exec: one argument a name, the first failure ends it with its code", async () => {
-  await bucket("alpha/commands", { "a b": "1", "c": "2", 'd"e': "3" });
-  const run = (command: string): ReturnType<McRunner["attempt"]> => cli.attempt(["find", "alpha/commands", "--exec", command]);
+  await bucket("alpha/commands", { "a b": "1", c: "2", 'd"e': "3" });
+  const run = (command: string): ReturnType<McRunner["attempt"]> =>
+    cli.attempt(["find", "alpha/commands", "--exec", command]);
   const each = await run(`sh -c 'echo "$# $1"' sh {}`);
   assert.deepEqual([each.code, each.stdout], [0, '1 alpha/commands/a b\n1 alpha/commands/c\n1 alpha/commands/d"e\n']);
   const failing = await run(`sh -c 'echo "$1"; test "$1" != c || exit 7' sh {base}`);
@@ -131,11 +140,14 @@ test("diff: numbers, lines and exit code 0", async () => {
   const plain = await mc("diff alpha/left beta/right");
   const [left, right] = [`${alpha.url}/left`, `${beta.url}/right`];
   assert.equal(plain.stdout, `! ${right}/changed\n< ${left}/gone\n> ${right}/new\n`);
-  assert.deepEqual(members((await mc("diff --json alpha/left beta/right")).objects, "status", "first", "second", "diff", "error"), [
-    ["success", `${left}/changed`, `${right}/changed`, 2, null],
-    ["success", `${left}/gone`, "", 5, null],
-    ["success", "", `${right}/new`, 6, null],
-  ]);
+  assert.deepEqual(
+    members((await mc("diff --json alpha/left beta/right")).objects, "status", "first", "second", "diff", "error"),
+    [
+      ["success", `${left}/changed`, `${right}/changed`, 2, null],
+      ["success", `${left}/gone`, "", 5, null],
+      ["success", "", `${right}/new`, 6, null],
+    ],
+  );
   const local = files("left", { both: "1", changed: "22", gone: "3" });
   assert.equal((await mc(`diff ${local} alpha/left`)).stdout, "");
   await fails(`diff ${local}-typo alpha/left`, /no such folder/);
@@ -151,7 +163,15 @@ test("diff --versions: 1 until replication has carried everything, then 0, then 
   await bucket("alpha/twin", {}, "--with-versioning");
   await bucket("beta/twin", {}, "--with-versioning");
   const target = `${beta.url.replace("://", `://${ROOT_USER}:${ROOT_SECRET}@`)}/twin`;
-  await mc(["replicate", "add", "alpha/twin", "--remote-bucket", target, "--replicate", "delete,delete-marker,existing-objects"]);
+  await mc([
+    "replicate",
+    "add",
+    "alpha/twin",
+    "--remote-bucket",
+    target,
+    "--replicate",
+    "delete,delete-marker,existing-objects",
+  ]);
   for (const text of ["1", "22"]) await mc("pipe alpha/twin/d/k", text);
   await mc("pipe alpha/twin/other", "333");
   await mc("rm alpha/twin/d/k");
@@ -183,12 +203,26 @@ test("mirror: copies, overwrites, removes; a second run has nothing to do", asyn
   assert.equal((await mc("cat beta/into/b")).stdout, "4");
   const { objects } = await mc("mirror --json --overwrite --remove --exclude *.tmp alpha/from beta/into");
   // The refused run had copied what came before.
-  assert.deepEqual(members(objects.filter(({ source }) => source !== undefined), "status", "source", "target", "size"), [
-    ["success", "alpha/from/b", "beta/into/b", 3],
-  ]);
-  assert.deepEqual(members(objects.filter(({ dryRun }) => dryRun !== undefined), "status", "key", "dryRun", "deleteMarker"), [
-    ["success", "beta/into/extra", false, true],
-  ]);
+  assert.deepEqual(
+    members(
+      objects.filter(({ source }) => source !== undefined),
+      "status",
+      "source",
+      "target",
+      "size",
+    ),
+    [["success", "alpha/from/b", "beta/into/b", 3]],
+  );
+  assert.deepEqual(
+    members(
+      objects.filter(({ dryRun }) => dryRun !== undefined),
+      "status",
+      "key",
+      "dryRun",
+      "deleteMarker",
+    ),
+    [["success", "beta/into/extra", false, true]],
+  );
   assert.deepEqual(await keys("beta/into"), ["a/1", "a/2", "b", "keep.tmp"]);
   assert.equal((await mc("mirror --overwrite --remove --exclude *.tmp alpha/from beta/into")).stdout, "");
 });
@@ -215,8 +249,24 @@ test("mirror --remove: a mistyped source never empties the target", async () => 
 
 test("mirror: folders of this machine, both ways, with times, classes and attributes", async () => {
   const source = files("pictures", { "x/1.txt": "one", "2.bin": "two" });
-  await mc(["mirror", "--attr", "Color=red", "--storage-class", "STANDARD", "--preserve", "--max-workers", "2", "--retry", "--summary", source, "alpha/pictures"]);
-  const metadata = Object((await mc("stat --json alpha/pictures/x/1.txt")).objects[0]?.["metadata"]) as Record<string, string>;
+  await mc([
+    "mirror",
+    "--attr",
+    "Color=red",
+    "--storage-class",
+    "STANDARD",
+    "--preserve",
+    "--max-workers",
+    "2",
+    "--retry",
+    "--summary",
+    source,
+    "alpha/pictures",
+  ]);
+  const metadata = Object((await mc("stat --json alpha/pictures/x/1.txt")).objects[0]?.["metadata"]) as Record<
+    string,
+    string
+  >;
   assert.deepEqual([metadata["X-Amz-Meta-Color"], metadata["Content-Type"]], ["red", "text/plain"]);
   const back = join(folder, "pictures-back");
   files("pictures-back", { "x/1.txt": "one", "left-over": "x" });
@@ -236,7 +286,9 @@ test("mirror --preserve: a missing bucket gets the policy of the source", async 
     Statement: [{ Effect: "Allow", Principal: "*", Action: ["s3:GetObject"], Resource: ["arn:aws:s3:::settings/*"] }],
   });
   const client = new S3Client({ url: alpha.url, accessKey: ROOT_USER, secretKey: ROOT_SECRET });
-  await (await client.send({ method: "PUT", bucket: "settings", query: { policy: "" }, body: Buffer.from(policy) })).discard();
+  await (
+    await client.send({ method: "PUT", bucket: "settings", query: { policy: "" }, body: Buffer.from(policy) })
+  ).discard();
   await client.close();
   await mc("mirror -a alpha/settings beta/settings-copy");
   const [stat] = (await mc("stat --json beta/settings-copy")).objects;
@@ -272,7 +324,10 @@ test("mirror: what needs an event stream is refused", async () => {
 
 test("ping: rows, summary, ends on -x and -e, exit code 0 either way", async () => {
   const { objects } = await mc("ping -c 2 -i 1 --json alpha");
-  assert.deepEqual(members(objects.slice(0, 2), "status", "counter"), [["success", "  1"], ["success", "  2"]]);
+  assert.deepEqual(members(objects.slice(0, 2), "status", "counter"), [
+    ["success", "  1"],
+    ["success", "  2"],
+  ]);
   const [server] = Object(objects[0]?.["servers"]) as Record<string, unknown>[];
   assert.deepEqual([server?.["status"], server?.["error"]], ["ok ", ""]);
   const summary = Object.values(Object(objects[2]?.["serverMap"]) as Record<string, Record<string, number>>)[0];

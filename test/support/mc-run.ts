@@ -1,4 +1,4 @@
-/** Runs command lines of `mc` in this process: milliseconds each, where starting `bin/mc` takes a good part of a second. */
+/** Runs command lines of `mc` in this process: milliseconds each, where starting `bin/mc` takes most of a second. */
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { runMc } from "../../src/cli/main.ts";
@@ -36,14 +36,20 @@ export interface McRunner {
 /** `servers` by alias; `configDir` is made when something is written to it. */
 export function mcRunner(servers: Readonly<Record<string, RunningServer>>, configDir: string): McRunner {
   const env: Record<string, string> = { MC_CONFIG_DIR: configDir };
-  for (const [name, { url }] of Object.entries(servers)) env[`MC_HOST_${name}`] = url.replace("://", `://${ROOT_USER}:${ROOT_SECRET}@`);
+  for (const [name, { url }] of Object.entries(servers))
+    env[`MC_HOST_${name}`] = url.replace("://", `://${ROOT_USER}:${ROOT_SECRET}@`);
   const attempt = async (line: string | readonly string[], input = ""): Promise<McRun> => {
     const words = typeof line === "string" ? line.split(" ") : line;
     const [stdout, stderr] = [new Sink(), new Sink()];
     const stdin = Readable.from(input === "" ? [] : [Buffer.from(input)]);
     const code = await runMc(words, env, { stdin, stdout, stderr, signal: new AbortController().signal });
     const lines = words.includes("--json") ? stdout.text().split("\n").filter(Boolean) : [];
-    return { code, stdout: stdout.text(), stderr: stderr.text(), objects: lines.map((one) => JSON.parse(one) as Record<string, unknown>) };
+    return {
+      code,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      objects: lines.map((one) => JSON.parse(one) as Record<string, unknown>),
+    };
   };
   const shown = (line: string | readonly string[]): string => `mc ${typeof line === "string" ? line : line.join(" ")}`;
   return {

@@ -2,14 +2,22 @@
 import type { Command, CommandContext, ParsedFlags } from "../command.ts";
 import { CommandError } from "../command.ts";
 import type { Difference } from "../list/compare.ts";
-import { DIFFERENCE, DIFFERENCE_NAMES, byVersion, difference, versionDifference, versionName } from "../list/compare.ts";
+import {
+  DIFFERENCE,
+  DIFFERENCE_NAMES,
+  byVersion,
+  difference,
+  versionDifference,
+  versionName,
+} from "../list/compare.ts";
 import type { Tree } from "../list/places.ts";
 import { pairs, treeOf } from "../list/places.ts";
 import { UsageError } from "../usage-error.ts";
 
 async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const [first, second, ...rest] = args;
-  if (first === undefined || second === undefined || rest.length > 0) throw new UsageError("`mc diff` takes FIRST SECOND");
+  if (first === undefined || second === undefined || rest.length > 0)
+    throw new UsageError("`mc diff` takes FIRST SECOND");
   const targets = [ctx.target(first), ctx.target(second)] as const;
   const versions = flags.bool("versions");
   if (versions && targets.some((target) => target.kind === "local")) {
@@ -52,7 +60,11 @@ async function compareCurrent(ctx: CommandContext, left: Tree, right: Tree): Pro
   for await (const { first, second } of pairs(left.list(), right.list())) {
     const kind = difference(first, second);
     if (kind === DIFFERENCE.none) continue;
-    report(ctx, { kind, first: first === undefined ? "" : left.url(first.key), second: second === undefined ? "" : right.url(second.key) });
+    report(ctx, {
+      kind,
+      first: first === undefined ? "" : left.url(first.key),
+      second: second === undefined ? "" : right.url(second.key),
+    });
   }
   return 0;
 }
@@ -81,10 +93,17 @@ export const diffCommand: Command = {
   usage: "FIRST SECOND",
   examples: [
     { what: "two buckets", line: "mc diff home/photos away/photos" },
-    { what: "every version and delete marker; exit code 1 when they differ", line: "mc diff --versions home/photos away/photos" },
+    {
+      what: "every version and delete marker; exit code 1 when they differ",
+      line: "mc diff --versions home/photos away/photos",
+    },
   ],
   flags: [
-    { name: "versions", kind: "bool", help: "compare versions, delete markers, ETags, metadata and tags; exit 1 on a difference" },
+    {
+      name: "versions",
+      kind: "bool",
+      help: "compare versions, delete markers, ETags, metadata and tags; exit 1 on a difference",
+    },
   ],
   run,
 };

@@ -29,7 +29,11 @@ export async function* folderTotals(entries: AsyncIterable<Entry>, depth: number
       const closed = open.pop();
       if (closed !== undefined) yield closed;
     }
-    for (let slash = key.indexOf("/", open.at(-1)?.folder.length ?? 0); slash >= 0 && open.length < depth; slash = key.indexOf("/", slash + 1)) {
+    for (
+      let slash = key.indexOf("/", open.at(-1)?.folder.length ?? 0);
+      slash >= 0 && open.length < depth;
+      slash = key.indexOf("/", slash + 1)
+    ) {
       open.push({ folder: key.slice(0, slash + 1), size: 0, objects: 0 });
     }
     if (isDeleteMarker === true) continue;
@@ -59,7 +63,10 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
 async function total(ctx: CommandContext, text: string, flags: ParsedFlags): Promise<void> {
   const depth = flags.bool("recursive") ? Infinity : Math.max(1, flags.int("depth") ?? 1);
   const target = ctx.target(text);
-  const root = target.kind === "local" ? target.path.replace(/\/$/, "") : [target.bucket, target.key.replace(/\/$/, "")].filter(Boolean).join("/");
+  const root =
+    target.kind === "local"
+      ? target.path.replace(/\/$/, "")
+      : [target.bucket, target.key.replace(/\/$/, "")].filter(Boolean).join("/");
   const entries = target.kind === "local" ? await localEntries(target.path) : await remoteEntries(ctx, target, flags);
   const versions = flags.bool("versions");
   const word = versions ? "version" : "object";
@@ -77,12 +84,22 @@ async function localEntries(path: string): Promise<AsyncIterable<Entry>> {
   throw new CommandError("It is a file. `mc du` takes a folder");
 }
 
-async function remoteEntries(ctx: CommandContext, target: RemoteTarget, flags: ParsedFlags): Promise<AsyncIterable<Entry>> {
+async function remoteEntries(
+  ctx: CommandContext,
+  target: RemoteTarget,
+  flags: ParsedFlags,
+): Promise<AsyncIterable<Entry>> {
   const { bucket, key, alias } = target;
   if (bucket === "") return everyBucket(ctx, alias, flags);
   if (key === "" || key.endsWith("/")) return below(ctx, alias, bucket, key, flags);
   // By listing, not HEAD: who may list may not be allowed to read.
-  for await (const entry of listObjects(ctx.s3(alias), { bucket, prefix: key, shallow: true, limit: 1, signal: ctx.signal })) {
+  for await (const entry of listObjects(ctx.s3(alias), {
+    bucket,
+    prefix: key,
+    shallow: true,
+    limit: 1,
+    signal: ctx.signal,
+  })) {
     if (entry.key === key) throw new CommandError("It is an object. `mc du` takes a bucket or a folder");
   }
   return below(ctx, alias, bucket, `${key}/`, flags);
@@ -90,18 +107,32 @@ async function remoteEntries(ctx: CommandContext, target: RemoteTarget, flags: P
 
 async function* everyBucket(ctx: CommandContext, alias: string, flags: ParsedFlags): AsyncIterable<Entry> {
   for (const bucket of await listBuckets(ctx.s3(alias), ctx.signal)) {
-    for await (const entry of below(ctx, alias, bucket.key.slice(0, -1), "", flags)) yield { ...entry, key: bucket.key + entry.key };
+    for await (const entry of below(ctx, alias, bucket.key.slice(0, -1), "", flags))
+      yield { ...entry, key: bucket.key + entry.key };
   }
 }
 
-async function* below(ctx: CommandContext, alias: string, bucket: string, prefix: string, flags: ParsedFlags): AsyncIterable<Entry> {
+async function* below(
+  ctx: CommandContext,
+  alias: string,
+  bucket: string,
+  prefix: string,
+  flags: ParsedFlags,
+): AsyncIterable<Entry> {
   const client = ctx.s3(alias);
   const options = { bucket, prefix, shallow: false, signal: ctx.signal };
   const at = rewindMoment(flags, systemClock().nowMs());
   const all = flags.bool("versions");
   const plain = !all && at === undefined;
   const versions = plain ? undefined : listVersions(client, options);
-  const chosen = versions === undefined ? listObjects(client, options) : at === undefined ? versions : all ? notAfter(versions, at) : currentAt(versions, at);
+  const chosen =
+    versions === undefined
+      ? listObjects(client, options)
+      : at === undefined
+        ? versions
+        : all
+          ? notAfter(versions, at)
+          : currentAt(versions, at);
   for await (const entry of chosen) yield { ...entry, key: entry.key.slice(prefix.length) };
 }
 
@@ -114,7 +145,12 @@ export const duCommand: Command = {
     { what: "with all versions", line: "mc du --versions home/photos" },
   ],
   flags: [
-    { name: "depth", aliases: ["d"], kind: "int", help: "also folders fewer than this many levels below (default 1: only the total)" },
+    {
+      name: "depth",
+      aliases: ["d"],
+      kind: "int",
+      help: "also folders fewer than this many levels below (default 1: only the total)",
+    },
     RECURSIVE_FLAG,
     REWIND_FLAG,
     { name: "versions", kind: "bool", help: "count all versions" },

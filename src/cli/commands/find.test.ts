@@ -9,7 +9,15 @@ const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 10, 23);
 
 function found(key: string, more: Partial<Found["entry"]> = {}): Found {
-  const entry = { type: "file" as const, key, size: 1000, modifiedMs: NOW_MS - 3 * DAY_MS, etag: "e", url: "", ...more };
+  const entry = {
+    type: "file" as const,
+    key,
+    size: 1000,
+    modifiedMs: NOW_MS - 3 * DAY_MS,
+    etag: "e",
+    url: "",
+    ...more,
+  };
   return { entry, path: `home/b/${key}`, url: `http://h/b/${key}` };
 }
 
@@ -23,18 +31,31 @@ function matches(line: string, one: Found): boolean {
 test("each predicate, and all of them together", () => {
   const one = found("a/b.JPG", { metadata: { "X-Amz-Meta-Color": "dark red" }, tags: { team: "blue" } });
   const cases: readonly (readonly [string, boolean])[] = [
-    ["--name *.JPG", true], ["--name a*", false],
-    ["--path home/b/a/*", true], ["--path a/*", false],
-    ["--regex (?i)b\\.jpg$", true], ["--regex b\\.jpg$", false],
-    ["--ignore *.JPG", false], ["--ignore *.txt", true],
-    ["--older-than 2d", true], ["--older-than 4d", false],
-    ["--newer-than 4d", true], ["--newer-than 2d", false],
-    ["--larger 999", true], ["--larger 1kB", false],
-    ["--smaller 1001", true], ["--smaller 1kB", false],
-    ["--maxdepth 2", true], ["--maxdepth 1", false],
-    ["--metadata color=red$", true], ["--metadata color=^red", false], ["--metadata size=.", false],
-    ["--tags team=blue", true], ["--tags team=red", false],
-    ["--name *.JPG --larger 1 --tags team=blue", true], ["--name *.JPG --larger 1kB", false],
+    ["--name *.JPG", true],
+    ["--name a*", false],
+    ["--path home/b/a/*", true],
+    ["--path a/*", false],
+    ["--regex (?i)b\\.jpg$", true],
+    ["--regex b\\.jpg$", false],
+    ["--ignore *.JPG", false],
+    ["--ignore *.txt", true],
+    ["--older-than 2d", true],
+    ["--older-than 4d", false],
+    ["--newer-than 4d", true],
+    ["--newer-than 2d", false],
+    ["--larger 999", true],
+    ["--larger 1kB", false],
+    ["--smaller 1001", true],
+    ["--smaller 1kB", false],
+    ["--maxdepth 2", true],
+    ["--maxdepth 1", false],
+    ["--metadata color=red$", true],
+    ["--metadata color=^red", false],
+    ["--metadata size=.", false],
+    ["--tags team=blue", true],
+    ["--tags team=red", false],
+    ["--name *.JPG --larger 1 --tags team=blue", true],
+    ["--name *.JPG --larger 1kB", false],
   ];
   for (const [line, expected] of cases) assert.equal(matches(line, one), expected, line);
 });
@@ -51,10 +72,23 @@ test("values that mean nothing are refused", () => {
 });
 
 test("a name with blanks, quotes or placeholders stays one argument", () => {
-  const odd = found('a b"\' {url}');
+  const odd = found("a b\"' {url}");
   assert.deepEqual(commandWords("mc rm {}", odd), ["mc", "rm", odd.path]);
-  assert.deepEqual(commandWords('mc cp {} "to here/{base}" {"dir"}', odd), ["mc", "cp", odd.path, 'to here/a b"\' {url}', "home/b"]);
-  assert.deepEqual(commandWords("sh -c 'echo \"$0\"' x\\ y pre{size}post \"\"", odd), ["sh", "-c", 'echo "$0"', "x y", "pre1000Bpost", ""]);
+  assert.deepEqual(commandWords('mc cp {} "to here/{base}" {"dir"}', odd), [
+    "mc",
+    "cp",
+    odd.path,
+    "to here/a b\"' {url}",
+    "home/b",
+  ]);
+  assert.deepEqual(commandWords('sh -c \'echo "$0"\' x\\ y pre{size}post ""', odd), [
+    "sh",
+    "-c",
+    'echo "$0"',
+    "x y",
+    "pre1000Bpost",
+    "",
+  ]);
   assert.deepEqual(commandWords("echo {unknown} {", odd), ["echo", "{unknown}", "{"]);
 });
 

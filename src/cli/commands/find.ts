@@ -126,7 +126,9 @@ export function commandWords(line: string, found: Found): string[] {
   for (const [word] of line.matchAll(/(?:\{"[a-z]*"\}|"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/gs)) {
     const parts = word.matchAll(/(\{"[a-z]*"\})|"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)|([^"'\\{]+|\{)/gs);
     const bare = [...parts].map(([, placeholder, double, single, escaped, plain]) => {
-      return placeholder?.replaceAll('"', "") ?? double?.replace(/\\(["\\])/g, "$1") ?? single ?? escaped ?? plain ?? "";
+      return (
+        placeholder?.replaceAll('"', "") ?? double?.replace(/\\(["\\])/g, "$1") ?? single ?? escaped ?? plain ?? ""
+      );
     });
     words.push(substituted(bare.join(""), found, (value) => value));
   }
@@ -139,7 +141,9 @@ async function execute(ctx: CommandContext, [program = "", ...args]: readonly st
   const child = spawn(program, args, { stdio: ["inherit", "pipe", "inherit"], signal: ctx.signal });
   const ended = new Promise<number>((resolve, reject) => {
     child.on("error", (error) => reject(new CommandError(`Unable to run \`${program}\``, error)));
-    child.on("close", (code, signal) => resolve(code ?? (signal === null ? 1 : SIGNAL_EXIT + constants.signals[signal])));
+    child.on("close", (code, signal) =>
+      resolve(code ?? (signal === null ? 1 : SIGNAL_EXIT + constants.signals[signal])),
+    );
   });
   const printed = (async (): Promise<void> => {
     for await (const chunk of child.stdout as AsyncIterable<Buffer>) await ctx.out.raw(chunk);

@@ -24,10 +24,13 @@ import { decide, overlap, rulesOf } from "./mirror/rules.ts";
 
 async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const [from, to, ...rest] = args;
-  if (from === undefined || to === undefined || rest.length > 0) throw new UsageError("`mc mirror` takes SOURCE TARGET");
+  if (from === undefined || to === undefined || rest.length > 0)
+    throw new UsageError("`mc mirror` takes SOURCE TARGET");
   for (const name of ["watch", "active-active", "monitoring-address"]) {
     if (!flags.given(name)) continue;
-    throw new CommandError(`--${name} is not supported: a mirror is one pass. For continuous copies use \`mc replicate add\``);
+    throw new CommandError(
+      `--${name} is not supported: a mirror is one pass. For continuous copies use \`mc replicate add\``,
+    );
   }
   const source = ctx.target(from);
   const target = ctx.target(to);
@@ -47,7 +50,11 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
 /** The first would never end, the second would delete its own source. */
 function refuseOverlap(ctx: CommandContext, source: Target, target: Target, flags: ParsedFlags): void {
   const how = overlap(source, target, (alias) => ctx.s3(alias).endpoint.url);
-  if (how === "target-inside-source" && flags.list("exclude").length === 0 && flags.list("exclude-bucket").length === 0) {
+  if (
+    how === "target-inside-source" &&
+    flags.list("exclude").length === 0 &&
+    flags.list("exclude-bucket").length === 0
+  ) {
     throw new CommandError(`\`${target.text}\` lies inside \`${source.text}\`. Leave it out with --exclude`);
   }
   if (how === "source-inside-target" && flags.bool("remove")) {
@@ -56,18 +63,25 @@ function refuseOverlap(ctx: CommandContext, source: Target, target: Target, flag
 }
 
 /** A whole server goes bucket by bucket; to a whole server, the folders of a folder become its buckets. */
-async function* parts(ctx: CommandContext, source: Target, target: Target, flags: ParsedFlags): AsyncIterable<readonly [Target, Target]> {
+async function* parts(
+  ctx: CommandContext,
+  source: Target,
+  target: Target,
+  flags: ParsedFlags,
+): AsyncIterable<readonly [Target, Target]> {
   const excluded = flags.list("exclude-bucket").map(globPattern);
   const into = (bucket: string): Target => ctx.target(`${target.text.replace(/\/$/, "")}/${bucket}`);
   if (source.kind === "remote" && source.bucket === "") {
     for (const { key } of await listBuckets(ctx.s3(source.alias), ctx.signal)) {
       const bucket = key.slice(0, -1);
-      if (!excluded.some((pattern) => pattern.test(bucket))) yield [ctx.target(`${source.alias}/${bucket}`), into(bucket)];
+      if (!excluded.some((pattern) => pattern.test(bucket)))
+        yield [ctx.target(`${source.alias}/${bucket}`), into(bucket)];
     }
   } else if (source.kind === "local" && target.kind === "remote" && target.bucket === "") {
     for await (const { key, type } of listLocal(source.path)) {
       const path = `${source.path.replace(/\/$/, "")}/${key}`;
-      if (type === "file") throw new CommandError(`\`${path}\` is in no folder that could become a bucket. Write ALIAS/BUCKET[/PREFIX]`);
+      if (type === "file")
+        throw new CommandError(`\`${path}\` is in no folder that could become a bucket. Write ALIAS/BUCKET[/PREFIX]`);
       const bucket = key.replace(/\/$/, "");
       if (!excluded.some((pattern) => pattern.test(bucket))) yield [{ kind: "local", path, text: path }, into(bucket)];
     }
@@ -132,7 +146,11 @@ class Pass {
       if (target === undefined) continue;
       if (verdict === "copy") yield { source: this.#from.place(key), target, size: pair.first?.size ?? 0 };
       else if (verdict === "remove") await this.#removals.add(target);
-      else this.#fail(`Overwrite not allowed for \`${target.path}\`. Use \`--overwrite\` to override this behavior`, undefined);
+      else
+        this.#fail(
+          `Overwrite not allowed for \`${target.path}\`. Use \`--overwrite\` to override this behavior`,
+          undefined,
+        );
     }
     await this.#removals.flush();
   }
@@ -161,7 +179,10 @@ export const mirrorCommand: Command = {
   usage: "SOURCE TARGET",
   examples: [
     { what: "what is missing", line: "mc mirror photos/ home/photos" },
-    { what: "exactly the same names, replacing and removing", line: "mc mirror --overwrite --remove home/photos away/photos" },
+    {
+      what: "exactly the same names, replacing and removing",
+      line: "mc mirror --overwrite --remove home/photos away/photos",
+    },
     { what: "a whole server into a folder, and back", line: "mc mirror home backup/; mc mirror backup/ home" },
     { what: "only say what would be done", line: "mc mirror --dry-run --remove home/photos away/photos" },
   ],

@@ -58,7 +58,11 @@ async function serversOf(ctx: CommandContext, alias: string, flags: ParsedFlags)
   const node = flags.string("node");
   if (!flags.bool("distributed") && node === undefined) return [serverAt(ctx, entry, entry.url)];
   const info = await ctx.admin(alias).json<ServerInfo>({ method: "GET", path: "info", signal: ctx.signal });
-  const urls = serverUrls(entry.url, (info.servers ?? []).map(({ endpoint = "" }) => endpoint), node);
+  const urls = serverUrls(
+    entry.url,
+    (info.servers ?? []).map(({ endpoint = "" }) => endpoint),
+    node,
+  );
   return urls.map((url) => serverAt(ctx, entry, url));
 }
 
@@ -68,7 +72,9 @@ async function serversOf(ctx: CommandContext, alias: string, flags: ParsedFlags)
  */
 export function serverUrls(aliasUrl: string, endpoints: readonly string[], node: string | undefined): string[] {
   const { protocol, host, origin } = new URL(aliasUrl);
-  const named = endpoints.filter((text) => text !== "").map((text) => new URL(text.includes("://") ? text : `${protocol}//${text}`));
+  const named = endpoints
+    .filter((text) => text !== "")
+    .map((text) => new URL(text.includes("://") ? text : `${protocol}//${text}`));
   const alone = named.length <= 1;
   if (node === undefined) return alone ? [origin] : named.map((url) => url.origin);
   if (alone && [host, ...named.map((url) => url.host)].includes(node)) return [origin];

@@ -5,7 +5,17 @@ import type { Entry } from "./entry.ts";
 import { pairs } from "./places.ts";
 
 const entry = (more: Partial<Entry> = {}): Entry => {
-  return { type: "file", key: "k", size: 1, modifiedMs: 1, etag: "e", url: "", versionId: "V", isLatest: true, ...more };
+  return {
+    type: "file",
+    key: "k",
+    size: 1,
+    modifiedMs: 1,
+    etag: "e",
+    url: "",
+    versionId: "V",
+    isLatest: true,
+    ...more,
+  };
 };
 async function* stream(...entries: Entry[]): AsyncIterable<Entry> {
   yield* entries;
@@ -44,13 +54,26 @@ test("versions: what a server says for itself or cannot say is no difference", (
 });
 
 test("versions of a key meet by id, whatever their order in the listing", async () => {
-  const first = stream(entry({ key: "a", versionId: "2" }), entry({ key: "a", versionId: "1" }), entry({ key: "a!", versionId: "9" }));
-  const second = stream(entry({ key: "a", versionId: "1" }), entry({ key: "a", versionId: "2" }), entry({ key: "b", versionId: "9" }));
+  const first = stream(
+    entry({ key: "a", versionId: "2" }),
+    entry({ key: "a", versionId: "1" }),
+    entry({ key: "a!", versionId: "9" }),
+  );
+  const second = stream(
+    entry({ key: "a", versionId: "1" }),
+    entry({ key: "a", versionId: "2" }),
+    entry({ key: "b", versionId: "9" }),
+  );
   const met = (await collect(pairs(byVersion(first), byVersion(second)))).map(({ first: one, second: other }) => {
     const seen = one ?? other;
     return [versionName(seen?.key ?? ""), seen?.versionId, one !== undefined, other !== undefined];
   });
-  assert.deepEqual(met, [["a", "1", true, true], ["a", "2", true, true], ["a!", "9", true, false], ["b", "9", false, true]]);
+  assert.deepEqual(met, [
+    ["a", "1", true, true],
+    ["a", "2", true, true],
+    ["a!", "9", true, false],
+    ["b", "9", false, true],
+  ]);
 });
 
 test("a listing out of order ends the walk", async () => {

@@ -29,7 +29,10 @@ export function versionDifference(first: Entry | undefined, second: Entry | unde
   const plain = difference(first, second);
   if (plain !== DIFFERENCE.none || first === undefined || second === undefined) return plain;
   if ((first.isDeleteMarker === true) !== (second.isDeleteMarker === true)) return DIFFERENCE.type;
-  const same = first.etag === second.etag && (first.isLatest === true) === (second.isLatest === true) && sameAttributes(first, second);
+  const same =
+    first.etag === second.etag &&
+    (first.isLatest === true) === (second.isLatest === true) &&
+    sameAttributes(first, second);
   return same ? DIFFERENCE.none : DIFFERENCE.metadata;
 }
 
@@ -56,8 +59,8 @@ export function versionName(key: string): string {
 }
 
 /**
- * A version listing (a key's versions together) with keys that are unique and sorted: name and version id. Ids order the
- * versions of one key, since two servers may list equal times differently.
+ * A version listing (a key's versions together) with keys that are unique and sorted: name and version id. Ids
+ * order the versions of one key, since two servers may list equal times differently.
  */
 export async function* byVersion(entries: AsyncIterable<Entry>): AsyncIterable<Entry> {
   let group: Entry[] = [];

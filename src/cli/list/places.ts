@@ -11,7 +11,10 @@ import { listObjects, listVersions } from "./remote.ts";
 
 export interface Tree {
   /** Everything below, keys relative to the target, in key order. */
-  list(options?: { readonly metadata?: boolean | undefined; readonly versions?: boolean | undefined }): AsyncIterable<Entry>;
+  list(options?: {
+    readonly metadata?: boolean | undefined;
+    readonly versions?: boolean | undefined;
+  }): AsyncIterable<Entry>;
   /** Where a relative key is. */
   place(key: string, versionId?: string): Place;
   /** URL or path of a relative key, for reports. */
@@ -24,8 +27,8 @@ export interface TreeOptions {
 }
 
 /**
- * The tree that `target` names; a prefix without a final slash stands for the folder. Listing a bucket or folder that is
- * not there throws: an alias typed wrong must not pass for an empty folder.
+ * The tree that `target` names; a prefix without a final slash stands for the folder. Listing a bucket or folder that
+ * is not there throws: an alias typed wrong must not pass for an empty folder.
  */
 export function treeOf(ctx: CommandContext, target: Target, { mayBeMissing = false }: TreeOptions = {}): Tree {
   if (target.kind === "local") return localTree(target.path, mayBeMissing);
@@ -42,7 +45,11 @@ export function treeOf(ctx: CommandContext, target: Target, { mayBeMissing = fal
     },
     place: (key, versionId) => {
       const whole = prefix + key;
-      return { kind: "remote", path: remotePath(alias, bucket, whole), address: { client, bucket, key: whole, versionId } };
+      return {
+        kind: "remote",
+        path: remotePath(alias, bucket, whole),
+        address: { client, bucket, key: whole, versionId },
+      };
     },
     url: (key) => `${client.endpoint.url}/${bucket}/${prefix}${key}`,
   };
@@ -64,7 +71,8 @@ function localTree(path: string, mayBeMissing: boolean): Tree {
   return {
     list: () => localList(path, mayBeMissing),
     place: (key) => {
-      if (key.split("/").includes("..")) throw new CommandError(`The key \`${key}\` would leave the folder \`${path}\``);
+      if (key.split("/").includes(".."))
+        throw new CommandError(`The key \`${key}\` would leave the folder \`${path}\``);
       return { kind: "local", path: join(path, key) };
     },
     url: (key) => join(path, key),
@@ -80,7 +88,8 @@ async function* localList(path: string, mayBeMissing: boolean): AsyncIterable<En
 /** Throws CommandError unless `path` is a folder of this machine. */
 export async function requireFolder(path: string): Promise<void> {
   const entry = await localEntry(path, "");
-  if (entry === undefined) throw new CommandError(`\`${path}\`: no such folder, and \`${path.split("/")[0]}\` is no alias`);
+  if (entry === undefined)
+    throw new CommandError(`\`${path}\`: no such folder, and \`${path.split("/")[0]}\` is no alias`);
   if (entry.type === "file") throw new CommandError(`\`${path}\` is a file, not a folder`);
 }
 
@@ -91,8 +100,8 @@ export interface Pair {
 }
 
 /**
- * Two sorted listings side by side. Keys repeat in neither (current versions). A listing out of key order throws: a walk
- * over it would take objects for missing, and `mirror --remove` would delete them.
+ * Two sorted listings side by side. Keys repeat in neither (current versions). A listing out of key order throws: a
+ * walk over it would take objects for missing, and `mirror --remove` would delete them.
  */
 export async function* pairs(first: AsyncIterable<Entry>, second: AsyncIterable<Entry>): AsyncIterable<Pair> {
   const left = inOrder(first)[Symbol.asyncIterator]();
@@ -100,7 +109,10 @@ export async function* pairs(first: AsyncIterable<Entry>, second: AsyncIterable<
   let [a, b] = await Promise.all([left.next(), right.next()]);
   while (a.done !== true || b.done !== true) {
     const order = a.done === true ? 1 : b.done === true ? -1 : compareUtf8(a.value.key, b.value.key);
-    yield { first: order <= 0 && a.done !== true ? a.value : undefined, second: order >= 0 && b.done !== true ? b.value : undefined };
+    yield {
+      first: order <= 0 && a.done !== true ? a.value : undefined,
+      second: order >= 0 && b.done !== true ? b.value : undefined,
+    };
     const [nextA, nextB] = await Promise.all([order <= 0 ? left.next() : a, order >= 0 ? right.next() : b]);
     a = nextA;
     b = nextB;

@@ -1,4 +1,4 @@
-/** The bucket that a mirror writes to: made when it is missing, with lock and policy of the source when they are to be kept. */
+/** The bucket that a mirror writes to: made when it is missing, with lock and policy of the source on demand. */
 import { createHash } from "node:crypto";
 import { S3ResponseError } from "../../../client/errors.ts";
 import * as calls from "../../../client/s3-calls.ts";
@@ -14,7 +14,12 @@ export interface BucketOptions {
 }
 
 /** Makes the bucket of `target` unless it exists; with `preserve` gives it the settings of the source. */
-export async function prepareBucket(ctx: CommandContext, source: Target, target: RemoteTarget, options: BucketOptions): Promise<void> {
+export async function prepareBucket(
+  ctx: CommandContext,
+  source: Target,
+  target: RemoteTarget,
+  options: BucketOptions,
+): Promise<void> {
   const { signal } = ctx;
   const client = ctx.s3(target.alias);
   const { bucket } = target;
@@ -30,23 +35,41 @@ export async function prepareBucket(ctx: CommandContext, source: Target, target:
   if (locked) await putSetting(client, bucket, "object-lock", lock, signal);
   const policy = await setting(ctx.s3(from.alias), from.bucket, "policy", signal);
   if (policy === undefined || policy.length === 0) return;
-  await putSetting(client, bucket, "policy", Buffer.from(renamedPolicy(policy.toString("utf8"), from.bucket, bucket)), signal);
+  await putSetting(
+    client,
+    bucket,
+    "policy",
+    Buffer.from(renamedPolicy(policy.toString("utf8"), from.bucket, bucket)),
+    signal,
+  );
 }
 
 /** Not set, or not known to this server. */
 const WITHOUT_SETTING = new Set([404, 405, 501]);
 
 /** The document of a sub-resource; undefined when the bucket has none. */
-async function setting(client: S3Client, bucket: string, name: string, signal: AbortSignal): Promise<Buffer | undefined> {
+async function setting(
+  client: S3Client,
+  bucket: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
   try {
     return await (await client.send({ method: "GET", bucket, query: { [name]: "" }, signal })).bytes();
   } catch (error) {
-    if (error instanceof S3ResponseError && WITHOUT_SETTING.has(error.status) && error.code !== "NoSuchBucket") return undefined;
+    if (error instanceof S3ResponseError && WITHOUT_SETTING.has(error.status) && error.code !== "NoSuchBucket")
+      return undefined;
     throw error;
   }
 }
 
-async function putSetting(client: S3Client, bucket: string, name: string, body: Buffer, signal: AbortSignal): Promise<void> {
+async function putSetting(
+  client: S3Client,
+  bucket: string,
+  name: string,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
   const headers = { "content-md5": createHash("md5").update(body).digest("base64") };
   const response = await client.send({ method: "PUT", bucket, query: { [name]: "" }, headers, body, signal });
   await response.discard();

@@ -40,14 +40,24 @@ export class Removals {
     const first = places[0]?.address;
     if (first === undefined) return;
     this.#waiting = [];
-    await this.#removeObjects(first.client, first.bucket, new Map(places.map((place) => [place.address.key, place.path])));
+    await this.#removeObjects(
+      first.client,
+      first.bucket,
+      new Map(places.map((place) => [place.address.key, place.path])),
+    );
   }
 
   async #removeObjects(client: S3Client, bucket: string, paths: ReadonlyMap<string, string>): Promise<void> {
     const { ctx, clock, fail } = this.#options;
     const doomed = [...paths.keys()].map((key) => ({ key, versionId: undefined }));
     const refused: [string, unknown][] = [];
-    for await (const { key, deleteMarker, error } of removeAll(doomed, { client, bucket, bypass: false, clock, signal: ctx.signal })) {
+    for await (const { key, deleteMarker, error } of removeAll(doomed, {
+      client,
+      bucket,
+      bypass: false,
+      clock,
+      signal: ctx.signal,
+    })) {
       const path = paths.get(key) ?? key;
       if (error === undefined) this.#print(path, deleteMarker);
       else refused.push([path, error]);

@@ -39,7 +39,10 @@ test("only --remove removes, and never what is excluded or not of the age", () =
 });
 
 test("filters: names, ages, storage classes, folder markers", () => {
-  const missing = (more: Partial<Entry> = {}): { first: Entry; second: undefined } => ({ first: entry(more), second: undefined });
+  const missing = (more: Partial<Entry> = {}): { first: Entry; second: undefined } => ({
+    first: entry(more),
+    second: undefined,
+  });
   assert.equal(decide(missing(), rules("--exclude x --exclude d/*")), "keep");
   assert.equal(decide(missing(), rules("--newer-than 1d")), "keep");
   assert.equal(decide(missing(), rules("--newer-than 3d")), "copy");
@@ -62,7 +65,11 @@ test("places inside each other are seen, also through two aliases of one server"
 });
 
 test("a policy follows its bucket", () => {
-  const policy = (...resources: string[]): string => JSON.stringify({ Statement: [{ Effect: "Allow", Resource: resources }] });
+  const policy = (...resources: string[]): string =>
+    JSON.stringify({ Statement: [{ Effect: "Allow", Resource: resources }] });
   const from = policy("arn:aws:s3:::one", "arn:aws:s3:::one/*", "arn:aws:s3:::one-more/*", "arn:aws:s3:::*");
-  assert.equal(renamedPolicy(from, "one", "two"), policy("arn:aws:s3:::two", "arn:aws:s3:::two/*", "arn:aws:s3:::one-more/*", "arn:aws:s3:::*"));
+  assert.equal(
+    renamedPolicy(from, "one", "two"),
+    policy("arn:aws:s3:::two", "arn:aws:s3:::two/*", "arn:aws:s3:::one-more/*", "arn:aws:s3:::*"),
+  );
 });

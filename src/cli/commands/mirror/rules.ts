@@ -53,5 +53,6 @@ export function overlap(
 
 function placeText(target: Target, endpoint: (alias: string) => string): string {
   if (target.kind === "local") return `${resolve(target.path)}${sep}`.replace(`${sep}${sep}`, sep);
-  return `${[endpoint(target.alias).replace(/\/$/, ""), target.bucket, target.key.replace(/\/$/, "")].filter(Boolean).join("/")}/`;
+  const segments = [endpoint(target.alias), target.bucket, target.key].map((text) => text.replace(/\/$/, ""));
+  return `${segments.filter(Boolean).join("/")}/`;
 }

@@ -9,7 +9,8 @@ type Listings = Readonly<Record<string, readonly string[]>>;
 
 function listing(keys: readonly string[]): string {
   const rows = keys.map((key) => `<Contents><Key>${encodeURIComponent(key)}</Key><Size>1</Size></Contents>`);
-  return `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${rows.join("")}</ListBucketResult>`;
+  const head = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>";
+  return `<ListBucketResult>${head}${rows.join("")}</ListBucketResult>`;
 }
 
 interface Recorded extends RunResult {
@@ -40,9 +41,15 @@ async function mirror(line: string, keys: Listings, refused?: string): Promise<R
 
 test("removals travel in batches", async () => {
   const many = Array.from({ length: 600 }, (_, i) => `k${String(i).padStart(4, "0")}`);
-  const { code, removed, stdout } = await mirror("mirror --remove a/source b/target", { source: ["k0000"], target: many });
+  const { code, removed, stdout } = await mirror("mirror --remove a/source b/target", {
+    source: ["k0000"],
+    target: many,
+  });
   assert.equal(code, 0);
-  assert.deepEqual(removed.map((batch) => batch.length), [250, 250, 99]);
+  assert.deepEqual(
+    removed.map((batch) => batch.length),
+    [250, 250, 99],
+  );
   assert.equal(stdout.split("\n").filter((line) => line.startsWith("Removed `b/target/k")).length, 599);
 });
 
@@ -56,7 +63,10 @@ test("a refused removal ends the mirror, or is counted with --skip-errors", asyn
 });
 
 test("a listing out of order removes nothing", async () => {
-  const { code, removed, stderr } = await mirror("mirror --remove a/source b/target", { source: ["b", "a"], target: ["a", "b"] });
+  const { code, removed, stderr } = await mirror("mirror --remove a/source b/target", {
+    source: ["b", "a"],
+    target: ["a", "b"],
+  });
   assert.deepEqual([code, removed], [1, []]);
   assert.match(stderr, /not in key order/);
 });

@@ -20,14 +20,21 @@ test("times are those of answers; errors in a row end with an answer", () => {
 
 test("rows of a round", () => {
   const answer = { ms: 4, error: "" };
-  const failed = { url: "http://g.example", totals: counted(NO_ROUNDS, { ms: 1, error: "no such host" }), answer: { ms: 1, error: "no such host" } };
+  const failed = {
+    url: "http://g.example",
+    totals: counted(NO_ROUNDS, { ms: 1, error: "no such host" }),
+    answer: { ms: 1, error: "no such host" },
+  };
   assert.equal(
     roundText(3, [{ url, totals, answer }, failed]),
     "  3: http://h.example:9000  min=2.00ms  max=4.00ms  average=3.00ms  errors=2  roundtrip=4.00ms\n" +
       "  3: http://g.example  min=-  max=-  average=-  errors=1  roundtrip=no such host",
   );
   const object = JSON.stringify(roundObject(3, [{ url, totals, answer }, failed]));
-  assert.match(object, /^\{"status":"success","counter":"  3","servers":\[\{"endpoint":\{"Scheme":"http",.*"Host":"h.example:9000"/);
+  assert.match(
+    object,
+    /^\{"status":"success","counter":"  3","servers":\[\{"endpoint":\{"Scheme":"http",.*"Host":"h.example:9000"/,
+  );
   assert.match(object, /"status":"ok ","error":"","time":"4.00ms"\}.*"status":"failed ","error":"no such host"/);
 });
 
@@ -38,7 +45,16 @@ test("the end", () => {
   assert.deepEqual(summaryObject([{ url, totals }]), {
     status: "success",
     serverMap: {
-      "h.example:9000": { min: 2e6, max: 4e6, sum: 6e6, avg: 3e6, dns: 0, errorCount: 2, err: "HTTP status 503", counter: 4 },
+      "h.example:9000": {
+        min: 2e6,
+        max: 4e6,
+        sum: 6e6,
+        avg: 3e6,
+        dns: 0,
+        errorCount: 2,
+        err: "HTTP status 503",
+        counter: 4,
+      },
     },
   });
 });
@@ -50,5 +66,8 @@ test("servers of a cluster: all, one, and the alias's own address for one that i
   assert.deepEqual(serverUrls(alias, ["10.0.0.1:9000"], "10.0.0.1:9000"), [alias]);
   assert.deepEqual(serverUrls(alias, ["n1:9000", "http://n2:9000"], undefined), ["https://n1:9000", "http://n2:9000"]);
   assert.deepEqual(serverUrls(alias, ["n1:9000", "n2:9000"], "n2:9000"), ["https://n2:9000"]);
-  assert.throws(() => serverUrls(alias, ["n1:9000", "n2:9000"], "n3:9000"), /no server `n3:9000`. Known: n1:9000, n2:9000/);
+  assert.throws(
+    () => serverUrls(alias, ["n1:9000", "n2:9000"], "n3:9000"),
+    /no server `n3:9000`. Known: n1:9000, n2:9000/,
+  );
 });

@@ -19,7 +19,15 @@ export interface Totals {
   readonly lastError: string;
 }
 
-export const NO_ROUNDS: Totals = { minMs: undefined, maxMs: undefined, sumMs: 0, answers: 0, errors: 0, errorsInARow: 0, lastError: "" };
+export const NO_ROUNDS: Totals = {
+  minMs: undefined,
+  maxMs: undefined,
+  sumMs: 0,
+  answers: 0,
+  errors: 0,
+  errorsInARow: 0,
+  lastError: "",
+};
 
 /** `totals` with one more round. Failed rounds count in no time: a refused connection is no fast answer. */
 export function counted(totals: Totals, { ms, error }: Answer): Totals {
@@ -49,8 +57,10 @@ const averageMs = ({ sumMs, answers }: Totals): number | undefined => (answers =
 export function roundText(round: number, rows: readonly Row[]): string {
   return rows
     .map(({ url, totals, answer }) => {
-      const figures = `min=${shown(totals.minMs)}  max=${shown(totals.maxMs)}  average=${shown(averageMs(totals))}  errors=${totals.errors}`;
-      return `${String(round).padStart(3)}: ${url}  ${figures}  roundtrip=${answer.error === "" ? shown(answer.ms) : answer.error}`;
+      const { minMs, maxMs, errors } = totals;
+      const figures = `min=${shown(minMs)}  max=${shown(maxMs)}  average=${shown(averageMs(totals))}  errors=${errors}`;
+      const roundTrip = answer.error === "" ? shown(answer.ms) : answer.error;
+      return `${String(round).padStart(3)}: ${url}  ${figures}  roundtrip=${roundTrip}`;
     })
     .join("\n");
 }
@@ -72,7 +82,16 @@ export function roundObject(round: number, rows: readonly Row[]): Record<string,
 
 function endpointParts(url: string): Record<string, unknown> {
   const { protocol, host } = new URL(url);
-  return { Scheme: protocol.slice(0, -1), Opaque: "", User: null, Host: host, Path: "", RawPath: "", RawQuery: "", Fragment: "" };
+  return {
+    Scheme: protocol.slice(0, -1),
+    Opaque: "",
+    User: null,
+    Host: host,
+    Path: "",
+    RawPath: "",
+    RawQuery: "",
+    Fragment: "",
+  };
 }
 
 /** What is left at the end. */
