@@ -1,4 +1,5 @@
 /** A walk over two streams of keys in byte order, side by side. Pure but for pulling. */
+import { compareUtf8 } from "../model/key-order.ts";
 
 export interface Keyed {
   readonly key: string;
@@ -8,21 +9,6 @@ export type Step<L, R> =
   | { readonly kind: "left"; readonly left: L }
   | { readonly kind: "right"; readonly right: R }
   | { readonly kind: "both"; readonly left: L; readonly right: R };
-
-/** Order of UTF-8 bytes; JavaScript's own order of strings differs beyond U+FFFF. */
-export function compareUtf8(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x === y) continue;
-    // Surrogates stand for code points above every other unit.
-    return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-const rank = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
 
 /** Throws when a side is out of order: then no conclusion about what is absent would hold. */
 export async function* march<L extends Keyed, R extends Keyed>(left: AsyncGenerator<L>, right: AsyncGenerator<R>): AsyncGenerator<Step<L, R>> {

@@ -1,4 +1,5 @@
 /** `mc ls` (mc-cli.md 5.1). */
+import { compareUtf8 } from "../../model/key-order.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { REWIND_FLAG, RECURSIVE_FLAG, rewindMoment } from "../age.ts";
 import type { Command, CommandContext, ParsedFlags, Target } from "../command.ts";
@@ -6,7 +7,7 @@ import { CommandError } from "../command.ts";
 import { formatSize } from "../format.ts";
 import type { Entry } from "../list/entry.ts";
 import { baseName } from "../list/entry.ts";
-import { compareUtf8, listLocal, localEntry, walkLocal } from "../list/local.ts";
+import { listLocal, localEntry, walkLocal } from "../list/local.ts";
 import { lsLine, lsObject } from "../list/ls-line.ts";
 import type { ListOptions } from "../list/remote.ts";
 import { listBuckets, listObjects, listUploads, listVersions } from "../list/remote.ts";

@@ -1,6 +1,6 @@
 /** What differs between two entries of the same name, and versions in an order that two servers share. Pure. */
+import { compareUtf8 } from "../../model/key-order.ts";
 import type { Entry } from "./entry.ts";
-import { compareUtf8 } from "./local.ts";
 
 /** Numbers that scripts know (mc-cli.md 5.1). */
 export const DIFFERENCE = { none: 1, size: 2, metadata: 3, type: 4, onlyFirst: 5, onlySecond: 6 } as const;

@@ -1,6 +1,7 @@
 /** Folders of this machine as sorted listings, in the key order of a bucket. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { compareUtf8 } from "../../model/key-order.ts";
 import type { Entry } from "./entry.ts";
 
 /**
@@ -42,9 +43,4 @@ export async function localEntry(path: string, key: string): Promise<Entry | und
   if (found === undefined || !(found.isFile() || found.isDirectory())) return undefined;
   const type = found.isFile() ? "file" : "folder";
   return { type, key, size: found.isFile() ? found.size : 0, modifiedMs: Math.floor(found.mtimeMs), etag: "", url: path };
-}
-
-/** Order of UTF-8 bytes, which differs from JavaScript's order above U+FFFF. */
-export function compareUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -1,12 +1,13 @@
 /** A target as one flat sorted listing, whether it is a bucket, a prefix or a folder of this machine. */
 import { join } from "node:path";
 import { answeredWith } from "../../client/errors.ts";
+import { compareUtf8 } from "../../model/key-order.ts";
 import type { CommandContext, Target } from "../command.ts";
 import { CommandError } from "../command.ts";
 import { remotePath } from "../targets.ts";
 import type { Place } from "../transfer/transfer.ts";
 import type { Entry } from "./entry.ts";
-import { compareUtf8, localEntry, walkLocal } from "./local.ts";
+import { localEntry, walkLocal } from "./local.ts";
 import { listObjects, listVersions } from "./remote.ts";
 
 export interface Tree {

@@ -1,9 +1,9 @@
 /** Listings of a server as streams of entries, page by page. */
 import * as calls from "../../client/s3-calls.ts";
 import type { S3Client } from "../../client/s3-client.ts";
+import { compareUtf8 } from "../../model/key-order.ts";
 import type { ListedObject, ListedObjectVersion } from "../../protocol/s3-xml-listing-parse.ts";
 import type { Entry } from "./entry.ts";
-import { compareUtf8 } from "./local.ts";
 
 export interface ListOptions {
   readonly bucket: string;
