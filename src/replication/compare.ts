@@ -1,6 +1,7 @@
 /** Is a version at the target what it is here? Pure (replication.md section 4). */
-import { NULL_VERSION } from "../model/names.ts";
+import { NULL_VERSION, type UnixNs } from "../model/names.ts";
 import type { ObjectVersion, Tags } from "../model/version.ts";
+import { RESILVER_MTIME, RESILVER_TAGS_TIME } from "../protocol/replication-headers.ts";
 import { msOf, parseHttpDate } from "../protocol/time.ts";
 import type { TargetResponse } from "./wire.ts";
 
@@ -15,6 +16,9 @@ export interface RemoteObject {
   /** Lower-case names; content headers, `x-amz-meta-*`, lock headers. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly tags?: Tags | undefined;
+  /** Exact times, as this program tells its peers: of the version, and of its tags (0: it never had any). */
+  readonly mtime?: UnixNs | undefined;
+  readonly tagsTime?: UnixNs | undefined;
 }
 
 export type Comparison =
@@ -41,8 +45,11 @@ function sameTime(local: ObjectVersion, remote: RemoteObject): boolean {
 /** Compares at the precision that the answer carried. */
 export function compareObject(local: ObjectVersion, remote: RemoteObject): Comparison {
   if (local.versionId !== remote.versionId) return { kind: "content", what: "version id" };
-  const timeEqual = sameTime(local, remote);
-  if (local.versionId === NULL_VERSION && !timeEqual && remote.mtimeMs > msOf(local.mtime)) return { kind: "newerThere" };
+  const isNull = local.versionId === NULL_VERSION;
+  const exact = isNull ? remote.mtime : undefined;
+  const timeEqual = exact === undefined ? sameTime(local, remote) : exact === local.mtime;
+  const newer = exact === undefined ? remote.mtimeMs > msOf(local.mtime) : exact > local.mtime;
+  if (isNull && !timeEqual && newer) return { kind: "newerThere" };
   if (local.size !== remote.size) return { kind: "content", what: "size" };
   if (local.etag !== remote.etag) return { kind: "content", what: "etag" };
   if (!timeEqual) return { kind: "content", what: "modification time" };
@@ -50,6 +57,11 @@ export function compareObject(local: ObjectVersion, remote: RemoteObject): Compa
 }
 
 function compareTags(local: ObjectVersion, remote: RemoteObject): Comparison | undefined {
+  if (remote.tagsTime !== undefined) {
+    const ours = local.tags?.time ?? 0n;
+    // Newer tags come from there to here. Equal values with different times would decide over a third value differently.
+    if (ours !== remote.tagsTime) return ours > remote.tagsTime ? { kind: "registers", what: "tags" } : undefined;
+  }
   if (remote.tags === undefined) return undefined;
   return sameMap(local.tags?.value ?? {}, remote.tags) ? undefined : { kind: "registers", what: "tags" };
 }
@@ -111,6 +123,8 @@ export function parseTagsText(text: string): Tags {
   return Object.fromEntries(new URLSearchParams(text));
 }
 
+const nanoseconds = (text: string | undefined): UnixNs | undefined => (text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined);
+
 /** What a 200 to HEAD with the ACCESS directive says. Undefined: no usable Last-Modified. */
 export function remoteOfHead(response: TargetResponse): RemoteObject | undefined {
   const { headers } = response;
@@ -130,5 +144,7 @@ export function remoteOfHead(response: TargetResponse): RemoteObject | undefined
     metadata,
     // A count without the text: the target does not know the directive. Zero says there are none.
     tags: tags !== undefined ? parseTagsText(tags) : count === 0 ? {} : undefined,
+    mtime: nanoseconds(headers[RESILVER_MTIME]),
+    tagsTime: nanoseconds(headers[RESILVER_TAGS_TIME]),
   };
 }

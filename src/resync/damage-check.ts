@@ -5,7 +5,7 @@
 import type { Bucket } from "../model/bucket.ts";
 import { hasCode } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
-import type { BlobRef, ObjectVersion, Version } from "../model/version.ts";
+import type { BlobRef, ObjectVersion } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { BlobState, BlobStore } from "../storage/blobs/blobs.ts";
@@ -69,10 +69,9 @@ async function examine(deps: DamageCheckDeps, bucket: Bucket, version: ObjectVer
     const row = ref.inline ? await deps.index.get(blobRowKey(SPACE.data, ref.id)) : undefined;
     const state = await deps.blobs.examine(ref, deep, row);
     if (state === "ok") continue;
-    // Removed or replaced since it was listed: its bytes are gone rightly.
-    if (!(await isStillThere(deps, bucket, version))) return "ok";
-    await deps.objects.markDamaged({ bucket: bucket.name, key: version.key, versionId: version.versionId }, state);
-    return state;
+    const selector = { bucket: bucket.name, key: version.key, versionId: version.versionId };
+    // Removed, replaced or healed since it was listed: then those bytes are gone rightly.
+    return (await deps.objects.markDamaged(selector, state, ref.id)) ? state : "ok";
   }
   return "ok";
 }
@@ -86,12 +85,6 @@ async function refsOf(deps: DamageCheckDeps, bucket: Bucket, version: ObjectVers
     if (hasCode(error, "NoSuchKey", "NoSuchVersion", "MethodNotAllowed")) return [];
     throw error;
   }
-}
-
-async function isStillThere(deps: DamageCheckDeps, bucket: Bucket, version: ObjectVersion): Promise<boolean> {
-  const found = await deps.objects.version({ bucket: bucket.name, key: version.key, versionId: version.versionId });
-  const now: Version | undefined = found?.version;
-  return now?.kind === "object" && now.mtime === version.mtime && now.blob?.id === version.blob?.id;
 }
 
 /**

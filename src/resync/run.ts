@@ -5,7 +5,7 @@
 import type { Objects } from "../objects/objects.ts";
 import { hasCode } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
-import type { ObjectKey, VersionId } from "../model/names.ts";
+import { NULL_VERSION, type ObjectKey, type VersionId } from "../model/names.ts";
 import { targetsFor } from "../model/replication-config.ts";
 import type { ObjectVersion, Version } from "../model/version.ts";
 import { msOf } from "../protocol/time.ts";
@@ -241,7 +241,9 @@ export class ResyncRun {
   async #purgeThere(bucket: Bucket, key: ObjectKey, version: RemoteVersion): Promise<boolean> {
     const versionId = version.versionId as VersionId;
     const tombstone = await this.#deps.objects.tombstone({ bucket: bucket.name, key, versionId });
-    if (tombstone === undefined || tombstone.will !== "everywhere" || msOf(tombstone.time) < version.mtimeMs) return false;
+    if (tombstone === undefined || tombstone.will !== "everywhere") return false;
+    // The null id is used again and again: a null version that was written after the purge stays.
+    if (versionId === NULL_VERSION && msOf(tombstone.time) < version.mtimeMs) return false;
     const question = { key, tags: undefined, operation: "purge", replica: false } as const;
     if (!targetsFor(bucket.replication, question).includes(this.#record.arn)) return false;
     const { outcome } = await this.#sendInsisting(bucket, { key, versionId }, false);

@@ -1,6 +1,7 @@
 /** Response headers of an object version (s3-api.md section 3), as flat name-value lists. */
 import { replicationStatus } from "../model/version.ts";
 import type { Checksum, ObjectVersion, Tags } from "../model/version.ts";
+import { RESILVER_MTIME, RESILVER_TAGS_TIME } from "../protocol/replication-headers.ts";
 import { httpDate } from "../protocol/time.ts";
 
 /** Spelling of stored content headers in a response. */
@@ -53,6 +54,11 @@ export function identityHeaders(version: ObjectVersion, nullId: boolean): string
   const out = ["Last-Modified", lastModified(mtimeMs(version)), "ETag", `"${version.etag}"`];
   if (version.versionId !== "null" || nullId) out.push("x-amz-version-id", version.versionId);
   return out;
+}
+
+/** Exact times, for peers: `Last-Modified` has whole seconds, and tags of equal value may have different times. */
+export function peerHeaders(version: ObjectVersion): string[] {
+  return [RESILVER_MTIME, String(version.mtime), RESILVER_TAGS_TIME, String(version.tags?.time ?? 0)];
 }
 
 /** `Expires` and `Cache-Control`: what a 304 carries beside the identity. */

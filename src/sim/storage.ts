@@ -74,7 +74,7 @@ export class SiteStorage {
     };
     const write = <T>(work: () => Promise<T>): Promise<T> => call(() => (this.full ? Promise.reject(noSpace()) : work()));
     return {
-      makeDirectory: (path) => write(() => files.makeDirectory(path)),
+      makeDirectory: (path) => call(() => files.makeDirectory(path)),
       create: async (path) => {
         const file = await write(() => files.create(path));
         return {

@@ -20,7 +20,9 @@ async function read(request: S3Request): Promise<Reply> {
   const found = await findAuthorized(request);
   const { version } = found;
   const slice = sliceOf(request, found);
-  const identity = headers.identityHeaders(version, isPeerRead(request));
+  const peer = isPeerRead(request);
+  const identity = headers.identityHeaders(version, peer);
+  if (peer) identity.push(...headers.peerHeaders(version));
   const conditions = readConditions(request, "");
   if (conditions !== undefined && decideRead(conditions, version) === "not-modified") {
     return { status: 304, headers: [...identity, ...headers.cacheHeaders(version)] };

@@ -1,0 +1,83 @@
+/** What clients were told, and what disasters took away since: what a site may no longer hold, and what it must. */
+import { createHash } from "node:crypto";
+import type { UnixNs } from "../model/names.ts";
+import { heldBy, idOf, inspector, isHealthy, tombstonesOf, type Held } from "./peek.ts";
+import type { Site } from "./site.ts";
+
+export interface Acknowledged {
+  readonly key: string;
+  readonly versionId: string;
+  readonly kind: "object" | "delete-marker";
+  readonly etag: string;
+  readonly site: string;
+  readonly atMs: number;
+}
+
+export const md5 = (bytes: Buffer): string => createHash("md5").update(bytes).digest("hex");
+
+export class History {
+  /** Versions with an id of their own that a client was told of. */
+  readonly acknowledged = new Map<string, Acknowledged>();
+  /** Null versions that a client was told of, with the time that the site gave them, by key. */
+  readonly nullWrites = new Map<string, { readonly etag: string; readonly mtime: UnixNs }[]>();
+  /** Purges that were asked for, whether or not an answer came. For the null id: all of the key's. */
+  readonly purgeTried = new Set<string>();
+  /** Purges meant for every site, while some site remembers them. */
+  readonly purgedEverywhere = new Set<string>();
+  /** Versions whose last good copy a disaster took. */
+  readonly forfeited = new Set<string>();
+  /** MD5 of the content by ETag, of everything that was ever sent. */
+  readonly #contents = new Map<string, string>();
+
+  /** A body that a client is about to send. A copy of a multipart object gets the ETag of a plain one. */
+  attempted(etag: string, content: Buffer): void {
+    const sum = md5(content);
+    this.#contents.set(etag, sum);
+    this.#contents.set(sum, sum);
+  }
+
+  /** MD5 of what a version with this ETag must contain; undefined: nobody ever wrote such a thing. */
+  contentOf(etag: string): string | undefined {
+    return this.#contents.get(etag);
+  }
+
+  acknowledge(version: Acknowledged): void {
+    this.acknowledged.set(idOf(version), version);
+  }
+
+  nullWritten(key: string, etag: string, mtime: UnixNs): void {
+    const writes = this.nullWrites.get(key) ?? [];
+    writes.push({ etag, mtime });
+    this.nullWrites.set(key, writes);
+  }
+
+  /**
+   * Runs `disaster` at `site` and works out what it took: versions whose last good copy was there, and purges that
+   * nobody remembers any more.
+   */
+  async surviving(sites: readonly Site[], site: Site, disaster: () => Promise<void>): Promise<void> {
+    const before = await goodCopies(site);
+    await disaster();
+    const after = await goodCopies(site);
+    const lost = [...before].filter((id) => !after.has(id));
+    const others = await Promise.all(sites.filter((other) => other !== site).map(goodCopies));
+    for (const id of lost) if (!others.some((copies) => copies.has(id))) this.forfeited.add(id);
+    const stones = await Promise.all(sites.map(tombstonesOf));
+    for (const id of this.purgedEverywhere) {
+      if (!stones.some((known) => known.get(id)?.will === "everywhere")) this.purgedEverywhere.delete(id);
+    }
+  }
+}
+
+/** Ids of the versions that a site could serve. Null versions are told apart by their content. */
+async function goodCopies(site: Site): Promise<Set<string>> {
+  const blobs = await inspector(site);
+  const out = new Set<string>();
+  for (const [id, held] of await heldBy(site)) if (await isHealthy(site, blobs, held)) out.add(copyId(id, held));
+  return out;
+}
+
+/** A null version is forfeited as this very content, not as a name. */
+export function copyId(id: string, { version }: Held): string {
+  return version.versionId === "null" ? `${id} ${version.kind === "object" ? version.etag : "marker"}` : id;
+}

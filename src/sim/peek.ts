@@ -1,0 +1,100 @@
+/** What a site holds, read past its processes: for oracles, which must neither wait nor be counted. */
+import type { Bucket } from "../model/bucket.ts";
+import type { Arn, VersionId } from "../model/names.ts";
+import type { BlobRef, Part, Tombstone, Version } from "../model/version.ts";
+import type { LogRow } from "../objects/types.ts";
+import type { TargetRecord } from "../replication/target-record.ts";
+import { openBlobStore } from "../storage/blobs/store.ts";
+import type { BlobStore } from "../storage/blobs/blobs.ts";
+import type { Entry } from "../storage/index/index.ts";
+import * as keys from "../storage/keys.ts";
+import { decodeRow, decodeTombstone, decodeVersion } from "../storage/records.ts";
+import { simRandom, Dice } from "./random.ts";
+import { BUCKET, type Site } from "./site.ts";
+
+export const DIRECTORY = "/data";
+
+/** Name of a version within the bucket. */
+export const idOf = (version: { readonly key: string; readonly versionId: string }): string => `${version.key} ${version.versionId}`;
+
+export interface Held {
+  readonly version: Version;
+  readonly parts: readonly Part[];
+}
+
+export async function bucketOf(site: Site): Promise<Bucket | undefined> {
+  const raw = await site.storage.index.get(keys.bucketRowKey(BUCKET));
+  return raw === undefined ? undefined : decodeRow<Bucket>(raw);
+}
+
+const space = (site: Site, byte: number): Promise<Entry[]> => site.storage.rows(keys.prefixRange(Buffer.from([byte])));
+
+/** Every version row of the site, by `idOf`. */
+export async function heldBy(site: Site): Promise<Map<string, Held>> {
+  const out = new Map<string, Held>();
+  const parts = new Map((await space(site, keys.SPACE.parts)).map(({ key, value }) => [idOf(keys.splitIdRowKey(key)), decodeRow<{ parts: Part[] }>(value).parts]));
+  for (const { value } of await space(site, keys.SPACE.version)) {
+    const version = decodeVersion(value);
+    out.set(idOf(version), { version, parts: parts.get(idOf(version)) ?? [] });
+  }
+  return out;
+}
+
+export async function tombstonesOf(site: Site): Promise<Map<string, Tombstone>> {
+  const entries = await space(site, keys.SPACE.tombstone);
+  return new Map(entries.map(({ value }) => decodeTombstone(value)).map((stone) => [idOf(stone), stone]));
+}
+
+export async function tombstoneOf(site: Site, key: string, versionId: string): Promise<Tombstone | undefined> {
+  const bucket = await bucketOf(site);
+  if (bucket === undefined) return undefined;
+  const raw = await site.storage.index.get(keys.idRowKey(keys.SPACE.tombstone, bucket.id, key, versionId as VersionId));
+  return raw === undefined ? undefined : decodeTombstone(raw);
+}
+
+export async function targetsOf(site: Site): Promise<TargetRecord[]> {
+  return (await space(site, keys.SPACE.targets)).flatMap(({ value }) => decodeRow<{ targets: TargetRecord[] }>(value).targets);
+}
+
+export interface WaitingRow {
+  readonly row: LogRow;
+  readonly retry: boolean;
+}
+
+export async function waitingRows(site: Site, arn: Arn): Promise<WaitingRow[]> {
+  const of = async (byte: number): Promise<WaitingRow[]> =>
+    (await site.storage.rows(keys.targetRange(byte, arn))).map(({ value }) => ({ row: decodeRow<LogRow>(value), retry: byte === keys.SPACE.retry }));
+  return [...(await of(keys.SPACE.log)), ...(await of(keys.SPACE.retry))];
+}
+
+export async function counter(site: Site, name: string): Promise<number> {
+  return Number(keys.readCounter(await site.storage.index.get(keys.counterKey(name))));
+}
+
+/** A blob store over the bare files of a site. */
+export function inspector(site: Site): Promise<BlobStore> {
+  return openBlobStore({ directory: DIRECTORY, files: site.storage.files, random: simRandom(new Dice("inspector")) });
+}
+
+export function refsOf({ version, parts }: Held): readonly BlobRef[] {
+  if (version.kind === "delete-marker") return [];
+  return version.blob === undefined ? parts.map((part) => part.blob) : [version.blob];
+}
+
+async function rowOf(site: Site, ref: BlobRef): Promise<Buffer | undefined> {
+  return ref.inline ? site.storage.index.get(keys.blobRowKey(keys.SPACE.data, ref.id)) : undefined;
+}
+
+/** Every byte of the version is there and right, and the site serves it. */
+export async function isHealthy(site: Site, blobs: BlobStore, held: Held): Promise<boolean> {
+  if (held.version.kind === "object" && held.version.damaged !== undefined) return false;
+  for (const ref of refsOf(held)) if ((await blobs.examine(ref, true, await rowOf(site, ref))) !== "ok") return false;
+  return true;
+}
+
+/** The bytes of a healthy version. */
+export async function bytesOf(site: Site, blobs: BlobStore, held: Held): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (const ref of refsOf(held)) for await (const piece of blobs.read(ref, 0, ref.size, await rowOf(site, ref))) pieces.push(piece);
+  return Buffer.concat(pieces);
+}

@@ -1,0 +1,98 @@
+/** What a run is like: drawn from its seed, so that every seed is another mixture of few or many troubles. */
+import type { Dice } from "./random.ts";
+import { FAULTS, type Fault, type NetworkProfile } from "./network.ts";
+import type { StorageProfile } from "./storage.ts";
+
+export const TROUBLES = ["cut", "partition", "kill", "power", "restart", "restore", "wipe", "damage", "rules", "skew", "resync", "full"] as const;
+export type Trouble = (typeof TROUBLES)[number];
+
+/** Troubles after which replication alone need not make sites equal: what they lost or kept back takes a resync. */
+const NEED_RESYNC: ReadonlySet<Trouble> = new Set<Trouble>(["restore", "wipe", "damage", "rules"]);
+
+/** How null versions come about. `suspended`: all versions of the bucket are null. `excluded`: those below a prefix. */
+export type BucketMode = "versioned" | "suspended" | "excluded";
+
+export const OPERATIONS = {
+  put: 30,
+  delete: 10,
+  purge: 10,
+  tag: 12,
+  untag: 2,
+  copy: 6,
+  multipart: 4,
+  deleteMany: 4,
+  read: 6,
+} as const;
+export type Operation = keyof typeof OPERATIONS;
+
+export interface Profile {
+  readonly sites: readonly string[];
+  /** Ordered pairs: who replicates to whom. */
+  readonly edges: readonly (readonly [from: string, to: string])[];
+  /** Sites that clients write at. */
+  readonly writers: readonly string[];
+  readonly processes: number;
+  readonly bucketMode: BucketMode;
+  /** Versions are written before there is any replication. */
+  readonly prehistory: boolean;
+  readonly keys: readonly string[];
+  readonly clockStepNs: number;
+  readonly skewMsMax: number;
+  readonly network: NetworkProfile;
+  readonly storage: StorageProfile;
+  readonly troubles: readonly Trouble[];
+  readonly troubleEveryMs: number;
+  readonly chaosMs: number;
+  /** Clients stop after so many operations, all of them together. */
+  readonly operationsMax: number;
+  readonly clientsPerSite: number;
+  readonly thinkMs: number;
+  readonly operations: Readonly<Record<Operation, number>>;
+  /** Replication alone must make the sites equal. */
+  readonly convergesAlone: boolean;
+}
+
+const KEYS = ["a", "dir/b", "dir/ключ +%", "z\u{1F600}"];
+
+function someOf<T>(dice: Dice, items: readonly T[], chance: number): T[] {
+  return items.filter(() => dice.chance(chance));
+}
+
+export function drawProfile(dice: Dice): Profile {
+  const sites = dice.chance(0.6) ? ["east", "west"] : ["east", "west", "north"];
+  const oneWay = dice.chance(0.12);
+  const edges = sites.flatMap((from) => sites.filter((to) => to !== from).map((to) => [from, to] as const));
+  const bucketMode = dice.weighted({ versioned: 6, suspended: 2, excluded: 2 });
+  // A wiped site must be set up anew, and no target may be set while versioning is suspended.
+  const possible = TROUBLES.filter((trouble) => trouble !== "wipe" || bucketMode !== "suspended");
+  const troubles = dice.chance(0.25) ? [] : someOf(dice, possible, dice.pick([0.15, 0.3, 0.6]));
+  const heavy = someOf(dice, Object.keys(OPERATIONS) as Operation[], 0.3);
+  const operations = Object.fromEntries(
+    (Object.entries(OPERATIONS) as [Operation, number][]).map(([name, weight]) => [name, heavy.includes(name) ? weight * 4 : weight]),
+  ) as Record<Operation, number>;
+  return {
+    sites,
+    edges: oneWay ? edges.filter(([from]) => from === "east") : edges,
+    writers: oneWay ? ["east"] : sites,
+    processes: dice.chance(0.3) ? 2 : 1,
+    bucketMode,
+    prehistory: dice.chance(0.3),
+    keys: bucketMode === "excluded" ? [...KEYS.slice(0, 2), "null/x", "null/y"] : KEYS.slice(0, dice.between(1, KEYS.length)),
+    clockStepNs: dice.pick([1, 1, 1000, 1_000_000]),
+    skewMsMax: dice.pick([0, 5, 2000, 300_000]),
+    network: {
+      faultChance: dice.pick([0, 0.02, 0.1, 0.3]),
+      faults: someOf(dice, Object.keys(FAULTS) as Fault[], 0.6),
+      slowChance: dice.pick([0, 0.01, 0.05]),
+    },
+    storage: { slowChance: dice.pick([0, 0.05, 0.5]) },
+    troubles,
+    troubleEveryMs: dice.pick([500, 2000, 5000]),
+    chaosMs: dice.between(5000, 25_000),
+    operationsMax: dice.between(20, 160),
+    clientsPerSite: dice.between(1, 3),
+    thinkMs: dice.pick([50, 300, 1500]),
+    operations,
+    convergesAlone: !troubles.some((trouble) => NEED_RESYNC.has(trouble)),
+  };
+}
