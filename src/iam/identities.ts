@@ -19,12 +19,12 @@ import type { Values } from "./policy-variables.ts";
 import { createSessions, rootMark } from "./sessions.ts";
 import type { SessionsApi } from "./sessions.ts";
 import { IdentityStore, ROOT_PARENT } from "./store.ts";
-import type { KeyRow, Sealer, StoredKey } from "./store.ts";
+import type { Sealer } from "../model/sealer.ts";
+import type { KeyRow, StoredKey } from "./store.ts";
 import type { Access, Iam, Identity } from "./types.ts";
 import { createGroups, createUsers } from "./users.ts";
 import type { GroupsApi, UsersApi } from "./users.ts";
 
-export type { Sealer } from "./store.ts";
 
 export interface IamDeps {
   readonly index: OrderedIndex;

@@ -5,18 +5,12 @@
 import { StoreError } from "../model/errors.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
+import type { Sealer } from "../model/sealer.ts";
 import { keyAfter, nameOfRow, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import { CONFLICT_RETRIES_MAX, ROW_CACHE_MAX, SCAN_PAGE } from "./limits.ts";
 import { parsePolicy } from "./policy.ts";
 import type { Policy } from "./policy.ts";
-
-/** Seals secrets at rest: what lies in the index does not open without the site's key. */
-export interface Sealer {
-  seal(plain: string): string;
-  /** Throws when the text was not sealed by this site. */
-  open(sealed: string): string;
-}
 
 export interface UserRow {
   /** Sealed. */

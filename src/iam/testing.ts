@@ -5,7 +5,8 @@ import { systemRandom } from "../runtime/random.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { memoryIndex } from "../storage/index/memory.ts";
 import { createIam } from "./identities.ts";
-import type { IamService, Sealer } from "./identities.ts";
+import type { Sealer } from "../model/sealer.ts";
+import type { IamService } from "./identities.ts";
 
 export const TEST_ROOT = { accessKey: "rootuser", secretKey: "rootsecret" } as const;
 

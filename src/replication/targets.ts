@@ -7,6 +7,7 @@ import { StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
 import { parseArn, type Arn, type BucketName } from "../model/names.ts";
 import { ruleArn } from "../model/replication-config.ts";
+import type { Sealer } from "../model/sealer.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
@@ -20,12 +21,6 @@ import * as checks from "./target-checks.ts";
 import { listedTarget, normalEndpoint, parseTargetJson, ZERO_TIME, type TargetInput, type TargetRecord } from "./target-record.ts";
 import type { SendObserver } from "./sender.ts";
 import type { TargetClient } from "./wire.ts";
-
-/** Seals text at rest. */
-export interface Sealer {
-  seal(plain: string): string;
-  open(sealed: string): string;
-}
 
 export interface TargetsDeps {
   readonly index: OrderedIndex;

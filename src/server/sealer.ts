@@ -3,24 +3,18 @@
  * itself sealed with the key of RESILVER_KMS_SECRET_KEY when there is one, so a copied data directory alone opens nothing.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import type { Sealer } from "../model/sealer.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import { UsageError } from "./settings.ts";
 
-export interface Sealer {
-  /** Text to `base64(nonce | ciphertext | tag)`. */
-  seal(plain: string): string;
-  /** Throws when the text was not sealed with this key. */
-  open(sealed: string): string;
-}
-
 const NONCE = 12;
 const TAG = 16;
 
-/** AES-256-GCM with a random nonce for each text. `key` is 32 bytes. */
-export function sealerOf(key: Buffer): Sealer {
+/** AES-256-GCM with a random nonce for each text: `base64(nonce | ciphertext | tag)`. `key` is 32 bytes. */
+function sealerOf(key: Buffer): Sealer {
   return {
     seal(plain) {
       const nonce = randomBytes(NONCE);
