@@ -1,7 +1,8 @@
 /** Request headers of replication, built from a version (replication.md 3.4 to 3.8). Names are lower-case. */
-import type { Checksum, ObjectVersion, Tags } from "../model/version.ts";
+import type { Checksum, ObjectVersion } from "../model/version.ts";
 import type { UnixNs } from "../model/names.ts";
 import * as wire from "../protocol/replication-headers.ts";
+import { taggingHeader } from "../protocol/tagging-header.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
 
 /** Set for a resync: the receiver undoes its local purges, and treats damaged versions as absent. */
@@ -10,11 +11,6 @@ export interface SendMarks {
 }
 
 type Headers = Record<string, string>;
-
-/** `k1=v1&k2=v2`, keys sorted. */
-export function tagsText(tags: Tags): string {
-  return new URLSearchParams(Object.keys(tags).sort().map((key): [string, string] => [key, tags[key] as string])).toString();
-}
 
 export function checksumHeaders(checksum: Checksum | undefined, partCount: number): Headers {
   if (checksum === undefined) return {};
@@ -48,7 +44,7 @@ function registerHeaders(version: ObjectVersion): Headers {
   const headers: Headers = {};
   const { tags, retention, legalHold } = version;
   if (tags !== undefined) {
-    const text = tagsText(tags.value);
+    const text = taggingHeader(tags.value);
     if (text !== "") headers["x-amz-tagging"] = text;
     headers[wire.SOURCE_TAGGING_TIME] = rfc3339Nano(tags.time);
   }
@@ -101,7 +97,7 @@ export function metadataCopyHeaders(version: ObjectVersion, copySource: string, 
     ...sourceHeaders(marks, version.mtime),
     "x-amz-copy-source": copySource,
     [wire.TAGGING_DIRECTIVE]: "REPLACE",
-    "x-amz-tagging": tags === undefined ? "" : tagsText(tags.value),
+    "x-amz-tagging": tags === undefined ? "" : taggingHeader(tags.value),
     [wire.REPLICATION_STATUS]: wire.REPLICA,
     [wire.SOURCE_ETAG]: version.etag,
   };

@@ -1,6 +1,6 @@
 /** Response headers of an object version (s3-api.md section 3), as flat name-value lists. */
 import { replicationStatus } from "../model/version.ts";
-import type { Checksum, ObjectVersion, Tags } from "../model/version.ts";
+import type { Checksum, ObjectVersion } from "../model/version.ts";
 import { RESILVER_MTIME, RESILVER_TAGS_TIME } from "../protocol/replication-headers.ts";
 import { httpDate } from "../protocol/time.ts";
 
@@ -41,12 +41,6 @@ export function headerValue(text: string): string {
     if (code < 32 || code > 126) return `=?UTF-8?B?${Buffer.from(text).toString("base64")}?=`;
   }
   return text;
-}
-
-/** `k1=v1&k2=v2` in the encoding of query strings, keys sorted. */
-export function taggingHeader(tags: Tags): string {
-  const sorted = Object.keys(tags).sort();
-  return new URLSearchParams(sorted.map((key): [string, string] => [key, tags[key] as string])).toString();
 }
 
 /** Headers that 200, 206 and 304 share: Last-Modified, ETag, x-amz-version-id. `nullId`: spell out `null` too. */

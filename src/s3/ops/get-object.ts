@@ -3,6 +3,7 @@ import { hasCode, StoreError } from "../../model/errors.ts";
 import type { ObjectVersion, Part } from "../../model/version.ts";
 import type { FoundObject } from "../../objects/types.ts";
 import * as names from "../../protocol/replication-headers.ts";
+import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { allowed, authorizeFor } from "../authorize.ts";
 import { PART_NUMBER_MAX, SMALL_REPLY_BYTES_MAX } from "../limits.ts";
 import * as headers from "../object-headers.ts";
@@ -142,7 +143,7 @@ async function addOptional(
   }
   if (request.headers["x-amz-checksum-mode"] !== undefined) addChecksum(request, version, shape, out);
   if (version.tags !== undefined && request.header(names.TAGGING_DIRECTIVE)?.toUpperCase() === "ACCESS") {
-    const text = headers.taggingHeader(version.tags.value);
+    const text = taggingHeader(version.tags.value);
     if (text !== "") out.push("X-Amz-Tagging", text);
   }
   if (shape.slice?.part !== undefined) out.push("x-amz-mp-parts-count", String(found.parts.length));

@@ -9,7 +9,7 @@ import type { ListingEntry, VersionEntry } from "../../protocol/s3-xml-listing.t
 import { isoMillis } from "../../protocol/time.ts";
 import { allowed, authorize } from "../authorize.ts";
 import { LIST_KEYS_MAX } from "../limits.ts";
-import { taggingHeader } from "../object-headers.ts";
+import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { pageSize, urlEncoding } from "../listing-parameters.ts";
 import { isPeerRead } from "../replica.ts";
 import { xmlReply, type Reply } from "../reply.ts";
