@@ -9,7 +9,7 @@ const COLUMNS_MAX = 160;
 /** Pattern and what to do instead. Built from pieces so that this file does not find itself. */
 const BANNED: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME", "XX" + "X"].join("|")})\\b`), "finish it, or say so in the limits"],
-  [new RegExp(`@ts-${"ignore"}|\\bas an${"y"}\\b|: an${"y"}\\s*[;,)\\]=>|&]`), "give it a type"],
+  [new RegExp(`@ts-${"ignore"}|\\bas an${"y"}\\s*(?=[;,)\\]}>]|$)|: an${"y"}\\s*[;,)\\]=>|&]`), "give it a type"],
   [new RegExp(`\\b(test|it|describe)\\.(sk${"ip"}|on${"ly"})\\(`), "a test runs, or is removed with its reason"],
   [new RegExp(`/wo${"rk"}/(main|shared)`), "no machine paths"],
 ];
