@@ -1,6 +1,9 @@
 /** The four ways S3 and MinIO write a moment, and their parsers. Parsers answer undefined for text of another form. */
 import type { UnixNs } from "../model/names.ts";
 
+/** How Go, and so the wire, writes a time that was never set. */
+export const ZERO_TIME = "0001-01-01T00:00:00Z";
+
 const NS_PER_MS = 1_000_000n;
 const NS_PER_S = 1_000_000_000n;
 

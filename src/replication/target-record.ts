@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { StoreError } from "../model/errors.ts";
 import type { Arn } from "../model/names.ts";
+import { ZERO_TIME } from "../protocol/time.ts";
 import type { HealthView } from "./health.ts";
 import { msToNs } from "./health.ts";
 
@@ -30,8 +31,6 @@ export interface TargetRecord {
   /** RFC 3339. */
   readonly resetBefore: string;
 }
-
-export const ZERO_TIME = "0001-01-01T00:00:00Z";
 
 const number = z.number().optional();
 const text = z.string().optional();

@@ -8,6 +8,7 @@ import type { Bucket } from "../model/bucket.ts";
 import { parseArn, type Arn, type BucketName } from "../model/names.ts";
 import { ruleArn } from "../model/replication-config.ts";
 import type { Sealer } from "../model/sealer.ts";
+import { ZERO_TIME } from "../protocol/time.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
@@ -18,7 +19,7 @@ import type { TargetAddress } from "./client-adapter.ts";
 import { Connections, type Connection } from "./connections.ts";
 import { dropLog } from "./log.ts";
 import * as checks from "./target-checks.ts";
-import { listedTarget, normalEndpoint, parseTargetJson, ZERO_TIME, type TargetInput, type TargetRecord } from "./target-record.ts";
+import { listedTarget, normalEndpoint, parseTargetJson, type TargetInput, type TargetRecord } from "./target-record.ts";
 import type { SendObserver } from "./sender.ts";
 import type { TargetClient } from "./wire.ts";
 

@@ -3,8 +3,7 @@
  * until the next one of the same target. One row a bucket and target.
  */
 import type { Arn, BucketName, UnixNs } from "../model/names.ts";
-import { rfc3339Nano } from "../protocol/time.ts";
-import { ZERO_TIME } from "../replication/target-record.ts";
+import { rfc3339Nano, ZERO_TIME } from "../protocol/time.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow } from "../storage/records.ts";

@@ -1,4 +1,5 @@
 /** Remote targets as the admin API lists and takes them (admin-api.md 4.2), and as `mc` prints them. Pure. */
+import { ZERO_TIME } from "../../../protocol/time.ts";
 import type { RemoteEndpoint } from "./remote-address.ts";
 
 export interface RemoteTarget {
@@ -39,7 +40,6 @@ export interface TargetOptions {
 /** Which parts of a stored target an update rewrites; the query keys of set-remote-target (admin-api.md 4.1). */
 export type TargetUpdate = "creds" | "sync" | "proxy" | "bandwidth" | "healthcheck" | "path";
 
-const ZERO_TIME = "0001-01-01T00:00:00Z";
 const HEALTH_CHECK_SECONDS_DEFAULT = 60;
 const NS_PER_SECOND = 1e9;
 

@@ -5,7 +5,6 @@ import { formatBinarySize, formatRate } from "../units.ts";
 import { detailLines, resyncDetail } from "./resync-detail.ts";
 
 const FINAL = new Set(["Completed", "Failed", "Canceled"]);
-export const ZERO_TIME = "0001-01-01T00:00:00Z";
 
 /** True when the job will not change any more. */
 export function isFinal(target: ResyncTarget): boolean {

@@ -3,6 +3,7 @@ import { answeredWith } from "../../../client/errors.ts";
 import type { ResyncAnswer } from "../../../client/s3-calls.ts";
 import { cancelResync as cancelRunning, resyncStatus as readStatus, startResync as sendStart } from "../../../client/s3-calls.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
+import { ZERO_TIME } from "../../../protocol/time.ts";
 import { systemClock } from "../../../runtime/clock.ts";
 import { systemRandom } from "../../../runtime/random.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../../command.ts";
@@ -11,7 +12,7 @@ import { attempt, countArgs } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
 import { bucketSite, named, requireConfig, resolveArn } from "./common.ts";
 import { encodeOlderThan, olderThanHours } from "./older-than.ts";
-import { resyncJson, resyncStartText, resyncStatusText, ZERO_TIME } from "./resync-format.ts";
+import { resyncJson, resyncStartText, resyncStatusText } from "./resync-format.ts";
 import { watchResync } from "./resync-watch.ts";
 
 const START_WHAT = "Unable to start replication resync";
