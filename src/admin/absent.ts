@@ -15,6 +15,7 @@ const TIERS = "There are no storage tiers here.";
 const BATCH = "There are no batch jobs here. To copy existing objects: `mc replicate resync` or `mc mirror`.";
 const MEASURE = "The server does not measure itself; its speed can be measured from a client.";
 const PROVIDERS = "There are no external identity providers here.";
+const HISTORY = "No history of settings is kept; `mc admin config export` makes a copy.";
 const UPDATE = "The server does not update itself; install the new version and restart it.";
 const DIAGNOSIS = "Diagnostic bundles are not made here; see the log and the metrics.";
 
@@ -56,6 +57,9 @@ const ROWS: readonly Row[] = [
   ["GET", "inspect-data", DIAGNOSIS, "InspectData"],
   ["POST", "inspect-data", DIAGNOSIS, "InspectData"],
   ["POST", "update", UPDATE, "ServerUpdate"],
+  ["GET", "list-config-history-kv", HISTORY, "ConfigUpdate"],
+  ["PUT", "restore-config-history-kv", HISTORY, "ConfigUpdate"],
+  ["DELETE", "clear-config-history-kv", HISTORY, "ConfigUpdate"],
   ["PUT", "idp/ldap/add-service-account", PROVIDERS, "CreateServiceAccount"],
   ["GET", "idp/ldap/policy-entities", PROVIDERS, "ListUserPolicies"],
   ["POST", "idp/ldap/policy/attach", PROVIDERS, "UpdatePolicyAssociation"],

@@ -9,14 +9,18 @@ import type { Clock } from "../runtime/clock.ts";
 import type { AdminDeps } from "./deps.ts";
 import { STREAM_KEEPALIVE_MS } from "./limits.ts";
 
-/** `after`: called when the answer has left. */
-export type Answer = AnswerBody & { readonly after?: (() => void) | undefined };
+/** `after`: called when the answer has left. `headers`: names and values one after another, beside the usual ones. */
+export type Answer = AnswerBody & {
+  readonly after?: (() => void) | undefined;
+  readonly headers?: readonly string[] | undefined;
+};
 
 type AnswerBody =
   | { readonly kind: "empty"; readonly status: 200 | 204 }
   | { readonly kind: "json"; readonly value: unknown }
   /** JSON sealed with the caller's secret. */
   | { readonly kind: "sealed"; readonly value: unknown }
+  | { readonly kind: "sealedText"; readonly text: string }
   /** As `lines`, without an end of its own: `open` is given the signal that the client has gone. */
   | { readonly kind: "stream"; readonly open: (gone: AbortSignal) => AsyncIterable<object>; readonly type: string }
   /** Bytes of a type of their own: zips. */
@@ -62,12 +66,24 @@ export function commonHeaders(deps: Pick<AdminDeps, "settings">, requestId: stri
   ];
 }
 
-function send(context: AnswerContext, status: number, type: string | undefined, body: Buffer): void {
+interface Sent {
+  readonly status: number;
+  readonly type?: string | undefined;
+  readonly body?: Buffer | undefined;
+  readonly headers?: readonly string[] | undefined;
+}
+
+function send(context: AnswerContext, { status, type, body = Buffer.alloc(0), headers = [] }: Sent): void {
   const { deps, response, requestId } = context;
   const typed = type === undefined ? [] : ["Content-Type", type];
   const length = status === 204 ? [] : ["Content-Length", String(body.length)];
-  response.writeHead(status, [...commonHeaders(deps, requestId), ...typed, ...length]);
+  response.writeHead(status, [...commonHeaders(deps, requestId), ...typed, ...length, ...headers]);
   response.end(body);
+}
+
+async function sendSealed(context: AnswerContext, text: string, secretKey: string): Promise<void> {
+  const body = await sealAdminBody(secretKey, Buffer.from(text), { algorithm: sealAlgorithm(context.userAgent) });
+  send(context, { status: 200, type: "application/json", body });
 }
 
 /** Resolves when the answer is handed over; a stream, when it ended or the client went away. */
@@ -75,14 +91,13 @@ export async function sendAnswer(context: AnswerContext, answer: Answer, secretK
   if (answer.after !== undefined) context.response.once("finish", answer.after);
   switch (answer.kind) {
     case "empty":
-      return send(context, answer.status, undefined, Buffer.alloc(0));
+      return send(context, { status: answer.status, headers: answer.headers });
     case "json":
-      return send(context, 200, "application/json", Buffer.from(JSON.stringify(answer.value)));
-    case "sealed": {
-      const algorithm = sealAlgorithm(context.userAgent);
-      const body = await sealAdminBody(secretKey, Buffer.from(JSON.stringify(answer.value)), { algorithm });
-      return send(context, 200, "application/json", body);
-    }
+      return send(context, { status: 200, type: "application/json", body: Buffer.from(JSON.stringify(answer.value)), headers: answer.headers });
+    case "sealed":
+      return sendSealed(context, JSON.stringify(answer.value), secretKey);
+    case "sealedText":
+      return sendSealed(context, answer.text, secretKey);
     case "lines":
       return sendLines(context, () => answer.lines, answer.type);
     case "stream":
@@ -184,5 +199,5 @@ export function sendError(context: AnswerContext, { error, resource, bucket, sta
     hostId: anonymous === true ? "" : deps.settings.hostId,
     fields: known.detail.fields,
   });
-  send(context, code, "application/json", Buffer.from(document));
+  send(context, { status: code, type: "application/json", body: Buffer.from(document) });
 }

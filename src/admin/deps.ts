@@ -11,6 +11,7 @@ import type { BucketName } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import type { ConfigStore } from "./config-store.ts";
 import type { BacklogApi, TargetsApi } from "./targets-api.ts";
 
 export interface AdminSettings {
@@ -66,6 +67,8 @@ export interface AdminDeps {
   readonly backlog: BacklogApi;
   /** Numbers of a bucket's replication: `currStats` of replication.md 9.1. Absent: metrics leave replication out. */
   readonly replication?: { metrics(bucket: BucketName, version: 1): Promise<object> } | undefined;
+  /** Settings that can be changed; absent: none. */
+  readonly config?: ConfigStore | undefined;
   /** Traces of everything that answers or sends here; absent: there are none. */
   readonly traces?: Feed<TraceRecord> | undefined;
   readonly logTail?: LogTail | undefined;

@@ -10,6 +10,7 @@ import { ACCOUNT_ROUTES } from "./account.ts";
 import type { AnswerContext } from "./answer.ts";
 import { commonHeaders, sendAnswer, sendError } from "./answer.ts";
 import { authenticate } from "./authenticate.ts";
+import { CONFIG_ROUTES } from "./config.ts";
 import type { AdminDeps } from "./deps.ts";
 import { answerHealth, HEALTH_PREFIX } from "./health.ts";
 import { INFO_ROUTES } from "./info.ts";
@@ -40,6 +41,7 @@ export const ROUTES: readonly Route[] = [
   ...SERVICE_ROUTES,
   ...QUOTA_ROUTES,
   ...TRACE_ROUTES,
+  ...CONFIG_ROUTES,
   ...ABSENT_ROUTES,
 ];
 

@@ -14,6 +14,7 @@ import { testSite } from "../objects/testing.ts";
 import type { TestSite } from "../objects/testing.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
+import { ConfigStore } from "./config-store.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createAdminHandler } from "./handler.ts";
 import type { BacklogApi, TargetsApi } from "./targets-api.ts";
@@ -75,6 +76,7 @@ export interface TestAdmin {
   /** What targets and process control were asked. */
   readonly calls: unknown[];
   readonly metrics: MetricsRegistry;
+  readonly config: ConfigStore;
   readonly traces: Feed<TraceRecord>;
   readonly logTail: LogTail;
   /** Resolves when somebody follows. */
@@ -84,11 +86,19 @@ export interface TestAdmin {
   close(): Promise<void>;
 }
 
-export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): Promise<TestAdmin> {
+export async function testAdmin(
+  settings: Partial<AdminDeps["settings"]> = {},
+  environment: Readonly<Record<string, string>> = {},
+): Promise<TestAdmin> {
   const site = testSite();
   const iam = testIam(site.index);
   const calls: unknown[] = [];
   const metrics = new MetricsRegistry({ server: "n" });
+  const config = await ConfigStore.open({
+    index: site.index,
+    environment: (name) => environment[name],
+    changed: () => void calls.push(["config changed"]),
+  });
   const traces = new Feed<TraceRecord>(systemClock());
   const logTail = new LogTail(systemClock());
   let ready = true;
@@ -113,6 +123,7 @@ export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): 
     replication: { metrics: async () => CURRENT_NUMBERS },
     backlog,
     metrics,
+    config,
     traces,
     logTail,
     log: silentLog,
@@ -131,7 +142,7 @@ export async function testAdmin(settings: Partial<AdminDeps["settings"]> = {}): 
     return made;
   };
   return {
-    iam, site, url, calls, metrics, traces, logTail, client,
+    iam, site, url, calls, metrics, config, traces, logTail, client,
     async following(feed) {
       const followed = feed === "trace" ? traces : logTail.feed;
       while (!followed.active) await systemClock().sleep(1);

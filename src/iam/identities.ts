@@ -32,6 +32,8 @@ export interface IamDeps {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether the root account and what is derived from it may be used; absent: it may. */
+  readonly rootAccess?: (() => boolean) | undefined;
 }
 
 /** Authorization for every layer above, and the management calls behind the admin API. */
@@ -67,6 +69,7 @@ class Authorizer implements Iam {
   readonly #clock: Clock;
   readonly #root: Identity;
   readonly #rootMark: string;
+  readonly #rootAccess: () => boolean;
   readonly #bucketPolicies = new Map<string, { readonly text: string; readonly policy: Policy }>();
 
   constructor(store: IdentityStore, deps: IamDeps) {
@@ -74,11 +77,12 @@ class Authorizer implements Iam {
     this.#clock = deps.clock;
     const { accessKey, secretKey } = deps.root;
     this.#rootMark = rootMark(deps.root);
+    this.#rootAccess = deps.rootAccess ?? (() => true);
     this.#root = { kind: "root", accessKey, secretKey, user: accessKey, enabled: true };
   }
 
   async lookup(accessKey: string): Promise<Identity | undefined> {
-    if (accessKey === this.#root.accessKey) return this.#root;
+    if (accessKey === this.#root.accessKey) return this.#rootAccess() ? this.#root : { ...this.#root, enabled: false };
     const user = await this.#store.users.get(accessKey);
     if (user !== undefined) {
       const { secretKey } = user.extra;
@@ -94,7 +98,7 @@ class Authorizer implements Iam {
     const user = this.#userOf(row);
     if (user === undefined || (row.session !== undefined && extra.rootMark !== this.#rootMark)) return undefined;
     const expired = row.expires !== undefined && row.expires <= this.#clock.nowMs();
-    const parentEnabled = row.parent === ROOT_PARENT || (await this.#store.users.get(user))?.row.enabled === true;
+    const parentEnabled = row.parent === ROOT_PARENT ? this.#rootAccess() : (await this.#store.users.get(user))?.row.enabled === true;
     return {
       kind: row.session === undefined ? "service-account" : "sts",
       accessKey: name,

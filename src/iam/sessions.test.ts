@@ -65,6 +65,16 @@ test("sessions end: by time, with their user, by revocation", async () => {
   assert.deepEqual(rows.map(({ key }) => key.toString()), [], "nothing of it is left");
 });
 
+test("root access can be switched off, for root and what is derived from it", async () => {
+  const index = memoryIndex();
+  let rootAccess = true;
+  const iam = createIam({ index, root: TEST_ROOT, sealer: markingSealer, clock: systemClock(), random: systemRandom, rootAccess: () => rootAccess });
+  await iam.accessKeys.create({ parent: TEST_ROOT.accessKey, accessKey: "rootkey", secretKey: "root key secret" });
+  rootAccess = false;
+  const enabled = async (key: string): Promise<boolean | undefined> => (await iam.lookup(key))?.enabled;
+  assert.deepEqual([await enabled(TEST_ROOT.accessKey), await enabled("rootkey")], [false, false]);
+});
+
 test("what may not be asked for", async () => {
   const { iam } = setUp();
   await assert.rejects(iam.sessions.create({ parent: "nobody", seconds: 900 }), { code: "XMinioAdminNoSuchUser" });

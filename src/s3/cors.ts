@@ -1,4 +1,5 @@
-/** The one CORS setting of the port: any origin, with credentials (s3-api.md section 15). */
+/** CORS of the whole port: any origin unless the operator names some, with credentials (s3-api.md section 15). */
+import { wildcardMatch } from "../iam/wildcard.ts";
 import { StoreError } from "../model/errors.ts";
 import type { Reply } from "./reply.ts";
 import type { S3Request } from "./request.ts";
@@ -9,8 +10,9 @@ const EXPOSED =
   "Content-Disposition, Last-Modified, Content-Language, Cache-Control, Retry-After, X-Amz-Bucket-Region, Expires, " +
   "x-amz-version-id, x-amz-delete-marker, x-amz-request-id, x-amz-id-2";
 
-/** Headers for an answer to a request that names its origin; an opaque origin is answered with `*`. */
-export function corsHeaders(origin: string): string[] {
+/** Headers for an answer to a request that names its origin; an opaque origin is answered with `*`. None: not allowed. */
+export function corsHeaders(origin: string, allowed: readonly string[] = ["*"]): string[] {
+  if (!allowed.some((pattern) => wildcardMatch(pattern, origin))) return [];
   const named = origin !== "null";
   const out = ["Access-Control-Allow-Origin", named ? origin : "*", "Access-Control-Expose-Headers", EXPOSED];
   if (named) out.push("Access-Control-Allow-Credentials", "true");

@@ -12,6 +12,10 @@ import type { ReplicationApi } from "./replication-api.ts";
 export interface S3Settings {
   /** Empty: not configured, any region of a credential scope is accepted. */
   readonly region: string;
+  /** Requests in work at once; absent: REQUESTS_MAX. May change. */
+  readonly requestsMax?: number | undefined;
+  /** Origins that browsers may call from, `*` wildcards allowed; absent: any. May change. */
+  readonly corsAllowOrigin?: readonly string[] | undefined;
   /** Domains for virtual-host style; empty: path style only. */
   readonly domains: readonly string[];
   /** Base of the Location of a completed upload; absent: what the client wrote in Host. */

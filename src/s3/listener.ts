@@ -61,7 +61,7 @@ function commonHeaders(deps: S3Deps): string[] {
   const out = ["Server", settings.serverHeader, "Accept-Ranges", "bytes", "Vary", "Origin"];
   out.push("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
   out.push("X-Content-Type-Options", "nosniff", "X-Xss-Protection", "1; mode=block");
-  out.push("X-Amz-Id-2", settings.hostId, "X-Ratelimit-Limit", String(limits.REQUESTS_MAX));
+  out.push("X-Amz-Id-2", settings.hostId);
   if (settings.region !== "") out.push("x-amz-bucket-region", settings.region);
   return out;
 }
@@ -110,7 +110,7 @@ async function answer(shared: Shared, progress: Progress): Promise<Reply> {
     progress.request = request;
     request.expectsContinue = waiting.has(incoming);
     if (request.method === "OPTIONS") return preflight(request);
-    if (shared.running > limits.REQUESTS_MAX) throw new StoreError(isRead(request) ? "SlowDownRead" : "SlowDownWrite");
+    if (shared.running > (deps.settings.requestsMax ?? limits.REQUESTS_MAX)) throw new StoreError(isRead(request) ? "SlowDownRead" : "SlowDownWrite");
     const operation: Operation = findOperation(request);
     progress.operation = operation.name;
     checkHeaders(request);
@@ -144,13 +144,14 @@ function errorContext(request: S3Request) {
 
 async function send(shared: Shared, progress: Progress, reply: Reply): Promise<void> {
   const { request } = progress;
-  const { incoming, response } = request;
+  const { incoming, response, deps } = request;
   progress.status = reply.status;
   if (response.headersSent || response.destroyed) return;
   const head = shared.common.slice();
   head.push("X-Amz-Request-Id", request.requestId);
-  head.push("X-Ratelimit-Remaining", String(Math.max(limits.REQUESTS_MAX - shared.running, 0)));
-  if (incoming.headers.origin !== undefined) head.push(...corsHeaders(incoming.headers.origin));
+  const most = deps.settings.requestsMax ?? limits.REQUESTS_MAX;
+  head.push("X-Ratelimit-Limit", String(most), "X-Ratelimit-Remaining", String(Math.max(most - shared.running, 0)));
+  if (incoming.headers.origin !== undefined) head.push(...corsHeaders(incoming.headers.origin, deps.settings.corsAllowOrigin));
   for (const text of reply.headers) head.push(text);
   const body = reply.stream === undefined ? bodyBytes(reply) : undefined;
   const length = reply.length ?? body?.length;

@@ -10,8 +10,8 @@ const refused = (argv: readonly string[], env: Record<string, string>, text: Reg
 test("flags, environment and defaults, in that order", () => {
   const settings = readSettings(["--address", "10.0.0.1:9100", "--workers=3", "--json", "/data"], { ...OWN, RESILVER_ADDRESS: ":1", MINIO_REGION: "eu-1" });
   assert.deepEqual([settings.host, settings.port, settings.workers, settings.json, settings.dir], ["10.0.0.1", 9100, 3, true, "/data"]);
-  assert.equal(settings.region, "eu-1");
-  assert.equal(readSettings(["/data"], { ...OWN, RESILVER_REGION: "own", MINIO_REGION: "theirs" }).region, "own");
+  assert.equal(settings.fixed["REGION"], "eu-1");
+  assert.equal(readSettings(["/data"], { ...OWN, RESILVER_REGION: "own", MINIO_REGION: "theirs" }).fixed["REGION"], "own");
   assert.deepEqual(readSettings(["--address", "[::1]:9000", "/d"], OWN).host, "::1");
 });
 

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { SUB_SYSTEMS } from "../admin/config-keys.ts";
 import { clientAddressOf } from "../iam/client-address.ts";
 
 export interface Settings {
@@ -18,12 +19,13 @@ export interface Settings {
   readonly quiet: boolean;
   readonly json: boolean;
   readonly root: { readonly accessKey: string; readonly secretKey: string };
-  readonly region: string;
   readonly domains: readonly string[];
   readonly serverUrl: string | undefined;
   /** Addresses and CIDR blocks of reverse proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
   readonly metricsPublic: boolean;
+  /** Settings that are also stored (`mc admin config`), where the environment has them: by name without prefix. */
+  readonly fixed: Readonly<Record<string, string>>;
   /** `name:base64 of 32 bytes`, as MinIO writes it; undefined: none. */
   readonly kmsSecretKey: string | undefined;
 }
@@ -53,6 +55,9 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   KMS_SECRET_KEY_FILE: ["MINIO_KMS_SECRET_KEY_FILE"],
   PROMETHEUS_AUTH_TYPE: ["MINIO_PROMETHEUS_AUTH_TYPE"],
   BROWSER: ["MINIO_BROWSER"],
+  API_REQUESTS_MAX: ["MINIO_API_REQUESTS_MAX"],
+  API_CORS_ALLOW_ORIGIN: ["MINIO_API_CORS_ALLOW_ORIGIN"],
+  API_ROOT_ACCESS: ["MINIO_API_ROOT_ACCESS"],
   VOLUMES: ["MINIO_VOLUMES"],
   OPTS: ["MINIO_OPTS"],
 };
@@ -177,6 +182,19 @@ function dataDirectory(positional: readonly string[], volumes: string | undefine
   return resolve(dir);
 }
 
+/** Refuses a value now that would be refused if it were stored. */
+function fixedSettings(get: (name: string) => string | undefined): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const { environment, fault } of SUB_SYSTEMS.flatMap((section) => section.keys)) {
+    const value = environment === undefined ? undefined : environment === "REGION" ? (get("REGION") ?? get("SITE_REGION")) : get(environment);
+    if (environment === undefined || value === undefined) continue;
+    const wrong = fault?.(value);
+    if (wrong !== undefined) throw new UsageError(`RESILVER_${environment} is "${value}": ${wrong}`);
+    out[environment] = value;
+  }
+  return out;
+}
+
 function trustedProxies(text: string | undefined): string[] {
   const list = (text ?? "").split(",").map((block) => block.trim()).filter((block) => block !== "");
   if (clientAddressOf(list) !== undefined) return list;
@@ -198,11 +216,11 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     quiet: values.has("quiet"),
     json: values.has("json"),
     root: { accessKey: root.accessKey, secretKey: root.secretKey },
-    region: get("REGION") ?? get("SITE_REGION") ?? "",
     domains: (get("DOMAIN") ?? "").split(",").map((domain) => domain.trim()).filter((domain) => domain !== ""),
     serverUrl: get("SERVER_URL"),
     trustedProxies: trustedProxies(get("TRUSTED_PROXIES")),
     metricsPublic: metrics === "public",
+    fixed: fixedSettings(get),
     kmsSecretKey: secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY"),
   };
 }

@@ -5,6 +5,7 @@ import { statfs } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Site as AdminSite } from "../admin/deps.ts";
+import { ConfigStore } from "../admin/config-store.ts";
 import { createAdminHandler } from "../admin/handler.ts";
 import { clientAddressOf } from "../iam/client-address.ts";
 import { Failures } from "../iam/failures.ts";
@@ -73,7 +74,13 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const hostId = createHash("sha256").update(format.siteId).digest("hex");
   let poke = (arns: readonly Arn[]): void => options.tellOthers({ poke: arns });
   const objects = createObjects({ index, blobs, clock, random, poke: (arns) => poke(arns) });
-  const iam = createIam({ index, root: settings.root, sealer, clock, random });
+  const config = await ConfigStore.open({
+    index,
+    environment: (name) => settings.fixed[name],
+    changed: () => options.tellOthers({ config: true }),
+  });
+  const region = config.live.region;
+  const iam = createIam({ index, root: settings.root, sealer, clock, random, rootAccess: () => config.live.rootAccess });
   const nodeName = `${settings.host ?? hostname()}:${settings.port}`;
   const feeds = { trace: new Feed<TraceRecord>(clock), log: options.logTail.feed };
   connectFeed(feeds.trace, "trace", options.tellOthers);
@@ -103,7 +110,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     clock,
     random,
     settings: {
-      region: settings.region,
+      region,
       domains: settings.domains,
       deploymentId: format.siteId,
       hostId,
@@ -118,6 +125,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     replication: replication.api,
     metrics,
     log,
+    config,
     traces: feeds.trace,
     logTail: options.logTail,
     ...callers,
@@ -129,7 +137,13 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     clock,
     random,
     settings: {
-      region: settings.region,
+      region,
+      get requestsMax() {
+        return config.live.requestsMax;
+      },
+      get corsAllowOrigin() {
+        return config.live.corsAllowOrigin;
+      },
       domains: settings.domains,
       serverUrl: settings.serverUrl,
       deploymentId: format.siteId,
@@ -156,6 +170,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     },
     told(message) {
       if ("control" in message) control.act(message.control);
+      else if ("config" in message) void config.refresh().catch((error: unknown) => log.error("settings could not be read", { error }));
       else if ("listening" in message) feeds[message.listening].followedUntil(message.untilMs);
       else if ("fed" in message) (feeds[message.fed] as Feed<object>).deliver(message.item);
       else if ("poke" in message && options.background) replication.poke(message.poke as readonly Arn[]);

@@ -4,6 +4,7 @@ import { adminBucketQuotaCommand } from "../quota.ts";
 import { accesskeyCommand } from "./accesskey.ts";
 import { bucketRemoteCommand } from "./bucket-remote.ts";
 import { adminSubcommand } from "./common.ts";
+import { adminConfigCommand } from "./config.ts";
 import { groupCommand } from "./group.ts";
 import type { ServerInfo } from "./info-format.ts";
 import { infoText } from "./info-format.ts";
@@ -37,6 +38,7 @@ export const adminCommand: Command = {
   subcommands: [
     infoCommand,
     serviceCommand,
+    adminConfigCommand,
     traceCommand,
     logsCommand,
     userCommand,
