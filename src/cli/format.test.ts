@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { columns, formatRfc3339, formatSize, formatSpan, parseDuration, parseMoment, parseSize } from "./format.ts";
+import { columns, formatBinarySize, formatRate, formatRfc3339, formatSize, formatSpan, parseDuration, parseMoment, parseSize } from "./format.ts";
 
 test("sizes: one digit below ten, none above, no blank", () => {
   const cases: [number, string][] = [
@@ -8,6 +8,17 @@ test("sizes: one digit below ten, none above, no blank", () => {
     [2 ** 40, "1.0TiB"], [40_000_000, "38MiB"],
   ];
   for (const [bytes, text] of cases) assert.equal(formatSize(bytes), text);
+});
+
+test("sizes and rates print as the original does", () => {
+  assert.equal(formatBinarySize(0), "0 B");
+  assert.equal(formatBinarySize(26_223_218), "25 MiB");
+  assert.equal(formatBinarySize(2 ** 30), "1.0 GiB");
+  assert.equal(formatBinarySize(1024), "1.0 KiB");
+  assert.equal(formatBinarySize(500), "500 B");
+  assert.equal(formatRate(1_189_268.3), "1.2 MB/s");
+  assert.equal(formatRate(1000), "1.0 kB/s");
+  assert.equal(formatRate(0), "0 B/s");
 });
 
 test("sizes are read in powers of 1000 and of 1024", () => {

@@ -1,14 +1,31 @@
 /** How sizes, times and durations are written and read (mc-cli.md 2.1, 2.3). Pure. */
 import { CommandError } from "./command.ts";
 
-const IEC = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] as const;
+const BINARY_UNITS: readonly string[] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+const DECIMAL_UNITS: readonly string[] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+
+function scaled(bytes: number, base: number, units: readonly string[], blank: string): string {
+  if (bytes < 10) return `${Math.max(0, Math.floor(bytes))}${blank}B`;
+  let power = Math.min(Math.floor(Math.log(bytes) / Math.log(base)), units.length - 1);
+  // The logarithm of an exact power may come out a hair below the integer.
+  if (base ** (power + 1) <= bytes && power < units.length - 1) power += 1;
+  const value = Math.floor((bytes / base ** power) * 10 + 0.5) / 10;
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)}${blank}${units[power] ?? "B"}`;
+}
 
 /** Bytes as `5B`, `1.0KiB`, `15MiB`: one digit after the point below ten, none above. */
 export function formatSize(bytes: number): string {
-  if (bytes < 10) return `${Math.max(0, Math.round(bytes))}B`;
-  const exponent = Math.min(IEC.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = Math.floor((bytes / 1024 ** exponent) * 10 + 0.5) / 10;
-  return `${value < 10 && exponent > 0 ? value.toFixed(1) : value.toFixed(0)}${IEC[exponent]}`;
+  return scaled(bytes, 1024, BINARY_UNITS, "");
+}
+
+/** The same as the replication and admin commands write it: `25 MiB`, `0 B`. */
+export function formatBinarySize(bytes: number): string {
+  return scaled(bytes, 1024, BINARY_UNITS, " ");
+}
+
+/** `1.2 MB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  return `${scaled(bytesPerSecond, 1000, DECIMAL_UNITS, " ")}/s`;
 }
 
 const pad = (value: number, width = 2): string => String(value).padStart(width, "0");

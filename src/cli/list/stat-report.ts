@@ -1,7 +1,6 @@
 /** What `stat` says about an object: text rows and the JSON object (mc-cli.md 5.1). Pure. */
-import { formatRfc3339, formatTime } from "../format.ts";
+import { formatBinarySize, formatRfc3339, formatTime } from "../format.ts";
 import type { ObjectHead } from "../transfer/calls.ts";
-import { formatBinarySize } from "../commands/units.ts";
 
 const KEPT = new Set([
   "content-type",

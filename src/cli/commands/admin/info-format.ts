@@ -1,5 +1,6 @@
 /** The text of `admin info` (admin-api.md 6.1). Pure: every member may be absent. */
-import { formatBinarySize, formatElapsed } from "../units.ts";
+import { formatBinarySize } from "../../format.ts";
+import { formatElapsed } from "../units.ts";
 
 interface Counted {
   readonly count?: number | undefined;

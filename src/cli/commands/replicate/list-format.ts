@@ -1,6 +1,6 @@
 /** What `replicate ls` prints for one rule (captures.md 8). Pure. */
 import type { ReplicationRule } from "../../../model/replication-config.ts";
-import { formatRate } from "../units.ts";
+import { formatRate } from "../../format.ts";
 import type { RemoteTarget } from "./remote-target.ts";
 
 /**

@@ -1,6 +1,5 @@
 /** What a Resilver server tells of a resync beyond MinIO's members: totals, time left, damage, the closing check. Pure. */
-import { formatSpan } from "../../format.ts";
-import { formatBinarySize } from "../units.ts";
+import { formatBinarySize, formatSpan } from "../../format.ts";
 
 interface Sample {
   readonly key: string;

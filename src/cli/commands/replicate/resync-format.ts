@@ -1,7 +1,6 @@
 /** What `replicate resync` prints (captures.md 6, mc-cli.md 6.5). Pure. */
 import type { ResyncAnswer, ResyncTarget } from "../../../client/s3-calls.ts";
-import { formatSpan } from "../../format.ts";
-import { formatBinarySize, formatRate } from "../units.ts";
+import { formatBinarySize, formatRate, formatSpan } from "../../format.ts";
 import { detailLines, resyncDetail } from "./resync-detail.ts";
 
 const FINAL = new Set(["Completed", "Failed", "Canceled"]);

@@ -1,6 +1,6 @@
 /** What `replicate status` prints (captures.md 7, mc-cli.md 6.4). Pure. */
-import { columns } from "../../format.ts";
-import { formatBinarySize, formatElapsed, formatRate } from "../units.ts";
+import { columns, formatBinarySize, formatRate } from "../../format.ts";
+import { formatElapsed } from "../units.ts";
 import type { RemoteTarget } from "./remote-target.ts";
 
 interface Amount {
