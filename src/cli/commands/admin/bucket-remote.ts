@@ -10,9 +10,8 @@ import type { BucketSite } from "../replicate/common.ts";
 import { bucketSite, listTargets, named, removeTarget, resolveArn, setTarget, targetByArn } from "../replicate/common.ts";
 import type { RemoteAddress } from "../replicate/remote-address.ts";
 import { parseRemoteAddress, sameRemote } from "../replicate/remote-address.ts";
-import type { RemoteTarget, TargetOptions } from "../replicate/remote-target.ts";
-import { changedTarget, newTarget, remoteTargetJson, targetUrl } from "../replicate/remote-target.ts";
-import { readSwitch } from "../replicate/rule-edit.ts";
+import type { RemoteTarget } from "../replicate/remote-target.ts";
+import { changedTarget, newTarget, remoteTargetJson, targetOptions, targetUrl } from "../replicate/remote-target.ts";
 import { parseBandwidth } from "../units.ts";
 
 const SERVICE_FLAG = { name: "service", kind: "string", help: "replication, the only one" } as const;
@@ -145,7 +144,7 @@ async function editRemote(ctx: CommandContext, args: readonly string[], flags: P
   const address = url === undefined ? undefined : parseRemoteAddress(url, ctx.aliases());
   const stored = await attempt(what, findTarget(site, flags.string("arn"), address));
   const remote = address?.kind === "endpoint" ? address : undefined;
-  const { target, parts } = changedTarget(stored, remote, editOptions(flags));
+  const { target, parts } = changedTarget(stored, remote, targetOptions(flags, "bits"));
   if (parts.length === 0) throw new CommandError(what, new Error("nothing to change: give a URL with keys or a flag"));
   const arn = await attempt(what, setTarget(site, target, parts));
   ctx.out.message(`Remote target updated for target with ARN \`${arn}\`.`, remoteTargetJson({ ...target, arn }));
@@ -159,19 +158,6 @@ async function findTarget(site: BucketSite, arn: string | undefined, address: Re
   const found = address?.kind === "endpoint" ? targets.find((target) => sameRemote(target, address)) : undefined;
   if (found === undefined) throw new CommandError("Unable to find the remote target", new Error("--arn is needed"));
   return found;
-}
-
-function editOptions(flags: ParsedFlags): TargetOptions {
-  const sync = flags.string("sync");
-  const proxy = flags.string("proxy");
-  const bandwidth = flags.string("bandwidth");
-  return {
-    sync: sync === undefined ? undefined : readSwitch("--sync", sync),
-    disableProxy: proxy === undefined ? undefined : !readSwitch("--proxy", proxy),
-    bandwidthLimit: bandwidth === undefined ? undefined : parseBandwidth(bandwidth, "bits"),
-    healthCheckSeconds: flags.int("healthcheck-seconds"),
-    path: flags.string("path"),
-  };
 }
 
 async function removeRemote(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {

@@ -1,6 +1,9 @@
 /** Remote targets as the admin API lists and takes them (admin-api.md 4.2), and as `mc` prints them. Pure. */
 import { ZERO_TIME } from "../../../protocol/time.ts";
+import type { ParsedFlags } from "../../command.ts";
+import { parseBandwidth } from "../units.ts";
 import type { RemoteEndpoint } from "./remote-address.ts";
+import { readSwitch } from "./rule-edit.ts";
 
 export interface RemoteTarget {
   readonly sourcebucket: string;
@@ -42,6 +45,20 @@ export type TargetUpdate = "creds" | "sync" | "proxy" | "bandwidth" | "healthche
 
 const HEALTH_CHECK_SECONDS_DEFAULT = 60;
 const NS_PER_SECOND = 1e9;
+
+/** The settings that flags name, to change a target; a bandwidth without a unit counts in what the command has always meant. */
+export function targetOptions(flags: ParsedFlags, bandwidthUnit: "bits" | "bytes"): TargetOptions {
+  const sync = flags.string("sync");
+  const proxy = flags.string("proxy");
+  const bandwidth = flags.string("bandwidth");
+  return {
+    sync: sync === undefined ? undefined : readSwitch("--sync", sync),
+    disableProxy: proxy === undefined ? undefined : !readSwitch("--proxy", proxy),
+    bandwidthLimit: bandwidth === undefined ? undefined : parseBandwidth(bandwidth, bandwidthUnit),
+    healthCheckSeconds: flags.int("healthcheck-seconds"),
+    path: flags.string("path"),
+  };
+}
 
 /** The record for a new target (captures.md 3). `credentials` must be present in `remote`. */
 export function newTarget(remote: RemoteEndpoint, options: TargetOptions): RemoteTarget {

@@ -5,14 +5,13 @@ import { ruleArn } from "../../../model/replication-config.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { attempt, countArgs } from "../attempt.ts";
-import { parseBandwidth } from "../units.ts";
 import type { BucketSite } from "./common.ts";
 import { bucketSite, listTargets, named, requireConfig, setTarget, targetByArn } from "./common.ts";
 import type { RemoteAddress } from "./remote-address.ts";
 import { parseRemoteAddress } from "./remote-address.ts";
 import type { TargetOptions } from "./remote-target.ts";
-import { changedTarget } from "./remote-target.ts";
-import { changeRule, readSwitch } from "./rule-edit.ts";
+import { changedTarget, targetOptions } from "./remote-target.ts";
+import { changeRule } from "./rule-edit.ts";
 
 const WHAT = "Unable to update replication rule";
 
@@ -62,7 +61,7 @@ async function updateRule(ctx: CommandContext, args: readonly string[], flags: P
     prefix,
     arn: address?.kind === "arn" ? address.arn : undefined,
   });
-  await attempt(WHAT, updateTarget(site, changed, id, address, targetOptions(flags)));
+  await attempt(WHAT, updateTarget(site, changed, id, address, targetOptions(flags, "bytes")));
   await attempt(WHAT, putReplication(site.s3, named(site), changed));
   const message = `Replication configuration rule with ID \`${id}\` applied to ${site.url}.`;
   ctx.out.message(message, { op: "update", status: "success", url: site.url, id });
@@ -74,20 +73,6 @@ function onlyRule(config: ReplicationConfig): string {
   if (rule !== undefined && more.length === 0) return rule.id;
   const ids = config.rules.map((known) => known.id).join(", ");
   throw new CommandError(WHAT, new Error(`--id is needed; the rules are ${ids}`));
-}
-
-/** The settings that flags name, for `replicate update`; bandwidth in bytes. */
-function targetOptions(flags: ParsedFlags): TargetOptions {
-  const sync = flags.string("sync");
-  const proxy = flags.string("proxy");
-  const bandwidth = flags.string("bandwidth");
-  return {
-    sync: sync === undefined ? undefined : readSwitch("--sync", sync),
-    disableProxy: proxy === undefined ? undefined : !readSwitch("--proxy", proxy),
-    bandwidthLimit: bandwidth === undefined ? undefined : parseBandwidth(bandwidth, "bytes"),
-    healthCheckSeconds: flags.int("healthcheck-seconds"),
-    path: flags.string("path"),
-  };
 }
 
 async function updateTarget(
