@@ -4,6 +4,8 @@ import type { Clock } from "../runtime/clock.ts";
 import { collectGarbage, emptyOldStaging, sweepOrphans, type CollectorOptions } from "../storage/collector.ts";
 
 const COLLECT_EVERY_MS = 30_000;
+/** While the disk is short of space: what a delete freed takes writes again soon. */
+const COLLECT_LOW_MS = 2000;
 /** A sweep reads the names of all blob files: rarely, and only for what a crash left. */
 const SWEEP_EVERY_MS = 24 * 3_600_000;
 const SESSIONS_EVERY_MS = 600_000;
@@ -24,21 +26,28 @@ export interface BackgroundDeps extends CollectorOptions {
 
 interface Task {
   readonly name: string;
-  readonly everyMs: number;
+  readonly everyMs: () => number;
   readonly step: (signal: AbortSignal) => Promise<unknown>;
 }
 
 /** Runs each task for ever, one step after another; a step that fails is logged and tried again at its next time. */
 export function startBackground(deps: BackgroundDeps): Background {
   const stopping = new AbortController();
+  // The first look comes soon: a full disk may be why the site was started again.
+  let low = true;
+  const collect = async (signal: AbortSignal): Promise<void> => {
+    low = await deps.blobs.low();
+    // Reads that had found a version before it was deleted end early then; a full disk would end more than them.
+    await collectGarbage({ ...deps, signal, graceMs: low ? 0 : undefined });
+  };
   const tasks: readonly Task[] = [
-    { name: "garbage collection", everyMs: COLLECT_EVERY_MS, step: (signal) => collectGarbage({ ...deps, signal }) },
-    { name: "orphan sweep", everyMs: SWEEP_EVERY_MS, step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }) },
-    { name: "removal of ended sessions", everyMs: SESSIONS_EVERY_MS, step: () => deps.removeEndedSessions() },
+    { name: "garbage collection", everyMs: () => (low ? COLLECT_LOW_MS : COLLECT_EVERY_MS), step: collect },
+    { name: "orphan sweep", everyMs: () => SWEEP_EVERY_MS, step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }) },
+    { name: "removal of ended sessions", everyMs: () => SESSIONS_EVERY_MS, step: () => deps.removeEndedSessions() },
   ];
   const run = async (task: Task): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await deps.clock.sleep(task.everyMs, stopping.signal);
+      await deps.clock.sleep(task.everyMs(), stopping.signal);
       if (stopping.signal.aborted) return;
       try {
         await task.step(stopping.signal);

@@ -55,6 +55,15 @@ export const SWEEP_ROWS_PER_STEP = 500;
 /** Garbage is kept this long after it was named, for reads that had found it before. */
 export const GARBAGE_GRACE_MS = 15 * 60 * 1000;
 
+/**
+ * Kept free on the file system for the index, whose commits need pages also where they delete: this share of it, but
+ * no more than so many bytes. Bodies are refused before it is touched.
+ */
+export const SPACE_RESERVE_SHARE = 1 / 16;
+export const SPACE_RESERVE_BYTES_MAX = 256 * MIB;
+/** Writes, however small, after which the free space is looked at again: each also costs pages of the index. */
+export const SPACE_CHECK_WRITES = 256;
+
 assert(SLAB_BYTES % BLOCK_BYTES === 0, "a slab is whole blocks");
 assert(PIECE_BYTES % BLOCK_BYTES === 0, "a piece is whole blocks");
 assert(INLINE_BYTES_MAX <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");

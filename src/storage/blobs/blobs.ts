@@ -44,7 +44,7 @@ export class BlobDamagedError extends Error {
 export interface BlobStore {
   /**
    * Reads `body` to its end; resolves when the bytes are durable. If `body` throws, the staged bytes are removed and the
-   * error is passed on. Throws StoreError `XMinioStorageFull` when the disk is full.
+   * error is passed on. Throws StoreError `XMinioStorageFull` when the disk is full but for its reserve.
    */
   write(body: AsyncIterable<Buffer>, options: WriteOptions): Promise<WrittenBlob>;
   /** A second name for the bytes of a file blob (hard link, or a copy where links are impossible); durable when resolved. */
@@ -69,5 +69,7 @@ export interface BlobStore {
   list(): AsyncIterable<{ id: string; mtimeMs: number }>;
   /** Removes staged files last changed before `beforeMs`: writes that were cut off. Resolves to their number. */
   emptyStaging(beforeMs: number): Promise<number>;
+  /** The file system is short of space: bodies are refused, and garbage should go at once. */
+  low(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -39,6 +39,8 @@ export interface FileLayer {
   /** Names made, changed and removed in the directory are on disk when it resolves. */
   syncDirectory(path: string): Promise<void>;
   list(path: string): Promise<string[]>;
+  /** Bytes of the file system that `path` is on; absent: without end. */
+  space?(path: string): Promise<{ readonly free: number; readonly total: number }>;
 }
 
 type Done<T> = (error: Error | null, value: T) => void;
@@ -120,6 +122,10 @@ export const realFiles: FileLayer = {
     }
   },
   list: (path) => call<string[]>((done) => fs.readdir(path, done)),
+  async space(path) {
+    const { bavail, blocks, bsize } = await call<fs.StatsFs>((done) => fs.statfs(path, done));
+    return { free: bavail * bsize, total: blocks * bsize };
+  },
 };
 
 /** The `code` of an error of the file layer. */

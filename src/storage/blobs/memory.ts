@@ -82,6 +82,9 @@ export function memoryBlobStore(random: Random): MemoryBlobStore {
     async emptyStaging() {
       return 0;
     },
+    async low() {
+      return false;
+    },
     async close() {
       files.clear();
     },

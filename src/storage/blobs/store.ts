@@ -11,6 +11,7 @@ import { codeOf, realFiles, writeFailure, type FileLayer, type FileStat } from "
 import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState } from "./format.ts";
 import { inlinePump, type Pump, type PumpBody } from "./pump.ts";
 import { readFailure, readFile } from "./read.ts";
+import { DiskSpace } from "./space.ts";
 import { threadPump } from "./thread-pump.ts";
 
 export interface BlobStoreOptions {
@@ -35,6 +36,7 @@ class FileBlobStore implements BlobStore {
   readonly #syncs: DirectorySyncs;
   readonly #pump: Pump;
   readonly #inlineMax: number;
+  readonly #space: DiskSpace;
 
   constructor(options: BlobStoreOptions) {
     this.#blobs = join(options.directory, "blobs");
@@ -43,6 +45,7 @@ class FileBlobStore implements BlobStore {
     this.#random = options.random;
     this.#syncs = new DirectorySyncs(this.#files);
     this.#pump = options.files === undefined ? threadPump() : inlinePump(options.files);
+    this.#space = new DiskSpace(this.#files, options.directory);
     this.#inlineMax = options.inlineMax ?? INLINE_BYTES_MAX;
     assert(this.#inlineMax <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");
   }
@@ -69,8 +72,13 @@ class FileBlobStore implements BlobStore {
     let pumped: PumpBody | undefined;
     const limit = (options.sizeHint ?? 0) > SMALL_BODY_BYTES_MAX ? 0 : SMALL_BODY_BYTES_MAX;
     try {
+      // A body whose size is known is not begun when it cannot end.
+      const room = this.#space.begin(options.sizeHint ?? 0);
+      if (room !== undefined) await room;
       for await (const chunk of body) {
         size += chunk.length;
+        const more = this.#space.take(chunk.length);
+        if (more !== undefined) await more;
         if (pumped === undefined && size <= limit) {
           gathered.push(chunk);
           continue;
@@ -160,6 +168,10 @@ class FileBlobStore implements BlobStore {
       if (!gone) removed++;
     }
     return removed;
+  }
+
+  low(): Promise<boolean> {
+    return this.#space.low();
   }
 
   close(): Promise<void> {
