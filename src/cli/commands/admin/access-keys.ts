@@ -1,10 +1,10 @@
 /** Access keys (service accounts), for `admin user svcacct` and `admin accesskey` (admin-api.md 3.5). */
 import { systemClock } from "../../../runtime/clock.ts";
 import { systemRandom } from "../../../runtime/random.ts";
-import type { FlagSpec } from "../../command.ts";
+import type { Command, FlagSpec } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import type { AdminSite } from "./common.ts";
-import { expiryOf, jsonBody, newKeyPair, NEVER, readPolicy, send } from "./common.ts";
+import { adminSubcommand, expiryOf, jsonBody, newKeyPair, NEVER, readPolicy, send } from "./common.ts";
 
 export const KEY_FLAGS: readonly FlagSpec[] = [
   { name: "secret-key", kind: "string", help: "secret key" },
@@ -67,8 +67,45 @@ export async function createKey(site: AdminSite, parent: string): Promise<KeyPai
   return answer.credentials;
 }
 
+/** How one of the two families of commands speaks of a key. */
+export interface KeyWords {
+  /** `Unable to edit ${what}`. */
+  readonly what: string;
+  readonly editAliases?: readonly string[] | undefined;
+  readonly removeNames: readonly [name: string, alias: string];
+  /** The line after a change; `past` is edited, enabled, disabled or removed. */
+  readonly changed: (past: string, accessKey: string) => string;
+}
+
+/** `edit`, `enable`, `disable` and the removal of one key. */
+export function keyChangeCommands(words: KeyWords): Command[] {
+  type Names = Pick<Command, "name" | "summary" | "aliases" | "flags">;
+  const change = (names: Names, verb: string, past: string, work: (site: AdminSite, accessKey: string) => Promise<void>): Command =>
+    adminSubcommand({
+      ...names,
+      usage: names.flags === undefined ? "ALIAS ACCESSKEY" : "ALIAS ACCESSKEY [FLAGS]",
+      argCount: [1, 1],
+      what: `Unable to ${verb} ${words.what}`,
+      work: async (site) => {
+        const [accessKey = ""] = site.args;
+        await work(site, accessKey);
+        site.ctx.out.message(words.changed(past, accessKey), { status: "success", accessKey });
+      },
+    });
+  const [name, alias] = words.removeNames;
+  const edit = { name: "edit", aliases: words.editAliases ?? [], summary: "change an access key", flags: KEY_FLAGS };
+  const enable = { name: "enable", summary: "enable an access key" };
+  const disable = { name: "disable", summary: "disable an access key" };
+  return [
+    change(edit, "edit", "edited", editKey),
+    change(enable, "enable", "enabled", (site, accessKey) => updateKey(site, accessKey, { newStatus: "on" })),
+    change(disable, "disable", "disabled", (site, accessKey) => updateKey(site, accessKey, { newStatus: "off" })),
+    change({ name, aliases: [alias], summary: "remove an access key" }, "remove", "removed", removeKey),
+  ];
+}
+
 /** Changes what the flags name. */
-export async function editKey(site: AdminSite, accessKey: string): Promise<void> {
+async function editKey(site: AdminSite, accessKey: string): Promise<void> {
   const { flags, ctx } = site;
   const file = flags.string("policy");
   const change = {
@@ -84,17 +121,12 @@ export async function editKey(site: AdminSite, accessKey: string): Promise<void>
   await updateKey(site, accessKey, change);
 }
 
-/** `on` or `off`. */
-export function setKeyStatus(site: AdminSite, accessKey: string, newStatus: "on" | "off"): Promise<void> {
-  return updateKey(site, accessKey, { newStatus });
-}
-
 async function updateKey(site: AdminSite, accessKey: string, change: object): Promise<void> {
   const body = jsonBody(change);
   await send(site, { method: "POST", path: "update-service-account", query: { accessKey }, body, sealed: true });
 }
 
-export async function removeKey(site: AdminSite, accessKey: string): Promise<void> {
+async function removeKey(site: AdminSite, accessKey: string): Promise<void> {
   await send(site, { method: "DELETE", path: "delete-service-account", query: { accessKey } });
 }
 

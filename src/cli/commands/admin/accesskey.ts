@@ -1,17 +1,7 @@
 /** `admin accesskey`: the newer words for access keys (mc-cli.md 8). */
 import type { Command } from "../../command.ts";
 import type { KeyInfo, ListedKey } from "./access-keys.ts";
-import {
-  createKey,
-  editKey,
-  expiryText,
-  KEY_FLAGS,
-  keyInfo,
-  keyPolicy,
-  NEW_KEY_FLAGS,
-  removeKey,
-  setKeyStatus,
-} from "./access-keys.ts";
+import { createKey, expiryText, keyChangeCommands, keyInfo, keyPolicy, NEW_KEY_FLAGS } from "./access-keys.ts";
 import type { AdminSite } from "./common.ts";
 import { adminSubcommand, fieldRows, NEVER } from "./common.ts";
 
@@ -53,55 +43,13 @@ export const accesskeyCommand: Command = {
       what: "Unable to get info for access key",
       work: showAccessKeys,
     }),
-    adminSubcommand({
-      name: "edit",
-      summary: "change an access key",
-      usage: "ALIAS ACCESSKEY [FLAGS]",
-      flags: KEY_FLAGS,
-      argCount: [1, 1],
-      what: "Unable to edit access key",
-      work: async (site) => {
-        const [accessKey = ""] = site.args;
-        await editKey(site, accessKey);
-        done(site, accessKey, "edited");
-      },
-    }),
-    statusCommand("enable", "on"),
-    statusCommand("disable", "off"),
-    adminSubcommand({
-      name: "remove",
-      aliases: ["rm"],
-      summary: "remove an access key",
-      usage: "ALIAS ACCESSKEY",
-      argCount: [1, 1],
-      what: "Unable to remove access key",
-      work: async (site) => {
-        const [accessKey = ""] = site.args;
-        await removeKey(site, accessKey);
-        done(site, accessKey, "removed");
-      },
+    ...keyChangeCommands({
+      what: "access key",
+      removeNames: ["remove", "rm"],
+      changed: (past, accessKey) => `Successfully ${past} access key \`${accessKey}\`.`,
     }),
   ],
 };
-
-function statusCommand(name: string, status: "on" | "off"): Command {
-  return adminSubcommand({
-    name,
-    summary: `${name} an access key`,
-    usage: "ALIAS ACCESSKEY",
-    argCount: [1, 1],
-    what: `Unable to ${name} access key`,
-    work: async (site) => {
-      const [accessKey = ""] = site.args;
-      await setKeyStatus(site, accessKey, status);
-      done(site, accessKey, `${name}d`);
-    },
-  });
-}
-
-function done(site: AdminSite, accessKey: string, word: string): void {
-  site.ctx.out.message(`Successfully ${word} access key \`${accessKey}\`.`, { status: "success", accessKey });
-}
 
 async function createAccessKey(site: AdminSite): Promise<void> {
   const { accessKey, secretKey, expiration = NEVER } = await createKey(site, site.args[0] ?? "");

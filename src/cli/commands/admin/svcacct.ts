@@ -2,17 +2,7 @@
 import type { Command } from "../../command.ts";
 import { columns } from "../../format.ts";
 import type { KeyInfo, ListedKey } from "./access-keys.ts";
-import {
-  createKey,
-  editKey,
-  expiryText,
-  KEY_FLAGS,
-  keyInfo,
-  keyPolicy,
-  NEW_KEY_FLAGS,
-  removeKey,
-  setKeyStatus,
-} from "./access-keys.ts";
+import { createKey, expiryText, keyChangeCommands, keyInfo, keyPolicy, NEW_KEY_FLAGS } from "./access-keys.ts";
 import type { AdminSite } from "./common.ts";
 import { adminSubcommand, fieldRows, NEVER } from "./common.ts";
 
@@ -48,56 +38,14 @@ export const svcacctCommand: Command = {
       what: "Unable to get information of the specified service account",
       work: showAccount,
     }),
-    adminSubcommand({
-      name: "edit",
-      aliases: ["set"],
-      summary: "change an access key",
-      usage: "ALIAS ACCESSKEY [FLAGS]",
-      flags: KEY_FLAGS,
-      argCount: [1, 1],
-      what: "Unable to edit the specified service account",
-      work: async (site) => {
-        const [accessKey = ""] = site.args;
-        await editKey(site, accessKey);
-        done(site, accessKey, "Edited");
-      },
-    }),
-    statusCommand("enable", "Enabled", "on"),
-    statusCommand("disable", "Disabled", "off"),
-    adminSubcommand({
-      name: "rm",
-      aliases: ["remove"],
-      summary: "remove an access key",
-      usage: "ALIAS ACCESSKEY",
-      argCount: [1, 1],
-      what: "Unable to remove the specified service account",
-      work: async (site) => {
-        const [accessKey = ""] = site.args;
-        await removeKey(site, accessKey);
-        done(site, accessKey, "Removed");
-      },
+    ...keyChangeCommands({
+      what: "the specified service account",
+      editAliases: ["set"],
+      removeNames: ["rm", "remove"],
+      changed: (past, accessKey) => `${past.replace(/^./, (first) => first.toUpperCase())} service account \`${accessKey}\` successfully.`,
     }),
   ],
 };
-
-function statusCommand(name: string, word: string, status: "on" | "off"): Command {
-  return adminSubcommand({
-    name,
-    summary: `${name} an access key`,
-    usage: "ALIAS ACCESSKEY",
-    argCount: [1, 1],
-    what: `Unable to ${name} the specified service account`,
-    work: async (site) => {
-      const [accessKey = ""] = site.args;
-      await setKeyStatus(site, accessKey, status);
-      done(site, accessKey, word);
-    },
-  });
-}
-
-function done(site: AdminSite, accessKey: string, word: string): void {
-  site.ctx.out.message(`${word} service account \`${accessKey}\` successfully.`, { status: "success", accessKey });
-}
 
 async function addAccount(site: AdminSite): Promise<void> {
   const [parentUser = ""] = site.args;
