@@ -52,6 +52,8 @@ export interface ReplicationState {
   /** Set when this version came from a peer (`X-Amz-Replication-Status: REPLICA`). */
   readonly replica?: boolean | undefined;
   readonly targets: Readonly<Record<string, TargetStatus>>;
+  /** When registers were last changed here, ns in decimal: whoever sent the version before that has not sent this. */
+  readonly changed?: string | undefined;
 }
 
 interface VersionBase {

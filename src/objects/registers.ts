@@ -42,7 +42,7 @@ async function change(
       fromPeer: false,
       replica: old.version.replication.replica === true,
     });
-    const version: ObjectVersion = { ...edited, replication: rows.pending(arns, old.version.replication) };
+    const version: ObjectVersion = { ...edited, replication: rows.changedState(arns, old.version.replication, now) };
     const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(old.key, old.raw).put(old.key, encodeVersion(version));
     rows.putLogRows(commit, context, bucket, { arns, version, operation: "metadata", size: 0, time: now });
     return { commit, result: version, poke: arns };

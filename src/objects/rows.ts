@@ -105,6 +105,14 @@ export function pending(arns: readonly Arn[], before?: ReplicationState): Replic
   return before?.replica ? { replica: true, targets } : { targets };
 }
 
+/**
+ * After a change of registers made here: PENDING for the targets that follow, nothing for the others, since what they
+ * have is no longer what is here; a rule that sends there later finds it so.
+ */
+export function changedState(arns: readonly Arn[], before: ReplicationState, time: UnixNs): ReplicationState {
+  return { ...pending(arns, before.replica ? { replica: true, targets: {} } : undefined), changed: String(time) };
+}
+
 export interface Purge {
   readonly time: UnixNs;
   readonly will: PurgeWill;

@@ -30,21 +30,26 @@ interface StatusChange {
   readonly versionId: VersionId;
   readonly arn: Arn;
   readonly status: TargetStatus;
-  /** What was sent: when the registers changed since, another row is on its way and the status stays PENDING. */
-  readonly sent?: Version | undefined;
+  /** What was sent: when registers changed here since, another row is on its way and the status stays PENDING. */
+  readonly sent?: Version | "purge" | undefined;
+  /** Leave versions alone that have no status for the target (any more). */
+  readonly knownOnly?: boolean | undefined;
 }
 
 async function addStatus(context: Context, commit: CommitBuilder, change: StatusChange): Promise<void> {
   const { row } = await context.rowById(change.bucketId, change.key, change.versionId);
   if (row !== undefined) {
+    if (change.sent === "purge") return;
     if (change.status === "COMPLETED" && change.sent !== undefined && changedSince(change.sent, row.version)) return;
-    const replication = withStatus(row.version.replication, change.arn, change.status);
+    const state = row.version.replication;
+    if (change.knownOnly === true && state.targets[change.arn] === undefined) return;
+    const replication = withStatus(state, change.arn, change.status);
     if (replication === undefined) return;
     commit.unchanged(row.key, row.raw).put(row.key, encodeVersion({ ...row.version, replication }));
     return;
   }
   // The version was sent and purged meanwhile: that says nothing of the purge, whose own row is on its way.
-  if (change.sent !== undefined) return;
+  if (change.sent !== undefined && change.sent !== "purge") return;
   const stone = await context.tombstoneRow(change.bucketId, change.key, change.versionId);
   if (stone.tombstone === undefined) return;
   const replication = withStatus(stone.tombstone.replication, change.arn, change.status);
@@ -60,9 +65,8 @@ function withStatus(state: ReplicationState, arn: Arn, status: TargetStatus): Re
 function changedSince(sent: Version, now: Version): boolean {
   // A null version may have been replaced by another of the same id.
   if (sent.mtime !== now.mtime) return true;
-  if (sent.kind !== "object" || now.kind !== "object") return sent.kind !== now.kind;
-  for (const name of ["tags", "retention", "legalHold"] as const) if (sent[name]?.time !== now[name]?.time) return true;
-  return false;
+  // Registers that a peer changed have no row here: only what was changed here is still on its way.
+  return sent.kind !== now.kind || sent.replication.changed !== now.replication.changed;
 }
 
 /**
@@ -92,7 +96,7 @@ export async function finishLogRows(context: Context, arn: Arn, finished: readon
     for (const item of last.values()) {
       if (item.status === undefined) continue;
       const { bucketId, key, versionId } = item.row;
-      await addStatus(context, commit, { bucketId, key, versionId, arn, status: item.status, sent: item.sent });
+      await addStatus(context, commit, { bucketId, key, versionId, arn, status: item.status, sent: item.sent, knownOnly: true });
     }
     return { commit: commit.deletes.length + commit.puts.length > 0 ? commit : undefined, result: undefined };
   });

@@ -297,8 +297,11 @@ export interface FinishedLogRow {
   readonly row: LogRow;
   /** New status of the version (or tombstone) for this target; absent: leave it. */
   readonly status?: TargetStatus | undefined;
-  /** The version as it was sent: a register changed since keeps the status PENDING. */
-  readonly sent?: Version | undefined;
+  /**
+   * The version as it was sent: a register changed since keeps the status PENDING. Or the purge of one: that says nothing
+   * of a null version which was written after it.
+   */
+  readonly sent?: Version | "purge" | undefined;
   /** Set: the row moves to the retry queue, to be tried again at `due`; its counters stay. Absent: the row is done. */
   readonly retry?: { readonly due: UnixNs; readonly reason: string } | undefined;
   /** Adds to the target's durable totals: one version of so many bytes reached it, or an attempt failed. */

@@ -123,7 +123,8 @@ export function parseTagsText(text: string): Tags {
   return Object.fromEntries(new URLSearchParams(text));
 }
 
-const nanoseconds = (text: string | undefined): UnixNs | undefined => (text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined);
+/** A time in decimal nanoseconds as this program tells its peers. */
+export const nanoseconds = (text: string | undefined): UnixNs | undefined => (text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined);
 
 /** What a 200 to HEAD with the ACCESS directive says. Undefined: no usable Last-Modified. */
 export function remoteOfHead(response: TargetResponse): RemoteObject | undefined {

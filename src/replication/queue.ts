@@ -244,7 +244,7 @@ export class TargetQueue {
       case "purgedThere": {
         this.#arrived(item, outcome, startedMs);
         const bytes = version?.kind === "object" ? version.size : 0;
-        return { ...base, status: "COMPLETED", sent: version, counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined };
+        return { ...base, status: "COMPLETED", sent: version ?? "purge", counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined };
       }
       case "retry":
         // No answer: is it the target or this request? Only the latter is put off; else the row waits for the target.

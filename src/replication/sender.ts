@@ -10,7 +10,7 @@ import { unreachable } from "../runtime/assert.ts";
 import { encodeS3Path } from "../protocol/uri.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import type { Limiter } from "./bandwidth.ts";
-import { compareObject, remoteOfHead, type Comparison } from "./compare.ts";
+import { compareObject, nanoseconds, remoteOfHead, type Comparison } from "./compare.ts";
 import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts";
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
@@ -220,13 +220,15 @@ async function sendMarker(context: SendContext, marker: DeleteMarker): Promise<S
     payload: "hashed",
     signal: request.signal,
   });
-  if (head.status === 405) return { kind: "alreadyEqual" };
+  // Only a null id can be another marker's, and only a target that tells exact times takes the newer one in its place.
+  const theirs = request.versionId === "null" ? nanoseconds(head.headers[wire.RESILVER_MTIME]) : undefined;
+  if (head.status === 405 && (theirs === undefined || theirs >= marker.mtime)) return { kind: "alreadyEqual" };
   // An object under the same id would be deleted by the request: only a null id can meet one, and then the newer stays.
   if (head.status < 300) {
     const remote = remoteOfHead(head);
     const older = remote !== undefined && BigInt(remote.mtimeMs) * 1_000_000n < marker.mtime;
     if (request.versionId !== "null" || !older) return { kind: "alreadyEqual" };
-  } else if (head.status !== 404 && !SLOW_DOWN.includes(errorOf(head).code) && head.headers[wire.REPLICATION_READY] !== "true") {
+  } else if (head.status !== 404 && head.status !== 405 && !SLOW_DOWN.includes(errorOf(head).code) && head.headers[wire.REPLICATION_READY] !== "true") {
     return failedAnswer(head);
   }
   const answer = await target.client.request({

@@ -1,4 +1,5 @@
 /** What has to happen to the versions of one key so that the target holds them: pure, from two listings. */
+import { NULL_VERSION } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import { msOf } from "../protocol/time.ts";
 import { compareObject } from "../replication/compare.ts";
@@ -68,11 +69,13 @@ function compare(version: Version, twin: RemoteVersion): Verdict {
   }
 }
 
-/** Same id on both sides: a marker is a marker. Only the null id can be both kinds; then the newer one stays. */
+/** Same id on both sides: a marker is a marker. Only the null id can be another's or both kinds; then the newer stays. */
 function compareMarker(version: Version, twin: RemoteVersion): Verdict {
-  if (version.kind === twin.kind) return { kind: "equal" };
-  if (twin.mtimeMs >= msOf(version.mtime)) return { kind: "notReplicable", why: "the target holds a newer null version" };
-  return { kind: "send", ask: false, why: "kind" };
+  const ours = msOf(version.mtime);
+  if (version.kind === twin.kind && (version.versionId !== NULL_VERSION || twin.mtimeMs === ours)) return { kind: "equal" };
+  // In the same millisecond the target decides, by the exact time.
+  if (twin.mtimeMs > ours) return { kind: "notReplicable", why: "the target holds a newer null version" };
+  return { kind: "send", ask: false, why: version.kind === twin.kind ? "modification time" : "kind" };
 }
 
 /** A listing without metadata says nothing of tags and locks: where there are some here, they have to be asked for. */

@@ -341,6 +341,8 @@ export class ResyncRun {
       case "refused":
         return undefined;
       case "alreadyEqual":
+        // A marker's time cannot be changed at every target, and a null version there may win by its exact time.
+        if (version.kind === "delete-marker" || version.versionId === NULL_VERSION) return undefined;
         return `${why}, although the target says that it has it`;
       case "retry":
         return `${outcome.code}: ${outcome.reason}`;

@@ -106,7 +106,7 @@ function checkNulls(world: World, site: Site, held: ReadonlyMap<string, Held>): 
   for (const [key, writes] of history.nullWrites) {
     const id = peek.idOf({ key, versionId: "null" });
     if (history.purgeTried.has(id)) continue;
-    const sure = writes.filter(({ etag }) => !history.forfeited.has(`${id} ${etag}`));
+    const sure = writes.filter(({ mtime }) => mtime > (history.nullForfeited.get(key) ?? 0n));
     const newest = sure.reduce((latest, { mtime }) => (mtime > latest ? mtime : latest), 0n);
     const found: Version | undefined = held.get(id)?.version;
     if (newest > 0n && (found === undefined || found.mtime < newest)) {

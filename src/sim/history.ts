@@ -22,6 +22,8 @@ export class History {
   readonly nullWrites = new Map<string, { readonly etag: string; readonly mtime: UnixNs }[]>();
   /** Purges that were asked for, whether or not an answer came. For the null id: all of the key's. */
   readonly purgeTried = new Set<string>();
+  /** For each key the newest null version whose last good copy a disaster took: those before it were replaced already. */
+  readonly nullForfeited = new Map<string, UnixNs>();
   /** Purges meant for every site, while some site remembers them. */
   readonly purgedEverywhere = new Set<string>();
   /** Versions whose last good copy a disaster took. */
@@ -57,11 +59,18 @@ export class History {
    */
   async surviving(sites: readonly Site[], site: Site, disaster: () => Promise<void>): Promise<void> {
     const before = await goodCopies(site);
+    const held = await heldBy(site);
     await disaster();
     const after = await goodCopies(site);
     const lost = [...before].filter((id) => !after.has(id));
     const others = await Promise.all(sites.filter((other) => other !== site).map(goodCopies));
-    for (const id of lost) if (!others.some((copies) => copies.has(id))) this.forfeited.add(id);
+    const gone = lost.filter((id) => !others.some((copies) => copies.has(id)));
+    for (const id of gone) this.forfeited.add(id);
+    for (const [id, one] of held) {
+      const { key, versionId, mtime } = one.version;
+      const newer = mtime > (this.nullForfeited.get(key) ?? 0n);
+      if (versionId === "null" && newer && gone.includes(copyId(id, one))) this.nullForfeited.set(key, mtime);
+    }
     const stones = await Promise.all(sites.map(tombstonesOf));
     for (const id of this.purgedEverywhere) {
       if (!stones.some((known) => known.get(id)?.will === "everywhere")) this.purgedEverywhere.delete(id);

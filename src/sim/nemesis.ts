@@ -176,14 +176,14 @@ export class Nemesis {
   #spoil(site: Site, path: string): void {
     const at = this.#dice.u32();
     const short = this.#dice.chance(0.3);
-    const touched = this.#dice.chance(0.7);
     const change = (bytes: Buffer): Buffer => {
       if (short) return bytes.subarray(0, bytes.length >> 1);
       if (bytes.length > 0) bytes[at % bytes.length] = (bytes[at % bytes.length] as number) ^ 0x55;
       return bytes;
     };
     try {
-      site.storage.files.damage(path, change, touched || short);
+      // Bytes that rot under an unchanged time are found by reading them, not by the quick check of a resync.
+      site.storage.files.damage(path, change, true);
     } catch {
       // Gone meanwhile.
     }

@@ -83,12 +83,21 @@ async function findAuthorized(request: S3Request): Promise<FoundObject> {
 
 async function missing(request: S3Request, fault: unknown): Promise<unknown> {
   if (!(fault instanceof StoreError)) return fault;
+  if (hasCode(fault, "MethodNotAllowed") && isPeerRead(request)) return withMarkerTime(request, fault);
   if (request.identity.kind === "anonymous" && hasCode(fault, "NoSuchKey") && fault.detail.headers === undefined) {
     if (!(await allowed(request, { action: "s3:ListBucket", key: "" }))) return new StoreError("AccessDenied");
   }
   if (request.headers[names.CHECK_REPLICATION_READY] === undefined || !(await keyExists(request))) return fault;
   const { detail } = fault;
   return new StoreError(fault.code, { ...detail, headers: { ...detail.headers, [names.REPLICATION_READY]: "true" } });
+}
+
+/** A null id may stand for another marker than the peer's: its exact time tells. */
+async function withMarkerTime(request: S3Request, fault: StoreError): Promise<StoreError> {
+  const found = await request.deps.objects.version(request.selector);
+  if (found === undefined) return fault;
+  const { detail } = fault;
+  return new StoreError(fault.code, { ...detail, headers: { ...detail.headers, [names.RESILVER_MTIME]: String(found.version.mtime) } });
 }
 
 /** `X-Minio-Replication-Ready`: some version of the key exists. */
