@@ -38,11 +38,6 @@ export interface ReplicationDeps {
   readonly trace?: TraceSink | undefined;
   /** Set in processes that never `start`: reaches the one that does; no ARNs named: look at everything. */
   readonly tellOthers?: ((arns: readonly Arn[]) => void) | undefined;
-  /**
-   * Runs `work` while this process is the one that does the site's replication, and aborts its signal when it no longer
-   * is; resolves after `signal` aborted. Absent: this process is the only one that calls `start`.
-   */
-  readonly lead?: ((signal: AbortSignal, work: (held: AbortSignal) => Promise<void>) => Promise<void>) | undefined;
   /** Tests put another client in place. */
   readonly clientFor?: ((address: TargetAddress) => TargetClient) | undefined;
 }
@@ -136,7 +131,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
       failures: (bucket) => failures(status, bucket),
     },
     start() {
-      ended = deps.lead === undefined ? work(stopping.signal) : deps.lead(stopping.signal, work);
+      ended = work(stopping.signal);
     },
     async stop() {
       stopping.abort();
