@@ -6,6 +6,7 @@ import type { AdminAlgorithm } from "../protocol/admin-crypto.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorStatus } from "../protocol/s3-errors.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { drained } from "../s3/reply.ts";
 import type { AdminDeps } from "./deps.ts";
 import { STREAM_KEEPALIVE_MS } from "./limits.ts";
 
@@ -148,19 +149,6 @@ async function keepAlive(response: ServerResponse, clock: Clock, ended: AbortSig
     if (ended.aborted || response.writableEnded) return;
     response.write(" ");
   }
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    if (response.destroyed) return resolve();
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
 }
 
 /**

@@ -10,9 +10,11 @@ import { ACCOUNT_ROUTES } from "./account.ts";
 import type { AnswerContext } from "./answer.ts";
 import { commonHeaders, sendAnswer, sendError } from "./answer.ts";
 import { authenticate } from "./authenticate.ts";
+import { BUCKET_TRANSFER_ROUTES } from "./bucket-transfer.ts";
 import { CONFIG_ROUTES } from "./config.ts";
 import type { AdminDeps } from "./deps.ts";
 import { answerHealth, HEALTH_PREFIX } from "./health.ts";
+import { IAM_TRANSFER_ROUTES } from "./iam-transfer.ts";
 import { INFO_ROUTES } from "./info.ts";
 import { isMetricsPath, metricsText } from "./metrics.ts";
 import { metricsTokenValid } from "./metrics-token.ts";
@@ -42,6 +44,8 @@ export const ROUTES: readonly Route[] = [
   ...QUOTA_ROUTES,
   ...TRACE_ROUTES,
   ...CONFIG_ROUTES,
+  ...IAM_TRANSFER_ROUTES,
+  ...BUCKET_TRANSFER_ROUTES,
   ...ABSENT_ROUTES,
 ];
 

@@ -8,6 +8,10 @@ export const POLICY_BYTES_MAX = 20 * 1024;
 export const STS_BODY_BYTES_MAX = 64 * 1024;
 /** Silence after which a stream sends one blank, so that proxies keep it open. */
 export const STREAM_KEEPALIVE_MS = 500;
+/** An archive to import, packed and unpacked. */
+export const IMPORT_BYTES_MAX = 32 * 1024 * 1024;
+export const IMPORT_UNPACKED_BYTES_MAX = 128 * 1024 * 1024;
+export const IMPORT_ENTRIES_MAX = 60_000;
 /** Old log lines that one follower is shown. */
 export const LOG_LINES_MAX = 1000;
 /** Longest token that is looked at. */

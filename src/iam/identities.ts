@@ -8,6 +8,8 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import { createAccessKeys } from "./access-keys.ts";
 import type { AccessKeysApi } from "./access-keys.ts";
 import { BUILTIN_POLICIES } from "./builtin-policies.ts";
+import { iamContents } from "./contents.ts";
+import type { IamContents } from "./contents.ts";
 import { createPolicies, policyNamed } from "./policies.ts";
 import type { PoliciesApi } from "./policies.ts";
 import { parseBucketPolicy } from "./policy.ts";
@@ -44,6 +46,8 @@ export interface IamService extends Iam {
   readonly policies: PoliciesApi;
   readonly accessKeys: AccessKeysApi;
   readonly sessions: SessionsApi;
+  /** Everything, secrets in clear: for exports. */
+  contents(): Promise<IamContents>;
   /** Policies in effect for a user or root: its own and its groups'. Empty when the user or a group is disabled. */
   policiesOf(user: string): Promise<readonly Policy[]>;
 }
@@ -230,6 +234,7 @@ export function createIam(deps: IamDeps): IamService {
     policies: createPolicies(context),
     accessKeys: createAccessKeys(context),
     sessions: createSessions({ ...context, rootMark: rootMark(deps.root) }),
+    contents: () => iamContents(store, rootAccessKey),
     policiesOf: async (user) => (user === rootAccessKey ? everything : (await authorizer.grants(user)).policies),
   };
 }

@@ -4,6 +4,7 @@ import { adminBucketQuotaCommand } from "../quota.ts";
 import { accesskeyCommand } from "./accesskey.ts";
 import { bucketRemoteCommand } from "./bucket-remote.ts";
 import { adminSubcommand } from "./common.ts";
+import { clusterCommand } from "./cluster.ts";
 import { adminConfigCommand } from "./config.ts";
 import { groupCommand } from "./group.ts";
 import type { ServerInfo } from "./info-format.ts";
@@ -39,6 +40,7 @@ export const adminCommand: Command = {
     infoCommand,
     serviceCommand,
     adminConfigCommand,
+    clusterCommand,
     traceCommand,
     logsCommand,
     userCommand,
