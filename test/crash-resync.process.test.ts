@@ -1,7 +1,7 @@
 /**
  * A damaged site is brought back by a resync, however often either side is killed -9 meanwhile: the job goes on by
  * itself and ends Completed and verified, both sites are equal, what only the damaged site has stays, what was purged
- * for every site stays purged. `CRASH_KILLS` kills a resync (default 3), `CRASH_SEED` replays the choices.
+ * for every site stays purged. `CRASH_KILLS` kills a resync (default 3), `CRASH_WORKERS` processes a site, `CRASH_SEED` replays the choices.
  */
 import assert from "node:assert/strict";
 import { cpSync, renameSync, rmSync } from "node:fs";
@@ -16,6 +16,8 @@ import { difference, explainDifference, putParts, putRule, putTags, setRule, Sit
 
 const KILLS = setting("CRASH_KILLS", 3);
 const RESYNC_MS = setting("CRASH_CONVERGE_MS", 60_000);
+/** Serving processes of each site. */
+const WORKERS = setting("CRASH_WORKERS", 1);
 const KEYS = 120;
 const BUCKET = "data";
 const SIZES = [1024, 1024, 40_960, 40_960, 300_000];
@@ -128,7 +130,7 @@ const at = (row: Pick<Listed, "key" | "versionId">): { key: string; query: Recor
 
 describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
   before(async () => {
-    [alpha, baker] = await Promise.all([Site.start(), Site.start()]);
+    [alpha, baker] = await Promise.all([Site.start({ workers: WORKERS }), Site.start({ workers: WORKERS })]);
     await Promise.all([alpha.makeBucket(BUCKET), baker.makeBucket(BUCKET)]);
     toBaker = await setRule(alpha, baker, BUCKET);
     toAlpha = await setRule(baker, alpha, BUCKET);

@@ -3,13 +3,15 @@
  * deleted stays deleted. `CRASH_ROUNDS` kills (default 16), `CRASH_SEED` replays the choices.
  */
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { awsClient } from "./support/clients.ts";
 import { bodyOf, dice, idOfBody, md5, seedOf, setting, type Dice } from "./support/random.ts";
-import { cleanUp } from "./support/server.ts";
+import { cleanUp, startServer, temporaryFolder } from "./support/server.ts";
 import { Site, putParts, putTags, type Listed } from "./support/site.ts";
 
 const ROUNDS = setting("CRASH_ROUNDS", 16);
@@ -325,3 +327,26 @@ async function readWithSdk(site: Site, ledger: Ledger): Promise<void> {
   }
   sdk.destroy();
 }
+
+describe("kill -9 of the very first start", { timeout: 120_000 }, () => {
+  after(cleanUp);
+
+  test("whatever it left, the next start makes a site of it", async () => {
+    const d = dice(seedOf("crash-writes, first start"));
+    for (let round = 0; round < Math.ceil(ROUNDS / 4); round++) {
+      const dir = join(temporaryFolder(), "site");
+      for (let attempt = 0; attempt < 2; attempt++) {
+        let child: ChildProcess | undefined;
+        const starting = startServer({ dir, spawned: (process) => (child = process) }).catch(() => undefined);
+        await pause(d.below(700));
+        child?.kill("SIGKILL");
+        await starting;
+      }
+      const site = await Site.start({ dir });
+      await site.makeBucket(VERSIONED);
+      await site.text("PUT", VERSIONED, { key: "k", body: bodyOf(1, 40_960) });
+      assert.equal(await site.server.stop(), 0);
+      await site.close();
+    }
+  });
+});
