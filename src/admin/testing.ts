@@ -57,7 +57,7 @@ const backlog: BacklogApi = {
     const time = "2026-11-23T00:43:10Z";
     return (async function* () {
       for (const object of ["a", "b"]) {
-        yield { object, versionId: "null", rStatus: "FAILED", replTimestamp: time, lastModified: time, deletemarker: false };
+        yield { object, versionId: "null", targets: {}, rStatus: "FAILED", replTimestamp: time, lastModified: time, deletemarker: false };
       }
     })();
   },

@@ -31,7 +31,7 @@ export function jsonReply(value: object | string): Reply {
 }
 
 /** Resolves when the response takes more bytes, or when its connection is gone. */
-function drained(response: ServerResponse): Promise<void> {
+export function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     if (response.destroyed) return resolve();
     const done = (): void => {
