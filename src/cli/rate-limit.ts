@@ -1,3 +1,4 @@
+/** `--limit-upload` and `--limit-download`: streams that wait their turn. */
 import type { Clock } from "../runtime/clock.ts";
 
 /** Bytes per second over all streams that share it: each chunk is let through when its turn in time has come. */

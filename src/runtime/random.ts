@@ -1,6 +1,6 @@
+/** Randomness as a parameter, so that a seed can replay a run. */
 import { randomBytes, randomUUID } from "node:crypto";
 
-/** Randomness as a parameter, so that a seed can replay a run. */
 export interface Random {
   bytes(length: number): Buffer;
   uuid(): string;

@@ -1,3 +1,4 @@
+/** `--rewind`: a version listing as the bucket was at a moment. Pure. */
 import type { Entry } from "./entry.ts";
 
 /**
