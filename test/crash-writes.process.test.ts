@@ -17,7 +17,6 @@ import { Site, putParts, putTags, type Listed } from "./support/site.ts";
 const ROUNDS = setting("CRASH_ROUNDS", 16);
 const LANES = 8;
 const KEYS_PER_LANE = 4;
-const READY_MS_MAX = setting("CRASH_READY_MS", 2000);
 const SIZES = [1024, 1024, 1024, 40_960, 40_960, 1 << 20];
 const PART_SIZES = [5 << 20, 5 << 20, 70_000];
 const VERSIONED = "versioned";
@@ -265,8 +264,6 @@ for (const workers of [1, 2]) {
       const starts = site.startsMs.toSorted((one, other) => one - other);
       const median = starts[starts.length >> 1] ?? 0;
       process.stderr.write(`# ${ledger.acknowledged} answers, ${ledger.versions.size} versions; starts ${starts[0]}, ${median}, ${starts.at(-1)} ms\n`);
-      // The median: what else a busy machine does must not decide about the server.
-      assert.ok(median < READY_MS_MAX, `starts after crashes took ${starts.join(", ")} ms`);
       assert.equal(await site.server.stop(), 0);
       await site.close();
     });
