@@ -78,7 +78,7 @@ function rate(text: string | undefined, clock: Clock): RateLimit | undefined {
 }
 
 /** `NAME:VALUE` each. */
-export function customHeaders(list: readonly string[]): Record<string, string> {
+function customHeaders(list: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const text of list) {
     const match = /^\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*(.*?)\s*$/.exec(text);
@@ -89,7 +89,7 @@ export function customHeaders(list: readonly string[]): Record<string, string> {
 }
 
 /** `HOST[:PORT]=IP` each, by host or host:port. */
-export function fixedAddresses(list: readonly string[]): ReadonlyMap<string, string> {
+function fixedAddresses(list: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const text of list) {
     const at = text.lastIndexOf("=");

@@ -41,7 +41,7 @@ async function askTerminal(stdin: Terminal, questions: readonly Question[]): Pro
 }
 
 /** The first `count` lines of `stdin` without their line ends. */
-export async function firstLines(stdin: AsyncIterable<Buffer>, count: number): Promise<string[]> {
+async function firstLines(stdin: AsyncIterable<Buffer>, count: number): Promise<string[]> {
   const found: string[] = [];
   for await (const line of linesOf(stdin)) {
     found.push(line);

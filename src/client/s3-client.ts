@@ -4,6 +4,7 @@ import { amzDate } from "../protocol/time.ts";
 import { encodeQueryValue, encodeS3Path } from "../protocol/uri.ts";
 import { signRequest } from "../protocol/sigv4-sign.ts";
 import { parseErrorDocument } from "../protocol/error-document.ts";
+import { ERROR_CODE, ERROR_DESC } from "../protocol/replication-headers.ts";
 import { S3ResponseError, type ErrorFields } from "./errors.ts";
 import { Transport, type S3Response, type TransportOptions } from "./transport.ts";
 
@@ -172,8 +173,8 @@ export async function errorFields(request: S3Request, response: S3Response): Pro
   const guess = status === 404 ? (request.key === undefined ? "NoSuchBucket" : "NoSuchKey") : status === 403 ? "AccessDenied" : "";
   return {
     status,
-    code: document?.code || headers["x-minio-error-code"] || guess,
-    message: document?.message || unquote(headers["x-minio-error-desc"] ?? ""),
+    code: document?.code || headers[ERROR_CODE] || guess,
+    message: document?.message || unquote(headers[ERROR_DESC] ?? ""),
     bucket: document?.bucket || (request.bucket ?? ""),
     key: document?.key || (request.key ?? ""),
     resource: document?.resource ?? "",

@@ -42,7 +42,7 @@ export function parseObjectKey(text: string): ObjectKey {
 }
 
 /** True when a `/`-separated segment is `.` or `..`. */
-export function hasDotSegment(text: string): boolean {
+function hasDotSegment(text: string): boolean {
   if (!text.includes(".")) return false;
   for (const segment of text.split("/")) if (segment === "." || segment === "..") return true;
   return false;

@@ -4,6 +4,7 @@ import type { Bucket } from "../model/bucket.ts";
 import type { VersionId } from "../model/names.ts";
 import type { BlobRef, ObjectVersion, Part, Tombstone, Version } from "../model/version.ts";
 import { replicationStatus } from "../model/version.ts";
+import { REPLICATION_DELETE_MARKER_STATUS } from "../protocol/replication-headers.ts";
 import { BlobDamagedError } from "../storage/blobs/blobs.ts";
 import * as keys from "../storage/keys.ts";
 import type { Context, VersionRow } from "./context.ts";
@@ -41,7 +42,7 @@ export async function find(context: Context, selector: VersionSelector): Promise
   if (found.kind === "delete-marker") {
     const status = replicationStatus(found.replication);
     const headers: Record<string, string> = { "x-amz-delete-marker": "true", "x-amz-version-id": found.versionId };
-    if (status !== undefined && status !== "COMPLETED") headers["x-minio-replication-deletemarker-status"] = status;
+    if (status !== undefined && status !== "COMPLETED") headers[REPLICATION_DELETE_MARKER_STATUS] = status;
     headers["last-modified"] = new Date(Number(found.mtime / 1_000_000n)).toUTCString();
     throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "MethodNotAllowed", { ...names, headers });
   }

@@ -1,8 +1,8 @@
 /** How versions, their bytes, tombstones, counters and change-log rows enter and leave a commit: one way for every use case. */
 import type { Bucket } from "../model/bucket.ts";
-import type { Arn, BucketName, UnixNs } from "../model/names.ts";
+import type { Arn, UnixNs } from "../model/names.ts";
 import { targetsFor, type ReplicatedOperation } from "../model/replication-config.ts";
-import type { BlobRef, ObjectVersion, Part, PurgeWill, ReplicationState, Tags, Tombstone, Version } from "../model/version.ts";
+import type { BlobRef, Part, PurgeWill, ReplicationState, Tags, Tombstone, Version } from "../model/version.ts";
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
@@ -145,9 +145,3 @@ export function timeAfter(context: Context, ...earlier: readonly (UnixNs | undef
 export async function partsOf(context: Context, bucketId: string, version: Version): Promise<Part[]> {
   return version.kind === "object" && version.partCount > 0 ? context.parts(bucketId, version) : [];
 }
-
-export function asObject(version: Version): ObjectVersion | undefined {
-  return version.kind === "object" ? version : undefined;
-}
-
-export type { BucketName };

@@ -140,7 +140,7 @@ function parseChunkHeader(line: string): ChunkHeader {
 }
 
 /** The chain of chunk signatures, each over the one before. */
-export class SignatureChain {
+class SignatureChain {
   readonly #signing: ChunkSigning;
   #previous: string;
 

@@ -10,8 +10,6 @@ export const SOURCE_MTIME = "x-minio-source-mtime";
 export const SOURCE_ETAG = "x-minio-source-etag";
 /** Request on DELETE: `true` for a delete marker. */
 export const SOURCE_DELETE_MARKER = "x-minio-source-deletemarker";
-/** Request: purge of a delete marker (never seen on the wire). */
-export const SOURCE_DELETE_MARKER_DELETE = "x-minio-source-deletemarker-delete";
 /** Requests: times of the last change of each register, RFC 3339. */
 export const SOURCE_TAGGING_TIME = "x-minio-source-replication-tagging-timestamp";
 export const SOURCE_RETENTION_TIME = "x-minio-source-replication-retention-timestamp";
@@ -26,18 +24,10 @@ export const CHECK_REPLICATION_READY = "x-minio-check-replication-ready";
 export const REPLICATION_READY = "x-minio-replication-ready";
 /** Request on HEAD and GET: `ACCESS` adds `x-amz-tagging` to the answer. Copies: COPY or REPLACE. */
 export const TAGGING_DIRECTIVE = "x-amz-tagging-directive";
-/** Requests: sealed material of SSE-C objects; Actual-Object-Size also on every Complete. */
-export const REPLICATION_SEALED_KEY = "x-minio-replication-server-side-encryption-sealed-key";
-export const REPLICATION_SEAL_ALGORITHM = "x-minio-replication-server-side-encryption-seal-algorithm";
-export const REPLICATION_SEAL_IV = "x-minio-replication-server-side-encryption-iv";
-export const REPLICATION_ENCRYPTED_MULTIPART = "x-minio-replication-encrypted-multipart";
+/** Request on every Complete: bytes of the object. */
 export const REPLICATION_ACTUAL_SIZE = "x-minio-replication-actual-object-size";
-export const REPLICATION_SSEC_CRC = "x-minio-replication-ssec-crc";
-/** Responses: state of a replicated purge, of a delete marker. */
-export const REPLICATION_DELETE_STATUS = "x-minio-replication-delete-status";
+/** Response: state of a replicated delete marker. */
 export const REPLICATION_DELETE_MARKER_STATUS = "x-minio-replication-deletemarker-status";
-/** Response: a tagging call was served by a peer. */
-export const TAGGING_PROXIED = "x-minio-tagging-proxied";
 /** Responses to HEAD: code, and message in quotes. */
 export const ERROR_CODE = "x-minio-error-code";
 export const ERROR_DESC = "x-minio-error-desc";

@@ -10,8 +10,8 @@ import { parseQuery } from "./uri.ts";
 export { deriveSigningKey, EMPTY_SHA256, SigningKeyCache, UNSIGNED_PAYLOAD } from "./sigv4-canonical.ts";
 export type { CredentialScope } from "./sigv4-canonical.ts";
 
-export const CLOCK_SKEW_MS_MAX = 15 * 60_000;
-export const PRESIGN_SECONDS_MAX = 604_800;
+const CLOCK_SKEW_MS_MAX = 15 * 60_000;
+const PRESIGN_SECONDS_MAX = 604_800;
 
 /** A request as it stood on the wire. */
 export interface SignedRequest {

@@ -19,7 +19,7 @@ function isPlain(text: string, slashPlain: boolean): boolean {
 }
 
 /** Encodes raw bytes; `/` stays when `slashPlain`. */
-export function encodeBytes(bytes: Uint8Array, slashPlain: boolean): string {
+function encodeBytes(bytes: Uint8Array, slashPlain: boolean): string {
   let out = "";
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] as number;

@@ -12,7 +12,7 @@ export interface SendMarks {
 
 type Headers = Record<string, string>;
 
-export function checksumHeaders(checksum: Checksum | undefined, partCount: number): Headers {
+function checksumHeaders(checksum: Checksum | undefined, partCount: number): Headers {
   if (checksum === undefined) return {};
   const name = `x-amz-checksum-${checksum.algorithm.toLowerCase()}`;
   const composite = checksum.type === "COMPOSITE";
@@ -34,7 +34,7 @@ export function sourceHeaders(marks: SendMarks, mtime?: UnixNs): Headers {
 }
 
 /** Content headers, user metadata and storage class of a version. */
-export function describedHeaders(version: ObjectVersion): Headers {
+function describedHeaders(version: ObjectVersion): Headers {
   const headers: Headers = { "content-type": "application/octet-stream", "x-amz-storage-class": version.storageClass };
   return Object.assign(headers, version.headers, version.userMetadata);
 }

@@ -66,7 +66,7 @@ export interface SendContext {
   readonly request: SendRequest;
 }
 
-export async function localState(objects: Objects, at: Omit<SendRequest, "compareFirst" | "marks" | "signal">): Promise<LocalState> {
+async function localState(objects: Objects, at: Omit<SendRequest, "compareFirst" | "marks" | "signal">): Promise<LocalState> {
   try {
     const found = await objects.version(at);
     if (found !== undefined) return found.bucket.id === at.bucketId ? { kind: "version", version: found.version } : { kind: "nothing" };

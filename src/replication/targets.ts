@@ -273,7 +273,7 @@ const sameBucket = (a: TargetRecord, b: TargetRecord): boolean =>
   a.endpoint === b.endpoint && a.secure === b.secure && a.targetBucket === b.targetBucket;
 
 /** An enabled rule sends to the ARN. */
-export function isUsed(bucket: Bucket, arn: Arn): boolean {
+function isUsed(bucket: Bucket, arn: Arn): boolean {
   const config = bucket.replication;
   return config !== undefined && config.rules.some((rule) => rule.enabled && ruleArn(config, rule) === arn);
 }

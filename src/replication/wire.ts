@@ -3,6 +3,7 @@
  * outgoing S3 client; tests put a fake in its place.
  */
 import { StoreError } from "../model/errors.ts";
+import * as names from "../protocol/replication-headers.ts";
 import { RETRY_AFTER_CAP_MS } from "./limits.ts";
 
 export interface TargetRequest {
@@ -77,8 +78,8 @@ const MESSAGE = /<Message>([^<]*)<\/Message>/;
 /** Code and message of a failed answer: from the XML or JSON body, else from the headers that a HEAD carries. */
 export function errorOf(response: TargetResponse): { code: string; message: string } {
   const text = response.body.subarray(0, 16_384).toString("utf8");
-  const code = CODE.exec(text)?.[1] ?? /"Code":"([^"]*)"/.exec(text)?.[1] ?? response.headers["x-minio-error-code"];
-  const message = MESSAGE.exec(text)?.[1] ?? response.headers["x-minio-error-desc"]?.replace(/^"|"$/g, "");
+  const code = CODE.exec(text)?.[1] ?? /"Code":"([^"]*)"/.exec(text)?.[1] ?? response.headers[names.ERROR_CODE];
+  const message = MESSAGE.exec(text)?.[1] ?? response.headers[names.ERROR_DESC]?.replace(/^"|"$/g, "");
   return { code: code ?? `HTTP${response.status}`, message: message ?? `the target answered ${response.status}` };
 }
 
@@ -117,5 +118,5 @@ export function errorInBody(answer: TargetResponse): boolean {
 
 /** The target says that it holds a purge of this version which wins (answers of Resilver). */
 export function isPurgedThere(response: TargetResponse): boolean {
-  return response.headers["x-resilver-purged"] !== undefined;
+  return response.headers[names.RESILVER_PURGED] !== undefined;
 }

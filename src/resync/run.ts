@@ -43,7 +43,7 @@ export interface RunState {
   verify: VerifyReport | undefined;
 }
 
-export function stateOf(record: ResyncRecord): RunState {
+function stateOf(record: ResyncRecord): RunState {
   const { phase, cursor, counters, total, damage, verify } = record;
   return { phase, cursor, counters, ahead: NO_COUNTS, total, samples: [...record.samples], damage, verify };
 }

@@ -38,7 +38,7 @@ export function headerText(value: string): string {
 }
 
 /** Content-Encoding without `aws-chunked`, which only says how the body was sent; undefined when nothing is left. */
-export function storedEncoding(value: string): string | undefined {
+function storedEncoding(value: string): string | undefined {
   if (!value.toLowerCase().includes("aws-chunked")) return value === "" ? undefined : value;
   const kept = value.split(",").map((part) => part.trim()).filter((part) => part !== "" && part.toLowerCase() !== "aws-chunked");
   return kept.length === 0 ? undefined : kept.join(",");

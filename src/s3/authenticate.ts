@@ -19,7 +19,7 @@ export type BodyAuth =
 const SHA256_HEX = /^[0-9a-f]{64}$/i;
 
 /** The request as the signer saw it. */
-export function signedRequest(request: S3Request): SignedRequest {
+function signedRequest(request: S3Request): SignedRequest {
   const { incoming, target } = request;
   return {
     method: request.method,

@@ -53,7 +53,7 @@ export function wantedAlgorithm(request: S3Request): ChecksumAlgorithm | undefin
 }
 
 /** Content-MD5 as hex; InvalidDigest unless it is base64 of 16 bytes. */
-export function contentMd5(request: S3Request): string | undefined {
+function contentMd5(request: S3Request): string | undefined {
   const text = request.header("content-md5");
   if (text === undefined) return undefined;
   const bytes = Buffer.from(text, "base64");

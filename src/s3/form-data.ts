@@ -25,7 +25,7 @@ function malformed(message: string): StoreError {
 }
 
 /** The boundary named by a Content-Type. */
-export function boundaryOf(contentType: string): string {
+function boundaryOf(contentType: string): string {
   const match = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(contentType);
   const boundary = match?.[1] ?? match?.[2] ?? "";
   if (boundary === "" || boundary.length > BOUNDARY_CHARS_MAX) throw malformed("there is no boundary");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { UsageError } from "./settings.ts";
 
 /** Raised with every change of the layout that an older program must not touch. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 export interface Format {
   readonly product: "resilver";

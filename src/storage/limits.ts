@@ -1,7 +1,7 @@
 /** Every limit of this folder, asserted against its neighbours at the end. Sizes in bytes unless the name says more. */
 import { assert } from "../runtime/assert.ts";
 
-export const KIB = 1024;
+const KIB = 1024;
 export const MIB = 1024 * KIB;
 
 /** Longest key of the index; LMDB's binding takes 1978. */

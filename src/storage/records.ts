@@ -2,7 +2,7 @@
 import type { Tombstone, Version } from "../model/version.ts";
 
 /** Raised by one when a row's meaning changes; then `decodeRow` gets the way up from the older form. */
-export const ROW_FORMAT = 1;
+const ROW_FORMAT = 1;
 
 /**
  * Nanoseconds are written as {"$ns":"123"}: no text of a user (tags, names) can be taken for one. Walks by hand: the

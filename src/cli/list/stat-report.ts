@@ -18,7 +18,7 @@ const KEPT = new Set([
 const SSE = "x-amz-server-side-encryption";
 
 /** `content-type` as `Content-Type`. */
-export function canonicalHeader(name: string): string {
+function canonicalHeader(name: string): string {
   return name.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase());
 }
 
@@ -34,7 +34,7 @@ function decoded(value: string): string {
 }
 
 /** Checksums of an answer by algorithm, e.g. `CRC32`. */
-export function shownChecksums(headers: Readonly<Record<string, string>>): Record<string, string> {
+function shownChecksums(headers: Readonly<Record<string, string>>): Record<string, string> {
   const found = Object.entries(headers).flatMap(([name, value]) => {
     const match = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/.exec(name);
     return match === null ? [] : [[(match[1] ?? "").toUpperCase(), value] as const];

@@ -24,7 +24,7 @@ export interface ExpandOptions {
 }
 
 /** The place `target` of a server or of this machine. */
-export function placeOf(ctx: CommandContext, target: Target, versionId?: string): Place {
+function placeOf(ctx: CommandContext, target: Target, versionId?: string): Place {
   if (target.kind === "local") return { kind: "local", path: target.path };
   const { alias, bucket, key } = target;
   return { kind: "remote", path: remotePath(alias, bucket, key), address: { client: ctx.s3(alias), bucket, key, versionId } };

@@ -154,7 +154,7 @@ function resultOf(headers: Headers): PutResult {
 }
 
 /** `source`, telling the size of each chunk as it passes. */
-export async function* counted(source: AsyncIterable<Buffer>, onBytes: (count: number) => void): AsyncIterable<Buffer> {
+async function* counted(source: AsyncIterable<Buffer>, onBytes: (count: number) => void): AsyncIterable<Buffer> {
   for await (const chunk of source) {
     yield chunk;
     onBytes(chunk.length);

@@ -19,7 +19,7 @@ import { partNumberOf, shownChecksum, uploadSelector } from "./multipart.ts";
 import { storedHeaders } from "./put-object.ts";
 
 /** `x-amz-copy-source`: `[/]bucket/key[?versionId=ID]`, percent-encoded. */
-export function copySource(request: S3Request): VersionSelector {
+function copySource(request: S3Request): VersionSelector {
   const text = request.header("x-amz-copy-source") ?? "";
   const mark = text.lastIndexOf("?versionId=");
   const path = percentDecode(mark < 0 ? text : text.slice(0, mark), false);

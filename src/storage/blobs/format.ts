@@ -10,8 +10,8 @@ import type { BlobState } from "./blobs.ts";
 
 /** Footer: magic (8), format (4), block size (4), data length (8), CRC of the table (4), CRC of these 28 bytes (4). */
 const MAGIC = Buffer.from("RESILVER", "latin1");
-export const BLOB_FORMAT = 1;
-export const FOOTER_BYTES = 32;
+const BLOB_FORMAT = 1;
+const FOOTER_BYTES = 32;
 const INLINE_HEADER_BYTES = 4;
 
 export const blockCount = (size: number): number => Math.ceil(size / BLOCK_BYTES);

@@ -6,7 +6,7 @@ import { CommandError } from "../../command.ts";
 import type { AdminSite } from "./common.ts";
 import { adminSubcommand, expiryOf, jsonBody, newKeyPair, NEVER, readPolicy, send } from "./common.ts";
 
-export const KEY_FLAGS: readonly FlagSpec[] = [
+const KEY_FLAGS: readonly FlagSpec[] = [
   { name: "secret-key", kind: "string", help: "secret key" },
   { name: "policy", kind: "string", help: "FILE with a policy that narrows the rights of the parent" },
   { name: "name", kind: "string", help: "a name for people" },

@@ -125,7 +125,7 @@ async function listRemotes(ctx: CommandContext, args: readonly string[], flags: 
 }
 
 /** Heading and one line for each target. */
-export function remoteListText(targets: readonly RemoteTarget[], where: string): string {
+function remoteListText(targets: readonly RemoteTarget[], where: string): string {
   if (targets.length === 0) return `No remote targets found for \`${where}\`.`;
   const rows = targets.map((target) => [
     targetUrl(target),

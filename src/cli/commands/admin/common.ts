@@ -53,7 +53,7 @@ export function jsonBody(value: unknown): Buffer {
 }
 
 /** Text of FILE; `-` and `/dev/stdin` are standard input. */
-export async function readInput(ctx: CommandContext, file: string): Promise<string> {
+async function readInput(ctx: CommandContext, file: string): Promise<string> {
   return file === "-" || file === "/dev/stdin" ? wholeText(ctx.stdin) : readFileSync(file, "utf8");
 }
 
