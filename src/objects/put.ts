@@ -141,7 +141,8 @@ export function decideExisting(existing: Version, source: ReplicaSource | undefi
     if (source?.mtime !== undefined && source.mtime >= existing.mtime) return;
     throw new StoreError("PreconditionFailed", { key: existing.key });
   }
-  if (existing.damaged !== undefined) return;
+  // Damaged bytes are replaced by those of the same version; an older null version is not what was lost.
+  if (existing.damaged !== undefined && (!isNull || source?.mtime === undefined || source.mtime >= existing.mtime)) return;
   if (source?.etag !== undefined && source.etag === existing.etag && sameSecondOrOlder(source, existing)) {
     throw preconditionFailed(existing);
   }

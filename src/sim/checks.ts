@@ -49,16 +49,28 @@ export interface EqualityOptions {
   readonly hopeless: ReadonlySet<string>;
 }
 
-/** Versions without any good copy. It is a violation when no disaster accounts for it. */
+/**
+ * Versions without any good copy; of null versions the newest counts. It is a violation when neither a disaster nor a
+ * purge of the good copies accounts for it.
+ */
 export async function hopelessVersions(world: World): Promise<Set<string>> {
-  const inventories = await Promise.all(world.sites.map((site) => inventoryOf(world, site)));
-  const out = new Set<string>();
-  for (const { site, held } of inventories) {
+  const { forfeited, purgeTried } = world.history;
+  const newest = new Map<string, { held: Held; healthy: boolean; sites: string[] }>();
+  for (const { site, held, healthy } of await Promise.all(world.sites.map((each) => inventoryOf(world, each)))) {
     for (const [id, one] of held) {
-      if (inventories.some(({ healthy }) => healthy.has(id))) continue;
-      out.add(id);
-      if (!world.history.forfeited.has(copyId(id, one))) world.violation("bytes lost", `${id}, seen at ${site.name}`);
+      const known = newest.get(id);
+      if (known === undefined || one.version.mtime > known.held.version.mtime) {
+        newest.set(id, { held: one, healthy: healthy.has(id), sites: [site.name] });
+      } else if (one.version.mtime === known.held.version.mtime) {
+        newest.set(id, { held: known.held, healthy: known.healthy || healthy.has(id), sites: [...known.sites, site.name] });
+      }
     }
+  }
+  const out = new Set<string>();
+  for (const [id, { held, healthy, sites }] of newest) {
+    if (healthy) continue;
+    out.add(id);
+    if (!forfeited.has(copyId(id, held)) && !purgeTried.has(id)) world.violation("bytes lost", `${id}, seen at ${sites.join(", ")}`);
   }
   return out;
 }

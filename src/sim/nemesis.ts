@@ -162,6 +162,7 @@ export class Nemesis {
   }
 
   async #damage(site: Site): Promise<void> {
+    if (!this.#mayLose(site)) return;
     const files = site.storage.files.filesBelow("/data/blobs");
     if (files.length === 0) return;
     await this.#world.history.surviving(this.#world.sites, site, async () => {

@@ -65,7 +65,9 @@ export function drawProfile(dice: Dice): Profile {
   const bucketMode = dice.weighted({ versioned: 6, suspended: 2, excluded: 2 });
   // A wiped site must be set up anew, and no target may be set while versioning is suspended.
   const possible = TROUBLES.filter((trouble) => trouble !== "wipe" || bucketMode !== "suspended");
-  const troubles = dice.chance(0.25) ? [] : someOf(dice, possible, dice.pick([0.15, 0.3, 0.6]));
+  const drawn = dice.chance(0.25) ? [] : someOf(dice, possible, dice.pick([0.15, 0.3, 0.6]));
+  // What a source of one direction purges for itself alone nobody brings back.
+  const troubles = oneWay ? drawn.filter((trouble) => trouble !== "rules") : drawn;
   const heavy = someOf(dice, Object.keys(OPERATIONS) as Operation[], 0.3);
   const operations = Object.fromEntries(
     (Object.entries(OPERATIONS) as [Operation, number][]).map(([name, weight]) => [name, heavy.includes(name) ? weight * 4 : weight]),
