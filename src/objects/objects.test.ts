@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
 import type { Arn, UploadId, VersionId } from "../model/names.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
+import { testRule } from "../model/testing.ts";
 import * as keys from "../storage/keys.ts";
 import type { Objects } from "./objects.ts";
 import { logCounter } from "./rows.ts";
@@ -11,24 +12,7 @@ import { bodyOf, bucketName, objectKey, PLAIN, testSite, textOf, type TestSite }
 
 const BUCKET = bucketName("data");
 const ARN = "arn:minio:replication::0f3c9a52-6a34-4b1e-9d0b-1f4d1b7f8f01:data" as Arn;
-const RULES: ReplicationConfig = {
-  role: "",
-  rules: [
-    {
-      id: "r",
-      enabled: true,
-      priority: 1,
-      prefix: "",
-      tags: [],
-      filterForm: "prefix",
-      deleteMarkerReplication: true,
-      deleteReplication: true,
-      existingObjectReplication: true,
-      replicaModifications: true,
-      destination: ARN,
-    },
-  ],
-};
+const RULES: ReplicationConfig = { role: "", rules: [testRule(ARN)] };
 
 async function versioned(site: TestSite, replication?: ReplicationConfig): Promise<Objects> {
   await site.objects.createBucket(BUCKET, { owner: "root" });

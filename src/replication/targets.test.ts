@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ReplicationRule } from "../model/replication-config.ts";
+import { testRule } from "../model/testing.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { checkConfig, validateConfig, type ConfigDeps } from "./config.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
@@ -91,38 +92,24 @@ describe("remote targets", { timeout: 20_000 }, () => {
     const { objects, targets, clock } = site;
     return { objects, targets, clock, random: systemRandom, hostId: "this-site" };
   }
-  const rule = (arn: string, more: Partial<ReplicationRule> = {}): ReplicationRule => ({
-    id: "r",
-    enabled: true,
-    priority: 1,
-    prefix: "",
-    tags: [],
-    filterForm: "prefix",
-    deleteMarkerReplication: true,
-    deleteReplication: true,
-    existingObjectReplication: true,
-    replicaModifications: true,
-    destination: arn,
-    ...more,
-  });
 
   test("a configuration is held against targets and syntax", async () => {
     const arn = await site.targets.set(SRC, json());
     const validate = (...rules: ReplicationRule[]): Promise<void> => validateConfig(config(), SRC, { rules, role: "" });
-    await validate(rule(arn));
+    await validate(testRule(arn));
     await refuses(validate(), "XMinioAdminRemoteTargetNotFoundError");
-    await refuses(validate(rule("arn:aws:s3:::dst")), "XMinioAdminRemoteArnInvalid");
-    await refuses(validate(rule("arn:minio:ilm::x:dst")), "XMinioAdminRemoteARNTypeInvalid");
-    await refuses(validate(rule("arn:minio:replication::x:dst")), "XMinioAdminRemoteTargetNotFoundError");
-    await refuses(validate(rule(arn), rule(arn)), "MalformedXML");
-    await refuses(validate(rule(arn, { id: "x".repeat(256) })), "MalformedXML");
+    await refuses(validate(testRule("arn:aws:s3:::dst")), "XMinioAdminRemoteArnInvalid");
+    await refuses(validate(testRule("arn:minio:ilm::x:dst")), "XMinioAdminRemoteARNTypeInvalid");
+    await refuses(validate(testRule("arn:minio:replication::x:dst")), "XMinioAdminRemoteTargetNotFoundError");
+    await refuses(validate(testRule(arn), testRule(arn)), "MalformedXML");
+    await refuses(validate(testRule(arn, { id: "x".repeat(256) })), "MalformedXML");
     const tags = [{ key: "a", value: "b" }];
-    await refuses(validate(rule(arn, { filterForm: "tag", tags })), "MalformedXML");
-    await validate(rule(arn, { filterForm: "and", tags }));
+    await refuses(validate(testRule(arn, { filterForm: "tag", tags })), "MalformedXML");
+    await validate(testRule(arn, { filterForm: "and", tags }));
     fake.interfere = (request) => (request.method === "HEAD" ? { status: 404, code: "NoSuchBucket" } : undefined);
-    await refuses(validate(rule(arn)), "RemoteDestinationNotFoundError");
+    await refuses(validate(testRule(arn)), "RemoteDestinationNotFoundError");
     await enableRule(site, arn as Arn);
-    await validate(rule(arn, { enabled: false }));
+    await validate(testRule(arn, { enabled: false }));
   });
 
   test("replication-check makes dry runs only and names the missing right", async () => {

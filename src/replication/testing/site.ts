@@ -3,6 +3,7 @@ import { createObjects } from "../../objects/create.ts";
 import type { Objects } from "../../objects/objects.ts";
 import type { Arn, BucketName, ObjectKey, VersionId } from "../../model/names.ts";
 import type { ReplicationRule } from "../../model/replication-config.ts";
+import { testRule } from "../../model/testing.ts";
 import type { ObjectVersion, Tags } from "../../model/version.ts";
 import { systemClock, type Clock } from "../../runtime/clock.ts";
 import { systemRandom } from "../../runtime/random.ts";
@@ -96,20 +97,7 @@ export async function replicateTo(site: TestSite, fake: FakeTarget, rule: Partia
 }
 
 export async function enableRule(site: TestSite, arn: Arn, rule: Partial<ReplicationRule> = {}): Promise<void> {
-  const full: ReplicationRule = {
-    id: "r",
-    enabled: true,
-    priority: 1,
-    prefix: "",
-    tags: [],
-    filterForm: "prefix",
-    deleteMarkerReplication: true,
-    deleteReplication: true,
-    existingObjectReplication: true,
-    replicaModifications: true,
-    destination: arn,
-    ...rule,
-  };
+  const full = testRule(arn, rule);
   await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, replication: { rules: [full], role: "" } }));
 }
 
