@@ -52,7 +52,8 @@ test("freeze reaches every process, and thawing answers what waited", async () =
 test("restart keeps process id, port and data; stop ends with 0, whichever process was asked", async () => {
   const server = await startServer({ workers: 2 });
   const admin = adminOf(server);
-  await admin.call({ method: "PUT", path: "add-user", query: { accessKey: "kept" }, body: Buffer.from('{"secretKey":"long enough","status":"enabled"}'), sealed: true });
+  const body = Buffer.from('{"secretKey":"long enough","status":"enabled"}');
+  await admin.call({ method: "PUT", path: "add-user", query: { accessKey: "kept" }, body, sealed: true });
   const ready = once(server.process.stdout ?? assert.fail(), "data");
   await service(admin, "restart");
   assert.match(String(await ready), new RegExp(`:${server.port} `));

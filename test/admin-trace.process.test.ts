@@ -21,7 +21,8 @@ interface Line {
 /** Follows `mc admin trace`; `until` resolves with the lines so far when one fits. */
 function follow(url: string, flags: readonly string[]) {
   const env = { ...process.env, MC_CONFIG_DIR: temporaryFolder(), MC_HOST_a: url.replace("://", `://${ROOT_USER}:${ROOT_SECRET}@`) };
-  const child = spawn(join(resolve(import.meta.dirname, ".."), "bin", "mc"), ["admin", "trace", "a", "--json", ...flags], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const program = join(resolve(import.meta.dirname, ".."), "bin", "mc");
+  const child = spawn(program, ["admin", "trace", "a", "--json", ...flags], { env, stdio: ["ignore", "pipe", "inherit"] });
   const lines: Line[] = [];
   const reader = createInterface({ input: child.stdout });
   reader.on("line", (text) => lines.push(JSON.parse(text) as Line));

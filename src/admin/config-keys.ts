@@ -96,7 +96,8 @@ export function subSystem(text: string): SubSystem {
     throw new StoreError("XMinioAdminNoSuchConfigTarget", { message: `${name} has no targets.` });
   }
   const known = SUB_SYSTEMS.map((one) => one.name).join(", ");
-  throw configError(ELSEWHERE.has(name) ? `There is nothing to set in ${name} on this server; there is in ${known}.` : `unknown sub-system ${name}. Known: ${known}`);
+  const nothing = `There is nothing to set in ${name} on this server; there is in ${known}.`;
+  throw configError(ELSEWHERE.has(name) ? nothing : `unknown sub-system ${name}. Known: ${known}`);
 }
 
 export function configKey(section: SubSystem, name: string): ConfigKey {

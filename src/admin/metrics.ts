@@ -74,8 +74,10 @@ function bucketFamilies(buckets: Awaited<ReturnType<typeof siteUsage>>["buckets"
 
 function quotaFamily(buckets: readonly Bucket[]): Family {
   const limited = buckets.flatMap(({ name, quota }) => (quota === undefined ? [] : [[{ bucket: name }, quota] as const]));
-  const help = "Most bytes that a bucket may hold.";
-  return family("gauge", place("bucket", "minio_bucket_quota_total_bytes", help, "cluster/usage/buckets", "minio_cluster_usage_buckets_quota_total_bytes"), limited);
+  const path = "cluster/usage/buckets";
+  const v3 = "minio_cluster_usage_buckets_quota_total_bytes";
+  const options = place("bucket", "minio_bucket_quota_total_bytes", "Most bytes that a bucket may hold.", path, v3);
+  return family("gauge", options, limited);
 }
 
 /** `bucket/replication/NAME` is the group `bucket/replication` for one bucket; any other path names a group or a prefix. */

@@ -27,7 +27,8 @@ async function sts(caller: Caller, fields: Record<string, string>): Promise<{ st
   const host = new URL(admin.url).host;
   const headers = { host, "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
   const payloadHash = createHash("sha256").update(body).digest("hex");
-  const signed = signRequest({ method: "POST", path: "/", query: "", headers, payloadHash, region: "us-east-1", service: "sts", nowMs: Date.now(), ...caller });
+  const scope = { region: "us-east-1", service: "sts", nowMs: Date.now() } as const;
+  const signed = signRequest({ method: "POST", path: "/", query: "", headers, payloadHash, ...scope, ...caller });
   const { host: _host, ...rest } = signed;
   const response = await fetch(`${admin.url}/`, { method: "POST", headers: rest, body });
   const text = await response.text();
@@ -49,7 +50,8 @@ test("AssumeRole answers credentials that open the admin API with their token on
   await assert.rejects(bare.call({ method: "GET", path: "info" }), { code: "InvalidTokenId" });
   const info = await admin.root.sealedJson<Record<string, unknown>>({ method: "GET", path: "info-access-key", query: { accessKey: keys.accessKey } });
   assert.deepEqual([info["userType"], info["parentUser"], info["impliedPolicy"]], ["STS", TEST_ROOT.accessKey, false]);
-  const bulk = await admin.root.sealedJson<Record<string, { stsKeys: { accessKey: string }[] }>>({ method: "GET", path: "list-access-keys-bulk", query: { listType: "sts-only" } });
+  const listing = { method: "GET", path: "list-access-keys-bulk", query: { listType: "sts-only" } };
+  const bulk = await admin.root.sealedJson<Record<string, { stsKeys: { accessKey: string }[] }>>(listing);
   assert.deepEqual(bulk[TEST_ROOT.accessKey]?.stsKeys.map(({ accessKey }) => accessKey), [keys.accessKey]);
   assert.equal((await sts(keys, { Action: "AssumeRole" })).get("Code"), "AccessDenied", "a session makes no sessions");
   await admin.root.call({ method: "POST", path: "revoke-tokens/builtin", query: { user: TEST_ROOT.accessKey, fullRevoke: "true" } });

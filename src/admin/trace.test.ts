@@ -5,7 +5,7 @@ import { httpTrace, replicationTrace } from "../observe/trace.ts";
 import { testAdmin } from "./testing.ts";
 import { goDuration, traceFilter } from "./trace.ts";
 
-const call = {
+const finished = {
   nodeName: "n", funcName: "s3.GetObject", method: "GET", url: "/b/k?X-Amz-Signature=abc&versionId=null", httpVersion: "1.1",
   requestHeaders: { authorization: "AWS4 secret", "x-amz-date": "d", host: "h" }, responseHeaders: ["ETag", "e", "X-A", "1", "X-A", "2"],
   client: "1.2.3.4", status: 200, startMs: 0, durationMs: 2, timeToFirstByteMs: 1, bytesIn: 3, bytesOut: 4, error: "",
@@ -15,7 +15,7 @@ const replication = replicationTrace({
 });
 
 test("a record has what clients dereference, and no secret", () => {
-  const record = httpTrace(call);
+  const record = httpTrace(finished);
   assert.deepEqual([record.type, record.dur, record.path], [4, 2_000_000, "/b/k"]);
   assert.equal(record.http?.request.rawquery, "X-Amz-Signature=*REDACTED*&versionId=null");
   assert.deepEqual(record.http?.request.headers, { Authorization: ["*REDACTED*"], "X-Amz-Date": ["d"], Host: ["h"] });
@@ -28,9 +28,9 @@ test("followers get what they asked for", () => {
     const parameters = new URLSearchParams(query);
     return traceFilter({ param: (name) => parameters.get(name) ?? "", flag: (name) => parameters.get(name) === "true" });
   };
-  const s3 = httpTrace(call);
-  const failed = httpTrace({ ...call, status: 404, error: "NoSuchKey" });
-  const admin = httpTrace({ ...call, url: "/minio/admin/v3/info", funcName: "admin.Info" });
+  const s3 = httpTrace(finished);
+  const failed = httpTrace({ ...finished, status: 404, error: "NoSuchKey" });
+  const admin = httpTrace({ ...finished, url: "/minio/admin/v3/info", funcName: "admin.Info" });
   const shown = (query: string): boolean[] => [s3, failed, admin, replication].map(filter(query));
   assert.deepEqual(shown("s3=true"), [true, true, false, false]);
   assert.deepEqual(shown("s3=true&err=true"), [false, true, false, false]);
@@ -45,16 +45,18 @@ test("followers get what they asked for", () => {
 test("trace and log stream until the client goes, for those who may", async () => {
   const admin = await testAdmin();
   const stop = new AbortController();
-  const records = admin.root.objects<TraceRecord>({ method: "GET", path: "trace", query: { s3: "true" }, signal: stop.signal })[Symbol.asyncIterator]();
+  const follow = { method: "GET", path: "trace", query: { s3: "true" }, signal: stop.signal };
+  const records = admin.root.objects<TraceRecord>(follow)[Symbol.asyncIterator]();
   const first = records.next();
   await admin.following("trace");
-  admin.traces.publish(httpTrace(call));
+  admin.traces.publish(httpTrace(finished));
   assert.equal((await first).value.funcname, "s3.GetObject");
   stop.abort();
   await assert.rejects(records.next());
   admin.logTail.add({ time: "2026-11-23T00:00:00Z", level: "warn", message: "m", text: "WARN  m" });
   const leave = new AbortController();
-  const lines = admin.root.objects<Record<string, string>>({ method: "GET", path: "log", query: { limit: "10" }, signal: leave.signal })[Symbol.asyncIterator]();
+  const call = { method: "GET", path: "log", query: { limit: "10" }, signal: leave.signal };
+  const lines = admin.root.objects<Record<string, string>>(call)[Symbol.asyncIterator]();
   const line = (await lines.next()).value as Record<string, string>;
   assert.deepEqual([line["ConsoleMsg"], line["level"], line["node"]], ["WARN  m", "WARNING", "n:9000"]);
   leave.abort();

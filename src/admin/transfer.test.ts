@@ -42,16 +42,21 @@ test("identities move to another site with everything they may do", async () => 
   await iam.sessions.create({ parent: "ann", seconds: 900 });
   const zip = await source.root.call({ method: "GET", path: "export-iam" });
   const files = new Map(readZip(zip, LIMITS).map(({ name, data }) => [name, JSON.parse(data.toString()) as Record<string, Record<string, unknown>>]));
-  assert.deepEqual([...files.keys()].sort(), ["group_mappings", "groups", "policies", "stsuser_mappings", "svcaccts", "user_mappings", "users"].map((name) => `iam-assets/${name}.json`).sort());
+  const names = ["group_mappings", "groups", "policies", "stsuser_mappings", "svcaccts", "user_mappings", "users"];
+  assert.deepEqual([...files.keys()].sort(), names.map((name) => `iam-assets/${name}.json`).sort());
   assert.equal(files.get("iam-assets/users.json")?.["ann"]?.["secretKey"], SECRET);
   assert.deepEqual(Object.keys(files.get("iam-assets/svcaccts.json") ?? {}), ["annkey", "rootkey"], "sessions stay at home");
 
   const result = await importIam(target.root, zip);
   assert.deepEqual(result.failed, { policies: [], users: [], groups: [], serviceAccounts: [], userPolicies: [], groupPolicies: [], stsPolicies: [] });
-  assert.deepEqual([result.added["users"], result.added["serviceAccounts"], result.added["userPolicies"]], [["ann", "bob"], ["annkey", "rootkey"], [{ ann: ["own", "readonly"] }]]);
+  assert.deepEqual(
+    [result.added["users"], result.added["serviceAccounts"], result.added["userPolicies"]],
+    [["ann", "bob"], ["annkey", "rootkey"], [{ ann: ["own", "readonly"] }]],
+  );
   const there = await target.iam.contents();
   const here = await iam.contents();
-  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, (name, member: unknown) => (/^(updated|created|times)$/.test(name) ? undefined : member)));
+  const timeless = (name: string, member: unknown): unknown => (/^(updated|created|times)$/.test(name) ? undefined : member);
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, timeless));
   assert.deepEqual(plain(there), plain(here));
   await put(target.root, "import-iam", zip);
   assert.deepEqual(plain(await target.iam.contents()), plain(here), "again changes nothing");
@@ -88,15 +93,19 @@ test("an administrator who is not root brings in no keys of root", async () => {
 
 test("buckets' settings move: versioning, policy, tags, quota", async () => {
   const name = bucketName("moved");
-  const policy = JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::moved/*" }] });
+  const open = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::moved/*" };
+  const policy = JSON.stringify({ Version: "2012-10-17", Statement: [open] });
   await source.site.objects.createBucket(name, { owner: "x" });
   const settings = { versioning: { status: "Enabled", excludeFolders: true }, tags: { a: "b c" }, policy, quota: 5000 } as const;
   await source.site.objects.updateBucket(name, (bucket) => ({ ...bucket, ...settings }));
   await source.site.objects.createBucket(bucketName("other"), { owner: "x" });
   const zip = await source.root.call({ method: "GET", path: "export-bucket-metadata", query: { bucket: "moved/" } });
-  assert.deepEqual(readZip(zip, LIMITS).map((entry) => entry.name), ["policy.json", "tagging.xml", "quota.json", "versioning.xml"].map((file) => `moved/${file}`));
-  const extra = writeZip([...readZip(zip, LIMITS), { name: "moved/lifecycle.xml", data: Buffer.from("<x/>") }, { name: "Bad_Name/policy.json", data: Buffer.from("{}") }], 0);
-  const { buckets } = JSON.parse((await put(target.root, "import-bucket-metadata", extra)).toString()) as { buckets: Record<string, Record<string, { isSet: boolean; error?: string }>> };
+  const files = ["policy.json", "tagging.xml", "quota.json", "versioning.xml"];
+  assert.deepEqual(readZip(zip, LIMITS).map((entry) => entry.name), files.map((file) => `moved/${file}`));
+  const more = [["moved/lifecycle.xml", "<x/>"], ["Bad_Name/policy.json", "{}"]] as const;
+  const extra = writeZip([...readZip(zip, LIMITS), ...more.map(([path, text]) => ({ name: path, data: Buffer.from(text) }))], 0);
+  const answer = (await put(target.root, "import-bucket-metadata", extra)).toString();
+  const { buckets } = JSON.parse(answer) as { buckets: Record<string, Record<string, { isSet: boolean; error?: string }>> };
   const set = Object.entries(buckets["moved"] ?? {}).filter(([, part]) => part.isSet).map(([member]) => member);
   assert.deepEqual(set.sort(), ["policy", "quota", "tagging", "versioning"]);
   assert.match(buckets["moved"]?.["lifecycle"]?.error ?? "", /does not exist on this server/);

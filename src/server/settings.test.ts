@@ -16,7 +16,8 @@ test("flags, environment and defaults, in that order", () => {
 });
 
 test("MinIO's names work: volumes win over arguments, options are flags", () => {
-  const settings = readSettings(["/argument"], { MINIO_ROOT_USER: "abc", MINIO_ROOT_PASSWORD: "12345678", MINIO_VOLUMES: "/volume", MINIO_OPTS: "--address :9001 --quiet" });
+  const root = { MINIO_ROOT_USER: "abc", MINIO_ROOT_PASSWORD: "12345678" };
+  const settings = readSettings(["/argument"], { ...root, MINIO_VOLUMES: "/volume", MINIO_OPTS: "--address :9001 --quiet" });
   assert.deepEqual([settings.dir, settings.port, settings.quiet], ["/volume", 9001, true]);
 });
 
@@ -37,4 +38,11 @@ test("wrong input names the fault", () => {
   refused(["/a"], { RESILVER_ROOT_USER: "admin" }, /both/);
   refused(["/a"], { ...OWN, RESILVER_ROOT_PASSWORD: "short" }, /8 characters/);
   refused(["/a"], { ...OWN, RESILVER_PROMETHEUS_AUTH_TYPE: "none" }, /jwt or public/);
+});
+
+test("trusted proxies and fixed settings are checked at the start", () => {
+  const settings = readSettings(["/d"], { ...OWN, RESILVER_TRUSTED_PROXIES: "10.0.0.0/8, ::1", MINIO_API_REQUESTS_MAX: "5" });
+  assert.deepEqual([settings.trustedProxies, settings.fixed], [["10.0.0.0/8", "::1"], { API_REQUESTS_MAX: "5" }]);
+  assert.throws(() => readSettings(["/d"], { ...OWN, RESILVER_TRUSTED_PROXIES: "proxy.example" }), /expected addresses or CIDR blocks/);
+  assert.throws(() => readSettings(["/d"], { ...OWN, RESILVER_API_ROOT_ACCESS: "maybe" }), /expected on or off/);
 });

@@ -59,7 +59,7 @@ export function traceMatcher(flags: ParsedFlags): (record: TraceRecord) => boole
   const list = (name: string): string[] => flags.list(name).flatMap(splitList);
   const any = (patterns: readonly string[], text: string | undefined): boolean =>
     patterns.length === 0 || (text !== undefined && patterns.some((pattern) => wildcardMatch(pattern, text)));
-  const [statuses, methods, names, paths, nodes] = ["status-code", "method", "funcname", "path", "node"].map(list) as [string[], string[], string[], string[], string[]];
+  const [statuses, methods, names, paths, nodes] = [list("status-code"), list("method"), list("funcname"), list("path"), list("node")];
   const headers = flags.list("request-header");
   const queries = flags.list("request-query");
   const slashed = paths.map((pattern) => pattern.replace(/^\//, ""));
@@ -113,15 +113,18 @@ function clockText(time: string): string {
 
 export function shortText(record: TraceRecord): string {
   const { http, error } = record;
-  const head = `${clockText(record.time)} [${http === undefined ? (error === undefined ? (record.msg ?? "") : "FAILED") : statusText(http)}] ${record.funcname}`;
+  const outcome = error === undefined ? (record.msg ?? "") : "FAILED";
+  const head = `${clockText(record.time)} [${http === undefined ? outcome : statusText(http)}] ${record.funcname}`;
+  const fault = error === undefined ? "" : ` ${error}`;
   if (http === undefined) {
     const size = record.bytes === undefined || record.bytes === 0 ? "" : ` ${formatSize(record.bytes)}`;
-    return `${head} ${record.path} ${spanText(record.dur)}${size}${error === undefined ? "" : ` ${error}`}`;
+    return `${head} ${record.path} ${spanText(record.dur)}${size}${fault}`;
   }
   const { request, stats } = http;
   const where = `${request.path}${request.rawquery === undefined ? "" : `?${request.rawquery}`}`;
   const moved = `in ${formatSize(stats.inputbytes)} out ${formatSize(stats.outputbytes)}`;
-  return `${head} ${request.method} ${where} ${request.client} ${spanText(record.dur)} first byte ${spanText(stats.timetofirstbyte)} ${moved}${error === undefined ? "" : ` ${error}`}`;
+  const times = `${spanText(record.dur)} first byte ${spanText(stats.timetofirstbyte)}`;
+  return `${head} ${request.method} ${where} ${request.client} ${times} ${moved}${fault}`;
 }
 
 function callStats(http: HttpTrace): Record<string, number> {
