@@ -22,6 +22,8 @@ export interface BlobRef {
   readonly inline: boolean;
   /** Files only: modification time in ns (decimal) at staging. Another value means "look at the bytes before trusting them". */
   readonly stamp?: string | undefined;
+  /** Files only: CRC-32 of the file's table of block checksums. A whole file with another one is another blob's. */
+  readonly tableCrc?: number | undefined;
 }
 
 export interface Part {

@@ -158,6 +158,17 @@ function damages(on: On): void {
     await assert.rejects(readAll(store, blob), isDamaged("corrupt"));
   });
 
+  on("a whole file of another blob is no file of this one", async ({ store, damage }) => {
+    for (const size of [100_000, 3 * MIB]) {
+      const [one, other] = [await store.write(bodyOf(randomBytes(size), 100_000), NONE), await store.write(bodyOf(randomBytes(size), 100_000), NONE)];
+      let file: Buffer = Buffer.alloc(0);
+      await damage(other.ref.id, (bytes) => (file = Buffer.from(bytes)), false);
+      await damage(one.ref.id, () => file, true);
+      await assert.rejects(readAll(store, one), isDamaged("corrupt"));
+      assert.equal(await store.examine(one.ref, false), "corrupt");
+    }
+  });
+
   on("touched but whole is ok", async ({ store, damage }) => {
     const blob = await store.write(bodyOf(randomBytes(400_000), 100_000), NONE);
     await damage(blob.ref.id, (file) => file, true);

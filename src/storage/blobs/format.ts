@@ -31,8 +31,12 @@ export function finishTail(tail: Buffer, size: number): void {
   footer.writeUInt32LE(crc32(footer.subarray(0, 28)), 28);
 }
 
-/** The table of a file with `size` bytes of data, or undefined when the tail is not what was written for it. */
-export function parseTail(tail: Buffer, size: number): Buffer | undefined {
+/** CRC of the table, from a tail that was just made: the index keeps it, so that no other blob's file passes for this one. */
+export const tableCrcOf = (tail: Buffer): number => tail.readUInt32LE(tail.length - FOOTER_BYTES + 24);
+
+/** The table of a file, or undefined when the tail is not what was written for `ref`. */
+export function parseTail(tail: Buffer, ref: Pick<BlobRef, "size" | "tableCrc">): Buffer | undefined {
+  const { size } = ref;
   if (tail.length !== tailLength(size)) return undefined;
   const table = tail.subarray(0, tail.length - FOOTER_BYTES);
   const footer = tail.subarray(table.length);
@@ -42,7 +46,8 @@ export function parseTail(tail: Buffer, size: number): Buffer | undefined {
     footer.readUInt32LE(8) === BLOB_FORMAT &&
     footer.readUInt32LE(12) === BLOCK_BYTES &&
     footer.readBigUInt64LE(16) === BigInt(size) &&
-    footer.readUInt32LE(24) === crc32(table);
+    footer.readUInt32LE(24) === crc32(table) &&
+    (ref.tableCrc === undefined || ref.tableCrc === footer.readUInt32LE(24));
   return good ? table : undefined;
 }
 

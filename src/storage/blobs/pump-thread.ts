@@ -7,6 +7,7 @@ import { parentPort } from "node:worker_threads";
 import { assert } from "../../runtime/assert.ts";
 import { FLUSH_EVERY_BYTES } from "../limits.ts";
 import { BodyDigests, type DigestOptions } from "./digests.ts";
+import { tableCrcOf } from "./format.ts";
 import type { FromPump, Slab, ToPump } from "./pump-messages.ts";
 
 assert(parentPort !== null, "runs as a worker thread");
@@ -70,7 +71,7 @@ class Body {
           const { mtimeNs } = fstatSync(this.#fd as number, { bigint: true });
           this.#close();
           bodies.delete(this.#id);
-          say({ kind: "done", body: this.#id, file: { ...result, stamp: String(mtimeNs) } });
+          say({ kind: "done", body: this.#id, file: { ...result, stamp: String(mtimeNs), tableCrc: tableCrcOf(tail) } });
         });
       });
     });

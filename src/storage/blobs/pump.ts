@@ -4,11 +4,14 @@
  */
 import { BodyDigests, type DigestOptions, type Digests } from "./digests.ts";
 import type { FileLayer, WritableFile } from "./files.ts";
+import { tableCrcOf } from "./format.ts";
 
 export interface PumpedFile extends Digests {
   readonly size: number;
   /** The file's mtime in ns, decimal, after its last byte. */
   readonly stamp: string;
+  /** See BlobRef. */
+  readonly tableCrc: number;
 }
 
 /** One body on its way. After `end` or `abort` it must not be used. Errors are those of the file layer. */
@@ -53,7 +56,7 @@ class InlinePumpBody implements PumpBody {
     await file.write(tail);
     const stat = await file.sync();
     await file.close();
-    return { ...result, stamp: String(stat.mtimeNs) };
+    return { ...result, stamp: String(stat.mtimeNs), tableCrc: tableCrcOf(tail) };
   }
 
   async abort(): Promise<void> {

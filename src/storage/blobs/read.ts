@@ -64,7 +64,7 @@ async function readExactly(
 /** Data and tail with one read of the disk, where both are near. */
 async function* readAtOnce(file: ReadableFile, ref: BlobRef, from: number, to: number): AsyncGenerator<Buffer> {
   const bytes = await readExactly(file, ref, from, fileLength(ref.size) - from);
-  const table = parseTail(bytes.subarray(ref.size - from), ref.size);
+  const table = parseTail(bytes.subarray(ref.size - from), ref);
   const data = bytes.subarray(0, to - from);
   const good = table !== undefined && blocksMatch(data, from / BLOCK_BYTES, table);
   if (!good) throw new BlobDamagedError(ref.id, "corrupt");
@@ -77,7 +77,7 @@ async function* readAtOnce(file: ReadableFile, ref: BlobRef, from: number, to: n
  * overwritten when the third one after it is asked for; whoever sends pieces waits until the one before has left.
  */
 async function* readAhead(file: ReadableFile, ref: BlobRef, from: number, to: number): AsyncGenerator<Buffer> {
-  const table = parseTail(await readExactly(file, ref, ref.size, tailLength(ref.size)), ref.size);
+  const table = parseTail(await readExactly(file, ref, ref.size, tailLength(ref.size)), ref);
   if (table === undefined) throw new BlobDamagedError(ref.id, "corrupt");
   const ring: Buffer[] = [];
   let turn = 0;

@@ -8,7 +8,7 @@ import { BlobDamagedError, type BlobState, type BlobStore, type WriteOptions, ty
 import { digestsOf, type Digests } from "./digests.ts";
 import { DirectorySyncs } from "./directory-syncs.ts";
 import { codeOf, realFiles, writeFailure, type FileLayer, type FileStat } from "./files.ts";
-import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState } from "./format.ts";
+import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState, tableCrcOf } from "./format.ts";
 import { inlinePump, type Pump, type PumpBody } from "./pump.ts";
 import { readFailure, readFile } from "./read.ts";
 import { DiskSpace } from "./space.ts";
@@ -91,9 +91,10 @@ class FileBlobStore implements BlobStore {
         if (wait !== undefined) await wait;
       }
       if (pumped === undefined) return await this.#finishSmall(id, staged, gathered, size, options);
-      const { stamp, ...result } = await pumped.end().catch(rethrowAsWriteFailure);
+      const { stamp, tableCrc, ...result } = await pumped.end().catch(rethrowAsWriteFailure);
       pumped = undefined;
-      return { ...result, ref: { id, size, inline: false, stamp: await this.#publish(staged, id, stamp) } };
+      await this.#publish(staged, id);
+      return { ...result, ref: { id, size, inline: false, stamp, tableCrc } };
     } catch (error) {
       await pumped?.abort();
       throw error;
@@ -206,7 +207,8 @@ class FileBlobStore implements BlobStore {
     const file = encodeFile(pieces, size);
     const digests: Digests = digestsOf(file.subarray(0, size), options);
     const stamp = await this.#stage(staged, file).catch(rethrowAsWriteFailure);
-    return { ...digests, size, ref: { id, size, inline: false, stamp: await this.#publish(staged, id, stamp) } };
+    await this.#publish(staged, id);
+    return { ...digests, size, ref: { id, size, inline: false, stamp, tableCrc: tableCrcOf(file) } };
   }
 
   async #stage(path: string, bytes: Buffer): Promise<string> {
@@ -224,10 +226,9 @@ class FileBlobStore implements BlobStore {
   }
 
   /** Gives a staged, synced file its name. Dies before the sync of the directory: garbage in staging or in blobs. */
-  async #publish(staged: string, id: string, stamp: string): Promise<string> {
+  async #publish(staged: string, id: string): Promise<void> {
     try {
       await this.#named(id, (path) => this.#files.rename(staged, path), staged);
-      return stamp;
     } catch (error) {
       await this.#files.unlink(staged).catch(() => undefined);
       throw writeFailure(error);
