@@ -1,7 +1,8 @@
 /**
  * A damaged site is brought back by a resync, however often either side is killed -9 meanwhile: the job goes on by
  * itself and ends Completed and verified, both sites are equal, what only the damaged site has stays, what was purged
- * for every site stays purged. `CRASH_KILLS` kills a resync (default 3), `CRASH_WORKERS` processes a site, `CRASH_SEED` replays the choices.
+ * for every site stays purged. `CRASH_KILLS` kills a resync (default 3), `CRASH_WORKERS` processes a site,
+ * `CRASH_SEED` replays the choices.
  */
 import assert from "node:assert/strict";
 import { cpSync, renameSync, rmSync } from "node:fs";
@@ -126,6 +127,22 @@ async function readAll(site: Site): Promise<void> {
   sdk.destroy();
 }
 
+/** Clients go on while the job runs: new versions, tags and purges of old ones, through every restart. */
+async function writeOn(site: Site, signal: AbortSignal): Promise<void> {
+  const rows = (await site.versions(BUCKET)).filter((row) => row.kind === "Version");
+  for (let i = 0; !signal.aborted; i++) {
+    const row = d.pick(rows);
+    try {
+      await put(site, `during-${i % 50}`);
+      await putTags(site, BUCKET, row, { during: String(i) });
+      if (d.oneIn(4)) await site.call("DELETE", BUCKET, at(row)).then((answer) => answer.discard());
+    } catch {
+      // The site is down just now.
+      await pause(50);
+    }
+  }
+}
+
 const at = (row: Pick<Listed, "key" | "versionId">): { key: string; query: Record<string, string> } => ({ key: row.key, query: { versionId: row.versionId } });
 
 describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
@@ -202,7 +219,11 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     rmSync(baker.server.dir, { recursive: true });
     await baker.restart();
     await baker.makeBucket(BUCKET);
+    const writing = new AbortController();
+    const writer = writeOn(alpha, writing.signal);
     const result = await resyncUnderFire();
+    writing.abort();
+    await writer;
     // What was sent before a kill is found equal after it.
     assert.ok(result.compared > KEYS && result.onlyAtTarget === 0, JSON.stringify(result));
     await until(equal, RESYNC_MS, explain);

@@ -3,7 +3,7 @@
  * begins. The version is recorded as damaged, and a resync from a healthy site heals it.
  */
 import assert from "node:assert/strict";
-import { rmSync, statSync, truncateSync } from "node:fs";
+import { copyFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { basename } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { blobFiles, flip } from "./support/damage.ts";
@@ -33,7 +33,12 @@ const CASES: readonly Case[] = [
   { key: "emptied", parts: [40_000], harm: (path) => truncateSync(path, 0), goodBytes: 0 },
   { key: "missing", parts: [40_000], harm: (path) => rmSync(path), goodBytes: 0 },
   { key: "second-part", parts: [5 * MIB, 70_000], harm: (path) => rmSync(path), goodBytes: 5 * MIB },
+  { key: "swapped", parts: [300_000], harm: (path) => copyFileSync(added.get(DONOR)?.[0] as string, path), goodBytes: 0 },
 ];
+/** An object that stays whole; its file is as long as some of those that are harmed. */
+const DONOR = "donor";
+/** The files of a key's blobs at Baker. */
+const added = new Map<string, string[]>();
 
 interface Got {
   readonly status: number;
@@ -61,7 +66,8 @@ describe("damaged blobs", { timeout: 120_000 }, () => {
     [alpha, baker] = await Promise.all([Site.start(), Site.start()]);
     await Promise.all([alpha.makeBucket(BUCKET), baker.makeBucket(BUCKET)]);
     arn = await setRule(alpha, baker, BUCKET);
-    for (const [number, { key, parts }] of CASES.entries()) {
+    const all = [...CASES, { key: DONOR, parts: [300_000] }];
+    for (const [number, { key, parts }] of all.entries()) {
       const known = new Set(blobFiles(baker.server.dir));
       const whole = bodyOf(number, parts.reduce((sum, size) => sum + size));
       let at = 0;
@@ -75,9 +81,6 @@ describe("damaged blobs", { timeout: 120_000 }, () => {
     await Promise.all([alpha.close(), baker.close()]);
     await cleanUp();
   });
-
-  /** The files of a key's blobs at Baker. */
-  const added = new Map<string, string[]>();
 
   for (const [number, { key, parts, harm, goodBytes }] of CASES.entries()) {
     test(`${key}: never served as good`, async () => {
@@ -120,7 +123,7 @@ describe("damaged blobs", { timeout: 120_000 }, () => {
     );
     const { target } = JSON.parse(last) as { target: { resyncStatus: string; sent: number; verified: boolean; damage: { missing: number; corrupt: number } }[] };
     assert.deepEqual([target[0]?.resyncStatus, target[0]?.verified, target[0]?.sent], ["Completed", true, CASES.length], last);
-    assert.deepEqual(target[0]?.damage, { examined: CASES.length, missing: 2, corrupt: CASES.length - 2 }, last);
+    assert.deepEqual(target[0]?.damage, { examined: CASES.length + 1, missing: 2, corrupt: CASES.length - 2 }, last);
     for (const [number, { key }] of CASES.entries()) {
       const { status, body } = await get(baker, key);
       assert.equal(status, 200, key);
