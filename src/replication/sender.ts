@@ -138,13 +138,18 @@ async function sendContent(context: SendContext, version: ObjectVersion, guard: 
   if (!unsure || !changeable) return outcome;
   const found = await askAndCompare(context, version);
   if (found.kind === "registers") return sendMetadata(context, version);
-  return found.kind === "failed" ? found.outcome : outcome;
+  return found.kind === "failed" || found.kind === "busy" ? found.outcome : outcome;
 }
 
 const SLOW_DOWN = ["SlowDownRead", "SlowDownWrite"];
 
 /** What a HEAD of one object version says about the copy at the target. */
-export type RemoteAnswer = Comparison | { readonly kind: "absent" } | { readonly kind: "failed"; readonly outcome: SendOutcome };
+export type RemoteAnswer =
+  | Comparison
+  | { readonly kind: "absent" }
+  /** The target is too busy to look: nothing is known, but it may take a write. */
+  | { readonly kind: "busy"; readonly outcome: SendOutcome }
+  | { readonly kind: "failed"; readonly outcome: SendOutcome };
 
 /** Asks the target for one version and compares; rejects when no answer came. */
 export async function askAndCompare(context: Pick<SendContext, "target" | "request">, version: ObjectVersion): Promise<RemoteAnswer> {
@@ -158,8 +163,9 @@ export async function askAndCompare(context: Pick<SendContext, "target" | "reque
     signal: request.signal,
   });
   if (head.status !== 200) {
-    const absent = head.status === 404 || head.status === 405 || (head.status === 503 && SLOW_DOWN.includes(errorOf(head).code));
-    return absent ? { kind: "absent" } : { kind: "failed", outcome: failedAnswer(head) };
+    if (head.status === 404 || head.status === 405) return { kind: "absent" };
+    const busy = head.status === 503 && SLOW_DOWN.includes(errorOf(head).code);
+    return { kind: busy ? "busy" : "failed", outcome: failedAnswer(head) };
   }
   const remote = remoteOfHead(head);
   if (remote !== undefined) return compareObject(version, remote);
@@ -173,6 +179,7 @@ async function compareAndSend(context: SendContext, version: ObjectVersion): Pro
     case "failed":
       return found.outcome;
     case "absent":
+    case "busy":
       return sendContent(context, version, true);
     case "equal":
     case "newerThere":

@@ -363,6 +363,7 @@ export class ResyncRun {
       case "newerThere":
         return undefined;
       case "failed":
+      case "busy":
         return found.outcome.kind === "retry" ? `${found.outcome.code}: ${found.outcome.reason}` : "it could not be asked for";
       case "absent":
         return "absent";

@@ -1,6 +1,6 @@
 /** The troubles of a run: one after another at random, each with its own end. */
 import { StoreError } from "../model/errors.ts";
-import { targetsOf } from "./peek.ts";
+import { heldBy, refsOf, targetsOf } from "./peek.ts";
 import type { Trouble } from "./profile.ts";
 import type { Dice } from "./random.ts";
 import { BUCKET, type Site } from "./site.ts";
@@ -163,7 +163,8 @@ export class Nemesis {
 
   async #damage(site: Site): Promise<void> {
     if (!this.#mayLose(site)) return;
-    const files = site.storage.files.filesBelow("/data/blobs");
+    // Files of versions: what a request is about to name is not yet anybody's to lose.
+    const files = [...(await heldBy(site)).values()].flatMap(refsOf).flatMap((ref) => (ref.inline ? [] : [`/data/blobs/${ref.id.slice(0, 2)}/${ref.id}`]));
     if (files.length === 0) return;
     await this.#world.history.surviving(this.#world.sites, site, async () => {
       for (let i = this.#dice.between(1, 3); i > 0; i--) {
