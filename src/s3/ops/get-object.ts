@@ -81,9 +81,9 @@ async function findAuthorized(request: S3Request): Promise<FoundObject> {
   return found;
 }
 
-async function missing(request: S3Request, fault: unknown): Promise<unknown> {
-  if (!(fault instanceof StoreError)) return fault;
-  if (hasCode(fault, "MethodNotAllowed") && isPeerRead(request)) return withMarkerTime(request, fault);
+async function missing(request: S3Request, error: unknown): Promise<unknown> {
+  if (!(error instanceof StoreError)) return error;
+  const fault = hasCode(error, "MethodNotAllowed") && isPeerRead(request) ? await withMarkerTime(request, error) : error;
   if (request.identity.kind === "anonymous" && hasCode(fault, "NoSuchKey") && fault.detail.headers === undefined) {
     if (!(await allowed(request, { action: "s3:ListBucket", key: "" }))) return new StoreError("AccessDenied");
   }
