@@ -1,6 +1,7 @@
 /** `mc alias`: names for servers and their keys (mc-cli.md 3). */
 import { readFile } from "node:fs/promises";
-import { S3ResponseError } from "../../client/s3-client.ts";
+import { NetworkError, S3ResponseError } from "../../client/errors.ts";
+import { systemClock } from "../../runtime/clock.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import type { AliasEntry, Command, CommandContext, FlagSpec, ParsedFlags } from "../command.ts";
 import { CommandError } from "../command.ts";
@@ -8,6 +9,10 @@ import { configFile, entryFromJson, entryToJson, parseAliasName, parseAliasUrl }
 import { ask, wholeText } from "../prompt.ts";
 import { nearest } from "../suggest.ts";
 import { UsageError } from "../usage-error.ts";
+
+/** How long `alias set` waits for a server that was started just before it. */
+const START_WAIT_MS = 10_000;
+const START_POLL_MS = 100;
 
 const SET_FLAGS: readonly FlagSpec[] = [
   { name: "api", kind: "string", help: "S3v4 (the only signature this client makes)" },
@@ -60,12 +65,25 @@ function pathFlag(text: string | undefined): string {
 async function probe(ctx: CommandContext, name: string, entry: AliasEntry): Promise<void> {
   const client = ctx.s3For(entry);
   const bucket = `probe-bsign-${systemRandom.bytes(8).toString("hex")}`;
-  try {
-    await client.send({ method: "GET", bucket, query: { location: "" }, signal: ctx.signal });
-  } catch (error) {
-    const passed = error instanceof S3ResponseError && ["NoSuchBucket", "AccessDenied"].includes(error.code);
-    if (!passed) throw new CommandError(`Unable to initialize new alias \`${name}\` from the provided credentials`, error);
+  const clock = systemClock();
+  const giveUpMs = clock.nowMs() + START_WAIT_MS;
+  for (;;) {
+    try {
+      await client.send({ method: "GET", bucket, query: { location: "" }, signal: ctx.signal });
+      return;
+    } catch (error) {
+      if (error instanceof S3ResponseError && ["NoSuchBucket", "AccessDenied"].includes(error.code)) return;
+      if (!mayBeStarting(error) || ctx.signal.aborted || clock.nowMs() >= giveUpMs) {
+        throw new CommandError(`Unable to initialize new alias \`${name}\` from the provided credentials`, error);
+      }
+      await clock.sleep(START_POLL_MS, ctx.signal);
+    }
   }
+}
+
+/** A refused connection at this machine: the server that a script started in the line before does not listen yet. */
+function mayBeStarting(error: unknown): boolean {
+  return error instanceof NetworkError && error.code === "ECONNREFUSED";
 }
 
 async function list(ctx: CommandContext, args: readonly string[]): Promise<number> {
