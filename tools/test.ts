@@ -1,6 +1,6 @@
 /**
- * Runs every test and ends with `N passed, N failed`. Arguments: `unit` (beside the sources), `process` (starts
- * servers), or file names; none: all. Tests run on the Node that this package installs.
+ * Runs every test and ends with `N passed, N failed`. Arguments: `unit` (beside the sources), `sim` (simulated
+ * sites), `process` (starts servers), or file names; none: all. Tests run on the Node that this package installs.
  */
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
@@ -8,11 +8,12 @@ import { resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  unit: ["src/**/*.test.ts", "tools/**/*.test.ts"],
+  unit: ["src/**/!(*.sim).test.ts", "tools/**/*.test.ts"],
+  sim: ["src/**/*.sim.test.ts"],
   process: ["test/**/*.process.test.ts"],
 };
 /** Servers and clients of one process test fill a core: more at a time only makes them slower. */
-const CONCURRENCY: Readonly<Record<string, number>> = { unit: 2, process: 1 };
+const CONCURRENCY: Readonly<Record<string, number>> = { unit: 2, sim: 1, process: 1 };
 
 interface Count {
   passed: number;

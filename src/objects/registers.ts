@@ -1,7 +1,7 @@
 /** Tags, retention, legal hold: the parts of a version that change, each with its own time; the newer wins. */
 import { StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
-import type { UnixNs } from "../model/names.ts";
+import { NULL_VERSION, type UnixNs } from "../model/names.ts";
 import { newerRegister, type ObjectVersion, type Register, type Retention, type Tags } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { encodeVersion } from "../storage/records.ts";
@@ -64,7 +64,8 @@ export function setLegalHold(context: Context, selector: VersionSelector, on: bo
 
 /**
  * Objects.applyReplicaMetadata: each register only when the peer's is newer. A missing time means that the peer never
- * changed that register since the object was written, so it counts as old as the version itself.
+ * changed that register since the object was written, so it counts as old as the version itself. A null id may stand for
+ * another version than the peer's: registers of an older one say nothing, those of one that is not here yet are refused.
  */
 export async function applyReplicaMetadata(context: Context, request: ReplicaMetadataRequest): Promise<ObjectVersion> {
   return context.commit<ObjectVersion>(async () => {
@@ -72,6 +73,10 @@ export async function applyReplicaMetadata(context: Context, request: ReplicaMet
     const old = await objectRow(context, bucket, request);
     const since = old.version.mtime;
     const { source } = request;
+    if (request.versionId === NULL_VERSION && source.mtime !== undefined && source.mtime !== since) {
+      if (source.mtime < since) return { result: old.version };
+      throw new StoreError("NoSuchVersion", { bucket: bucket.name, key: request.key });
+    }
     const theirs = <T>(value: T | undefined, time: UnixNs | undefined): Register<T> | undefined =>
       value === undefined ? undefined : { value, time: time ?? since };
     const none = Object.keys(request.tags).length === 0 && source.tagsTime === undefined;

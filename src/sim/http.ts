@@ -86,7 +86,9 @@ export class Exchange {
     const response = new Response();
     this.answered = new Promise((resolve, reject) => {
       response.on("finish", () => resolve(response.answer()));
-      response.on("close", () => reject(new ConnectionCut("the connection was cut")));
+      response.on("close", () => {
+        if (!response.writableFinished) reject(new ConnectionCut("the connection was cut"));
+      });
       response.on("error", reject);
     });
     this.answered.catch(() => undefined);

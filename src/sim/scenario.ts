@@ -28,8 +28,10 @@ export interface Report {
 /** Longest time, simulated, until everything that waited has been sent: above the pause after a refusal. */
 const REST_MS_MAX = 40 * 60_000;
 const REST_STEP_MS = 500;
-/** How long the sites are watched for requests when there is nothing left to send. */
-const SILENCE_MS = 90_000;
+/** How long the sites are watched for requests when there is nothing left to send; now and then beyond the longest retry. */
+const SILENCE_MS = 20_000;
+const LONG_SILENCE_MS = 90_000;
+const LONG_SILENCE_CHANCE = 0.1;
 
 /** Runs a seed to its end. Never rejects: what goes wrong is a violation. */
 export async function runSeed(seed: string): Promise<Report> {
@@ -100,7 +102,7 @@ async function prove(world: World): Promise<void> {
   await resyncAll(world, { mayMove: world.profile.troubles.includes("damage") });
   const before = world.network.traffic.writes;
   world.note("SILENCE");
-  await world.time.sleep(SILENCE_MS);
+  await world.time.sleep(world.dice.chance(LONG_SILENCE_CHANCE) ? LONG_SILENCE_MS : SILENCE_MS);
   const more = world.network.traffic.writes - before;
   if (more > 0) world.violation("no silence", `${more} requests although nothing is left to send`);
   await checkIntegrity(world);
