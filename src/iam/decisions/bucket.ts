@@ -7,7 +7,9 @@ type Principal = "*" | { readonly AWS: string | readonly string[] };
 const EVERYONE: Principal = "*";
 const ANN: Principal = { AWS: ["arn:aws:iam:::user/ann"] };
 
-function statement(Effect: "Allow" | "Deny", Principal: Principal, Action: string | readonly string[], resource: string | readonly string[], more: object = {}): object {
+type Names = string | readonly string[];
+
+function statement(Effect: "Allow" | "Deny", Principal: Principal, Action: Names, resource: Names, more: object = {}): object {
   return { Effect, Principal, Action, Resource: arns(resource), ...more };
 }
 
@@ -84,7 +86,12 @@ export const BUCKET_DECISIONS: readonly Decisions[] = [
     bucket: { name: "b", user: "team-red" },
     ask: ["allow s3:GetObject b/k", "none s3:PutObject b/k"],
   },
-  { what: "names with wildcards are not for nobody", statements: [statement("Allow", { AWS: ["team-*"] }, "s3:GetObject", "b/*")], bucket: nobody, ask: ["none s3:GetObject b/k"] },
+  {
+    what: "names with wildcards are not for nobody",
+    statements: [statement("Allow", { AWS: ["team-*"] }, "s3:GetObject", "b/*")],
+    bucket: nobody,
+    ask: ["none s3:GetObject b/k"],
+  },
   {
     what: "all of S3 in one bucket policy: administration is never its business",
     statements: [statement("Allow", EVERYONE, "s3:*", ["b", "b/*"])],

@@ -63,7 +63,10 @@ export const CONDITION_DECISIONS: readonly Decisions[] = [
       allow("s3:ListBucket", "a", when({ NumericEquals: { "s3:max-keys": "7" } })),
       allow("s3:ListBucket", "b", when({ NumericGreaterThanEquals: { "s3:max-keys": "7" } })),
     ],
-    ask: ["allow s3:ListBucket a max-keys=7", "none s3:ListBucket a max-keys=8", "allow s3:ListBucket b max-keys=8", "allow s3:ListBucket b max-keys=7", "none s3:ListBucket b max-keys=6"],
+    ask: [
+      "allow s3:ListBucket a max-keys=7", "none s3:ListBucket a max-keys=8", "allow s3:ListBucket b max-keys=8",
+      "allow s3:ListBucket b max-keys=7", "none s3:ListBucket b max-keys=6",
+    ],
   },
   {
     what: "IfExists: an absent key passes, a present one is compared",
@@ -224,11 +227,17 @@ export const CONDITION_DECISIONS: readonly Decisions[] = [
   {
     what: "the lifetime asked for an access key",
     statements: [allow("admin:CreateServiceAccount", undefined, when({ NumericLessThanEquals: { "svc:DurationSeconds": "86400" } }))],
-    ask: ["allow admin:CreateServiceAccount - DurationSeconds=86400", "none admin:CreateServiceAccount - DurationSeconds=86401", "none admin:CreateServiceAccount -"],
+    ask: [
+      "allow admin:CreateServiceAccount - DurationSeconds=86400", "none admin:CreateServiceAccount - DurationSeconds=86401",
+      "none admin:CreateServiceAccount -",
+    ],
   },
   {
     what: "header names in any spelling",
     statements: put({ StringEquals: { "s3:x-amz-storage-class": "STANDARD" } }),
-    ask: ["allow s3:PutObject b/k X-Amz-Storage-Class=STANDARD", "allow s3:PutObject b/k x-amz-storage-class=STANDARD", "none s3:PutObject b/k x-amz-storage=STANDARD"],
+    ask: [
+      "allow s3:PutObject b/k X-Amz-Storage-Class=STANDARD", "allow s3:PutObject b/k x-amz-storage-class=STANDARD",
+      "none s3:PutObject b/k x-amz-storage=STANDARD",
+    ],
   },
 ];
