@@ -174,13 +174,13 @@ class Import {
       const before = await accessKeys.find(name);
       const touchesRoot = parent === rootAccessKey || before?.parent === rootAccessKey;
       if (touchesRoot && this.#request.identity.user !== rootAccessKey) throw new StoreError("AccessDenied");
-      const expires = key.expiration == null ? 0n : (parseRfc3339Nano(key.expiration) ?? 0n);
+      const expires = (key.expiration ?? "") === "" ? 0n : (parseRfc3339Nano(key.expiration ?? "") ?? 0n);
       if (before !== undefined) await accessKeys.remove(name);
       await accessKeys.create({
         parent,
         accessKey: name,
         secretKey: key.secretKey,
-        sessionPolicy: key.sessionPolicy == null ? undefined : JSON.stringify(key.sessionPolicy),
+        sessionPolicy: (key.sessionPolicy ?? null) === null ? undefined : JSON.stringify(key.sessionPolicy),
         name: key.name || undefined,
         description: key.description || undefined,
         expires: expires > 0n ? Number(expires / 1_000_000n) : undefined,
