@@ -175,16 +175,20 @@ class Import {
       const touchesRoot = parent === rootAccessKey || before?.parent === rootAccessKey;
       if (touchesRoot && this.#request.identity.user !== rootAccessKey) throw new StoreError("AccessDenied");
       const expires = (key.expiration ?? "") === "" ? 0n : (parseRfc3339Nano(key.expiration ?? "") ?? 0n);
-      if (before !== undefined) await accessKeys.remove(name);
-      await accessKeys.create({
-        parent,
-        accessKey: name,
+      const members = {
         secretKey: key.secretKey,
-        sessionPolicy: (key.sessionPolicy ?? null) === null ? undefined : JSON.stringify(key.sessionPolicy),
+        sessionPolicy: (key.sessionPolicy ?? null) === null ? "" : JSON.stringify(key.sessionPolicy),
         name: key.name || undefined,
         description: key.description || undefined,
-        expires: expires > 0n ? Number(expires / 1_000_000n) : undefined,
-      });
+      };
+      const lifetime = expires > 0n ? Number(expires / 1_000_000n) : null;
+      // Changed in place where that is possible: a key that cannot be made again must not be lost.
+      if (before?.parent === parent) {
+        await accessKeys.update(name, { ...members, expires: lifetime, enabled: enabledOf(key.status ?? "") !== false });
+        return;
+      }
+      if (before !== undefined) await accessKeys.remove(name);
+      await accessKeys.create({ ...members, parent, accessKey: name, expires: lifetime ?? undefined });
       if (enabledOf(key.status ?? "") === false) await accessKeys.update(name, { enabled: false });
     });
   }
