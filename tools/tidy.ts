@@ -5,7 +5,10 @@ import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const LINES_MAX = 600;
-const COLUMNS_MAX = 160;
+/** A table of cases may be longer than code. */
+const TEST_LINES_MAX = 700;
+/** The formatter keeps code within 120; only literals that cannot be broken are longer. */
+const COLUMNS_MAX = 200;
 /** Pattern and what to do instead. Built from pieces so that this file does not find itself. */
 const BANNED: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME", "XX" + "X"].join("|")})\\b`), "finish it, or say so in the limits"],
@@ -15,7 +18,10 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function tidyFaults(): string[] {
-  const list = execFileSync("git", ["ls-files", "src", "test", "tools", "bench", "console", "layers.ts"], { cwd: root, encoding: "utf8" });
+  const list = execFileSync("git", ["ls-files", "src", "test", "tools", "bench", "console", "layers.ts"], {
+    cwd: root,
+    encoding: "utf8",
+  });
   const faults: string[] = [];
   for (const name of list.split("\n").filter((line) => /\.(ts|tsx)$/.test(line))) {
     let text: string;
@@ -25,7 +31,8 @@ export function tidyFaults(): string[] {
       continue; // removed in the work tree, not yet in the index of git
     }
     const lines = text.split("\n");
-    if (lines.length > LINES_MAX) faults.push(`${name}: ${lines.length} lines; which of its jobs can leave?`);
+    if (lines.length > (name.endsWith(".test.ts") ? TEST_LINES_MAX : LINES_MAX))
+      faults.push(`${name}: ${lines.length} lines; which of its jobs can leave?`);
     lines.forEach((line, index) => {
       if (line.length > COLUMNS_MAX) faults.push(`${name}:${index + 1}: ${line.length} columns`);
       for (const [pattern, instead] of BANNED) if (pattern.test(line)) faults.push(`${name}:${index + 1}: ${instead}`);
