@@ -22,7 +22,7 @@ export interface SignedRequest {
   readonly query: string;
   /** Value of a lower-case header name as Latin-1 text, several joined with a comma; undefined when absent. */
   header(name: string): string | undefined;
-  /** Lower-case names present; needed to refuse unsigned `x-amz-meta-*` beside a presigned query. */
+  /** Lower-case names present; needed to refuse unsigned headers beside a presigned query. */
   readonly headerNames?: Iterable<string> | undefined;
 }
 
@@ -221,7 +221,7 @@ function parsePresignedForm(request: SignedRequest, expected: SignatureExpectati
     throw presignedFault(`X-Amz-Expires must be at most a week, ${PRESIGN_SECONDS_MAX} seconds`);
   }
   const signedHeaders = parseSignedHeaders(get("X-Amz-SignedHeaders"));
-  refuseUnsignedMetadata(request, signedHeaders, values);
+  refuseUnsignedHeaders(request, signedHeaders, values);
   return {
     kind: "presigned",
     accessKey,
@@ -236,10 +236,29 @@ function parsePresignedForm(request: SignedRequest, expected: SignatureExpectati
   };
 }
 
-/** Whoever holds a presigned URL must not add metadata that its maker did not sign. */
-function refuseUnsignedMetadata(request: SignedRequest, signed: readonly string[], query: Map<string, string>): void {
+/** Headers that change what a request does: they turn a PUT into a copy, say what is stored, or speak for a peer. */
+const BINDING_HEADERS = [
+  "x-amz-meta-",
+  "x-amz-copy-source",
+  "x-amz-metadata-directive",
+  "x-amz-tagging",
+  "x-amz-object-lock-",
+  "x-amz-bypass-",
+  "x-amz-replication-",
+  "x-amz-website-",
+  "x-minio-",
+  "x-resilver-",
+];
+
+/**
+ * Whoever holds a presigned URL acts with the rights of its maker, and must not do with it what the maker did not sign:
+ * with `x-amz-copy-source` a URL for an upload could read any object of the maker's (s3-api.md 2.4, as AWS).
+ */
+function refuseUnsignedHeaders(request: SignedRequest, signed: readonly string[], query: Map<string, string>): void {
   for (const name of request.headerNames ?? []) {
-    if (!name.startsWith("x-amz-meta-") || signed.includes(name) || query.has(name)) continue;
+    if (!name.startsWith("x-") || signed.includes(name)) continue;
+    if (!BINDING_HEADERS.some((prefix) => name.startsWith(prefix))) continue;
+    if (query.has(name) && query.get(name) === request.header(name)) continue;
     throw unsigned(name);
   }
 }

@@ -7,7 +7,7 @@ import type { ChunkedMode } from "../protocol/aws-chunked.ts";
 import { chunkedMode } from "../protocol/aws-chunked.ts";
 import type { ChunkSigning, SignedRequest } from "../protocol/sigv4.ts";
 import { authScheme, checkSignatureTime, chunkSigning, equalText, parseAuthorization } from "../protocol/sigv4.ts";
-import { verifySignature, type SigningKeyCache } from "../protocol/sigv4.ts";
+import { UNSIGNED_PAYLOAD, verifySignature, type SigningKeyCache } from "../protocol/sigv4.ts";
 import type { Identity } from "../iam/types.ts";
 import type { Operation, S3Request } from "./request.ts";
 
@@ -81,12 +81,21 @@ async function authenticateV4(
   if (!genuine) throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
   if (!tokenFits(identity, parsed.sessionToken)) throw await slowly(request, new StoreError("InvalidTokenId"));
   const mode = chunkedMode(parsed.payloadHash);
+  if (mode === undefined) checkPayloadHash(parsed.payloadHash);
   if (mode !== undefined) {
     checkStreaming(operation);
     const signing = mode === "unsigned-trailer" ? undefined : chunkSigning(parsed, identity.secretKey, keys);
     request.bodyAuth = { kind: "chunked", mode, signing };
   } else request.bodyAuth = { kind: "plain", sha256: digestOf(parsed.payloadHash) };
   request.identity = identity;
+}
+
+/** Any other word would leave the body unbound without saying so, or its chunk headers would be stored as data. */
+function checkPayloadHash(payloadHash: string): void {
+  if (payloadHash === UNSIGNED_PAYLOAD || SHA256_HEX.test(payloadHash)) return;
+  throw new StoreError("InvalidArgument", {
+    message: "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- word that this server knows, or a valid sha256 value.",
+  });
 }
 
 /** A hex digest binds the body, whatever its case; other words do not. */
