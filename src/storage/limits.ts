@@ -33,6 +33,11 @@ export const BLOCK_BYTES = 64 * KIB;
 export const PIECE_BYTES = MIB;
 /** Pieces that a long read has memory for: one being read, and those its consumer may still hold. */
 export const READ_RING_PIECES = 4;
+/**
+ * Memory that long reads of a process may hold in full pieces. Further ones go by single blocks: thousands of clients
+ * that read slowly must fill neither the memory nor the queue of the disk, where others wait for one piece.
+ */
+export const READ_RINGS_BYTES = 128 * MIB;
 /** Bodies up to this size are hashed and handed to the file system in one go on the calling thread. */
 export const SMALL_BODY_BYTES_MAX = 256 * KIB;
 /** Unit in which large bodies go to a hashing thread. Each upload under way holds one while it fills. */
@@ -65,6 +70,7 @@ export const SPACE_RESERVE_BYTES_MAX = 256 * MIB;
 export const SPACE_CHECK_WRITES = 256;
 
 assert(SLAB_BYTES % BLOCK_BYTES === 0, "a slab is whole blocks");
+assert(READ_RING_PIECES * PIECE_BYTES <= READ_RINGS_BYTES, "one long read has full pieces");
 assert(PIECE_BYTES % BLOCK_BYTES === 0, "a piece is whole blocks");
 assert(INLINE_BYTES_MAX <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");
 assert(SLABS_PER_BODY_MAX <= SLABS_IN_FLIGHT_MAX, "one body may use its share");

@@ -1,7 +1,7 @@
 /** Reading blob files: aligned to blocks, each block checked before its bytes are handed on. */
 import { StoreError } from "../../model/errors.ts";
 import type { BlobRef } from "../../model/version.ts";
-import { BLOCK_BYTES, PIECE_BYTES, READ_RING_PIECES } from "../limits.ts";
+import { BLOCK_BYTES, PIECE_BYTES, READ_RING_PIECES, READ_RINGS_BYTES } from "../limits.ts";
 import { BlobDamagedError } from "./blobs.ts";
 import { codeOf, type FileLayer, type ReadableFile } from "./files.ts";
 import { blocksMatch, fileLength, parseTail, tailLength } from "./format.ts";
@@ -71,31 +71,39 @@ async function* readAtOnce(file: ReadableFile, ref: BlobRef, from: number, to: n
   yield data;
 }
 
+/** Memory of the long reads under way in full pieces. */
+let ringBytes = 0;
+
 /**
- * Pieces of at most 1 MiB; the next one is read while the consumer has the last. Their memory goes round in a ring of
+ * Pieces of at most 1 MiB, of one block while many others read; the next one is read while the consumer has the last. Their memory goes round in a ring of
  * this read alone: fresh memory for each piece costs more (page faults, collection) than reading it. A piece is
  * overwritten when the third one after it is asked for; whoever sends pieces waits until the one before has left.
  */
 async function* readAhead(file: ReadableFile, ref: BlobRef, from: number, to: number): AsyncGenerator<Buffer> {
   const table = parseTail(await readExactly(file, ref, ref.size, tailLength(ref.size)), ref);
   if (table === undefined) throw new BlobDamagedError(ref.id, "corrupt");
+  const full = READ_RING_PIECES * PIECE_BYTES;
+  const held = ringBytes + full <= READ_RINGS_BYTES ? full : 0;
+  ringBytes += held;
+  const size = held > 0 ? PIECE_BYTES : BLOCK_BYTES;
   const ring: Buffer[] = [];
   let turn = 0;
   const fetch = (at: number): Promise<Buffer> => {
     const slot = turn++ % READ_RING_PIECES;
-    const memory = (ring[slot] ??= Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, to - at)));
-    return readExactly(file, ref, at, Math.min(PIECE_BYTES, to - at), memory);
+    const memory = (ring[slot] ??= Buffer.allocUnsafeSlow(Math.min(size, to - at)));
+    return readExactly(file, ref, at, Math.min(size, to - at), memory);
   };
   let next: Promise<Buffer> | undefined = fetch(from);
   try {
-    for (let at = from; next !== undefined; at += PIECE_BYTES) {
+    for (let at = from; next !== undefined; at += size) {
       const piece: Buffer = await next;
-      next = at + PIECE_BYTES < to ? fetch(at + PIECE_BYTES) : undefined;
+      next = at + size < to ? fetch(at + size) : undefined;
       if (!blocksMatch(piece, at / BLOCK_BYTES, table)) throw new BlobDamagedError(ref.id, "corrupt");
       yield piece;
     }
   } finally {
     // The file is closed after this: a read under way must not meet a closed (or reused) descriptor.
     await next?.catch(() => undefined);
+    ringBytes -= held;
   }
 }
