@@ -12,7 +12,7 @@ import { CHECKSUM_ALGORITHMS } from "../model/version.ts";
 import type { IncomingBody } from "../objects/types.ts";
 import { decodeAwsChunked } from "../protocol/aws-chunked.ts";
 import type { HeaderView } from "./attributes.ts";
-import { OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
+import { DOCUMENTS_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
 import { invalidArgument, type S3Request } from "./request.ts";
 
 const CHECKSUM_PREFIX = "x-amz-checksum-";
@@ -99,7 +99,8 @@ export function objectBody(request: S3Request): IncomingBody {
   if (bodyAuth.kind === "plain") {
     const size = declared ?? decoded;
     if (size === undefined) throw new StoreError("MissingContentLength");
-    return { ...common, stream: bytesOf(request, declared), size, sha256: bodyAuth.sha256 };
+    const stream = declared === undefined ? streamed(request, size) : bytesOf(request, declared);
+    return { ...common, stream, size, sha256: bodyAuth.sha256 };
   }
   const trailers = announcedTrailers(request);
   if (declared === undefined && decoded === undefined && incoming.headers["transfer-encoding"] === undefined) {
@@ -125,7 +126,7 @@ export function objectBody(request: S3Request): IncomingBody {
 
 /** Bytes of the body as sent; small ones in one piece. */
 function bytesOf(request: S3Request, declared: number | undefined): AsyncIterable<Buffer> {
-  return declared !== undefined && declared <= SMALL_BODY_BYTES_MAX ? gathered(request, declared) : streamed(request);
+  return declared !== undefined && declared <= SMALL_BODY_BYTES_MAX ? gathered(request, declared) : streamed(request, OBJECT_BYTES_MAX);
 }
 
 async function* gathered(request: S3Request, declared: number): AsyncGenerator<Buffer, void, undefined> {
@@ -135,22 +136,50 @@ async function* gathered(request: S3Request, declared: number): AsyncGenerator<B
 
 /** The body as sent, of any length up to the end of the request. */
 export function rawBody(request: S3Request): AsyncIterable<Buffer> {
-  return streamed(request);
+  return streamed(request, OBJECT_BYTES_MAX);
 }
 
-async function* streamed(request: S3Request): AsyncGenerator<Buffer, void, undefined> {
+/** ExcessData above `limit` bytes: a chunked transfer has no other end. */
+async function* streamed(request: S3Request, limit: number): AsyncGenerator<Buffer, void, undefined> {
   request.readBody();
+  let length = 0;
   try {
     // Whoever stops reading early (a bad chunk signature) still has an answer to send: the socket must live on.
-    for await (const chunk of request.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) yield chunk;
+    for await (const chunk of request.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > limit) throw new StoreError("ExcessData");
+      yield chunk;
+    }
   } catch (cause) {
     throw request.incoming.errored === null ? cause : new StoreError("IncompleteBody", { cause });
   }
   if (!request.incoming.complete) throw new StoreError("IncompleteBody");
 }
 
-/** Reads a whole body of at most `limit` bytes with plain events: an iterator costs more than such a body. */
-function gather(request: S3Request, limit: number): Promise<Buffer> {
+/** Bytes of documents that this process is reading. */
+let documentBytes = 0;
+
+/** As `gather`, for documents. SlowDownWrite when those under way are too many: some are read before anybody is asked. */
+async function gatherDocument(request: S3Request, limit: number): Promise<Buffer> {
+  let own = 0;
+  try {
+    return await gather(request, limit, (bytes) => {
+      own += bytes;
+      documentBytes += bytes;
+      return documentBytes <= DOCUMENTS_BYTES_MAX;
+    });
+  } finally {
+    documentBytes -= own;
+  }
+}
+
+const anyRoom = (): boolean => true;
+
+/**
+ * Reads a whole body of at most `limit` bytes with plain events: an iterator costs more than such a body. `room` is asked
+ * for each piece: SlowDownWrite when it has none.
+ */
+function gather(request: S3Request, limit: number, room: (bytes: number) => boolean = anyRoom): Promise<Buffer> {
   request.readBody();
   const { incoming } = request;
   return new Promise((resolve, reject) => {
@@ -159,12 +188,15 @@ function gather(request: S3Request, limit: number): Promise<Buffer> {
     let settled = false;
     const fail = (error: unknown): void => {
       settled = true;
+      pieces.length = 0;
       reject(error as Error);
     };
     incoming.on("data", (chunk: Buffer) => {
       length += chunk.length;
-      if (length > limit && !settled) return fail(new StoreError("EntityTooLarge"));
-      if (!settled) pieces.push(chunk);
+      if (settled) return;
+      if (length > limit) return fail(new StoreError("EntityTooLarge"));
+      if (!room(chunk.length)) return fail(new StoreError("SlowDownWrite"));
+      pieces.push(chunk);
     });
     incoming.on("end", () => {
       if (!settled) resolve(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length));
@@ -178,13 +210,13 @@ function gather(request: S3Request, limit: number): Promise<Buffer> {
 
 /**
  * A document of at most `limit` bytes, held against its signed hash, Content-MD5 and checksum.
- * Throws EntityTooLarge, XAmzContentSHA256Mismatch, BadDigest, IncompleteBody.
+ * Throws EntityTooLarge, XAmzContentSHA256Mismatch, BadDigest, IncompleteBody, SlowDownWrite.
  */
 export async function readDocument(request: S3Request, limit: number): Promise<Buffer> {
   const declared = lengthOf(request.header("content-length"), "Content-Length");
   if (declared !== undefined && declared > limit) throw new StoreError("EntityTooLarge");
   const md5 = contentMd5(request);
-  const bytes = declared === 0 || !hasBody(request.incoming) ? Buffer.alloc(0) : await gather(request, limit);
+  const bytes = declared === 0 || !hasBody(request.incoming) ? Buffer.alloc(0) : await gatherDocument(request, limit);
   const { bodyAuth } = request;
   if (bodyAuth.kind === "plain" && bodyAuth.sha256 !== undefined) {
     if (createHash("sha256").update(bytes).digest("hex") !== bodyAuth.sha256) throw new StoreError("XAmzContentSHA256Mismatch");

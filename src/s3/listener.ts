@@ -11,6 +11,7 @@ import { authenticate } from "./authenticate.ts";
 import { hasBody } from "./body.ts";
 import { corsHeaders, preflight } from "./cors.ts";
 import type { RequestRecord, S3Deps } from "./deps.ts";
+import { inTurn, refuseUnparsed } from "./connection.ts";
 import * as limits from "./limits.ts";
 import { asStoreError, renderError } from "./render-error.ts";
 import type { Reply } from "./reply.ts";
@@ -41,7 +42,7 @@ export function createS3Handler(deps: S3Deps): S3Handler {
   return (incoming, response) => {
     const url = incoming.url ?? "/";
     if ((isSystemPath(url) || isForm(incoming, url)) && deps.fallback?.(incoming, response, url)) return;
-    void handle(shared, incoming, response);
+    inTurn(incoming.socket, response, () => handle(shared, incoming, response));
   };
 }
 
@@ -265,6 +266,7 @@ export function configureServer(server: Server, handler: S3Handler): void {
     waiting.add(incoming);
     handler(incoming, response);
   });
+  server.on("clientError", refuseUnparsed);
   // Other expectations are ignored, as by every S3 server; Node's own answer would be 417.
   server.on("checkExpectation", handler);
 }
