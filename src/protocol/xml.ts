@@ -6,8 +6,10 @@ export const S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
 export const XML_PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 const DEPTH_MAX = 32;
-/** A full DeleteObjects or CompleteMultipartUpload document stays below this; listings are read with a limit of their own. */
-const BYTES_MAX = 4 * 1024 * 1024;
+/** A full DeleteObjects or CompleteMultipartUpload document stays below these; listings are read with a limit of their own. */
+const BYTES_MAX = 8 * 1024 * 1024;
+/** 10,000 parts with a checksum each, three times over. Elements take many times the memory of their text. */
+const ELEMENTS_MAX = 150_000;
 
 /** An element without namespace and attributes. */
 export class XmlElement {
@@ -64,6 +66,8 @@ export function parseXml(bytes: Buffer, limits: XmlLimits = {}): XmlElement {
   const version = text.includes("&#") && CONTROL_REFERENCE.test(text) ? "1.1" : "1.0";
   const parser = new SaxesParser({ forceXMLVersion: true, defaultXMLVersion: version });
   const stack: XmlElement[] = [];
+  const elementsMax = limits.maxBytes === undefined ? ELEMENTS_MAX : Number.POSITIVE_INFINITY;
+  let elements = 0;
   let root: XmlElement | undefined;
   let current: XmlElement | undefined;
   const append = (data: string): void => {
@@ -80,6 +84,7 @@ export function parseXml(bytes: Buffer, limits: XmlLimits = {}): XmlElement {
     if (current === undefined) root = element;
     else current.children.push(element);
     if (stack.length >= DEPTH_MAX) throw malformed("elements are nested too deeply");
+    if (++elements > elementsMax) throw malformed("there are too many elements");
     stack.push(element);
     current = element;
   });

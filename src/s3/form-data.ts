@@ -5,8 +5,8 @@
 import { StoreError } from "../model/errors.ts";
 
 const FIELDS_MAX = 1000;
-/** All field names, values and part headers together. */
-const FIELD_BYTES_MAX = 1024 * 1024;
+/** All field names, values and part headers together, which are held in memory before anybody is asked who it is; AWS takes 20 KiB. */
+const FIELD_BYTES_MAX = 64 * 1024;
 const BOUNDARY_CHARS_MAX = 200;
 const CRLF = Buffer.from("\r\n");
 const BLANK_LINE = Buffer.from("\r\n\r\n");

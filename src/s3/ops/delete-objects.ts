@@ -20,20 +20,25 @@ const PARALLEL = 64;
 export const deleteObjects: Operation = {
   name: "DeleteObjects",
   async run(request) {
-    const { bucket } = request;
     if (!hasBody(request.incoming)) throw new StoreError("MissingContentLength");
     if (request.headers["content-md5"] === undefined && checksumHeader(request) === undefined && !hasSignedBody(request)) {
       throw new StoreError("MissingContentMD5");
     }
+    await refuseStrangers(request);
     const { quiet, objects } = parseDeleteObjects(await readCheckedDocument(request, DELETE_BYTES_MAX));
     const source = await replicaSource(request, "s3:ReplicateDelete");
-    await request.deps.objects.bucket(bucket);
     const results = await deleteAll(request, withoutRepeats(objects), source);
     const deleted = results.filter((result) => !("code" in result)) as DeletedObject[];
     const errors = results.filter((result) => "code" in result) as DeleteObjectsFault[];
     return xmlReply(renderDeleteResult({ deleted: quiet ? [] : deleted, errors }));
   },
 };
+
+/** Each key is asked for on its own, so the document is read first: nobody is let that far who can delete nothing. */
+async function refuseStrangers(request: S3Request): Promise<void> {
+  const { policy } = await request.deps.objects.bucket(request.bucket);
+  if (request.identity.kind === "anonymous" && policy === undefined) throw new StoreError("AccessDenied");
+}
 
 /** A hash of the document that the signature binds says as much as Content-MD5; some SDKs send nothing else. */
 function hasSignedBody(request: S3Request): boolean {

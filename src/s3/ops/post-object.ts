@@ -14,7 +14,7 @@ import { authorizeFor } from "../authorize.ts";
 import { checksumHeader, rawBody } from "../body.ts";
 import { readForm, type FormUpload } from "../form-data.ts";
 import { checkPostPolicy, parsePostPolicy, type PostPolicy } from "../post-policy.ts";
-import { refuseEncryption } from "../request-checks.ts";
+import { checkMetadataSize, refuseEncryption } from "../request-checks.ts";
 import type { Reply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
 import { checkedTags, OBJECT_TAGS_MAX } from "../tags.ts";
@@ -37,6 +37,7 @@ export const postObject: Operation = {
     await authorizeFor(request, { action: "s3:PutObject", key });
     const view = formView(fields);
     refuseEncryption(view);
+    checkMetadataSize(view);
     const claim = checksumHeader(view);
     const tagging = fields["tagging"];
     const tags = tagging === undefined ? undefined : checkedTags(Object.entries(parseTagging(Buffer.from(tagging, "latin1"))), OBJECT_TAGS_MAX);
