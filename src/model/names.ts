@@ -18,6 +18,7 @@ export const NULL_VERSION = "null" as VersionId;
 
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
+const NIL_UUID = "00000000-0000-0000-0000-000000000000";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const KEY_BYTES_MAX = 1024;
 
@@ -48,10 +49,13 @@ function hasDotSegment(text: string): boolean {
   return false;
 }
 
-/** `null` or any UUID; stored in lower case. Anything else is 400 InvalidArgument (replication.md 3.2). */
+/**
+ * `null` or any UUID but the one of zeros, which is how the index writes `null`; stored in lower case. Anything else is
+ * 400 InvalidArgument (replication.md 3.2).
+ */
 export function parseVersionId(text: string): VersionId {
   if (text === "null") return NULL_VERSION;
-  if (!UUID.test(text)) throw new StoreError("InvalidArgument", { message: "Invalid version id specified" });
+  if (!UUID.test(text) || text === NIL_UUID) throw new StoreError("InvalidArgument", { message: "Invalid version id specified" });
   return text.toLowerCase() as VersionId;
 }
 

@@ -126,7 +126,7 @@ export async function authorizeFor(request: S3Request, question: Question): Prom
   if (await allowed(request, question)) return;
   // A bucket that does not exist is no secret: its name could be taken. AWS says so to everyone.
   const bucket = question.bucket ?? request.target.bucket;
-  if (bucket !== "") await request.deps.objects.bucket(bucket as BucketName);
+  if (bucket !== "" && question.action !== "s3:CreateBucket") await request.deps.objects.bucket(bucket as BucketName);
   throw accessDenied(request, question);
 }
 

@@ -130,6 +130,8 @@ export function parseTarget(url: string, host: string, domains: readonly string[
   const rawPath = mark < 0 ? text : text.slice(0, mark);
   const path = percentDecode(rawPath, false);
   if (path.includes("\0")) throw new StoreError("XMinioInvalidObjectName");
+  // Rows of the index end their keys with NUL: a prefix or marker that holds one would reach into them.
+  if (rawQuery.includes("%00")) throw bad("The query holds a NUL character.");
   const query = parseQuery(rawQuery);
   const virtual = domains.length > 0 ? hostBucket(host, domains) : "";
   if (virtual !== "") return { rawPath, rawQuery, query, bucket: virtual, key: path.slice(1) };

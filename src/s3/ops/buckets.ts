@@ -6,8 +6,9 @@ import { isoMillis } from "../../protocol/time.ts";
 import { allowed, authorize } from "../authorize.ts";
 import { readDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX } from "../limits.ts";
+import { pageSize } from "../listing-parameters.ts";
 import { EMPTY_OK, NO_CONTENT, xmlReply } from "../reply.ts";
-import type { Operation, S3Request } from "../request.ts";
+import { invalidArgument, type Operation, type S3Request } from "../request.ts";
 
 export const listBuckets: Operation = {
   name: "ListBuckets",
@@ -40,7 +41,8 @@ function pageOf(request: S3Request, buckets: readonly Bucket[]) {
   const { query } = request;
   const prefix = query.get("prefix");
   const after = Buffer.from(query.get("continuation-token") ?? "", "base64").toString("utf8");
-  const limit = Number(query.get("max-buckets") ?? "") || buckets.length;
+  const limit = pageSize(query.get("max-buckets"), "max-buckets", buckets.length);
+  if (limit === 0 && query.has("max-buckets")) throw invalidArgument("Argument max-buckets must be at least 1");
   const rest = buckets.filter((bucket) => bucket.name.startsWith(prefix ?? "") && bucket.name > after);
   rest.sort((a, b) => (a.name < b.name ? -1 : 1));
   const page = rest.slice(0, limit);

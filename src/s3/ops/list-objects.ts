@@ -61,8 +61,22 @@ async function page(request: S3Request, parameters: ListParameters, after: strin
   };
 }
 
+/**
+ * XML cannot write U+FFFE and U+FFFF. A marker with one of them would come back as another, smaller key, and the client
+ * would be given the same page for ever: such markers go out in base64.
+ */
+const UNWRITABLE = /[\ufffe\uffff]/;
+const WRITTEN = /^\[resilver:([\w-]+)\]$/;
+
+function writableMarker(marker: string | undefined, urlEncoding: boolean): string | undefined {
+  if (marker === undefined || urlEncoding || !UNWRITABLE.test(marker)) return marker;
+  return `[resilver:${Buffer.from(marker).toString("base64url")}]`;
+}
+
 /** Markers of MinIO carry a suffix: a client that resumes there may hand it to us. */
 function plainMarker(marker: string): string {
+  const written = WRITTEN.exec(marker)?.[1];
+  if (written !== undefined) return Buffer.from(written, "base64url").toString("utf8");
   const at = marker.indexOf("[minio_cache:");
   return at < 0 ? marker : marker.slice(0, at);
 }
@@ -70,7 +84,7 @@ function plainMarker(marker: string): string {
 async function listV1(request: S3Request, parameters: ListParameters): Promise<string> {
   const marker = request.query.get("marker") ?? "";
   const { next, ...answer } = await page(request, parameters, plainMarker(marker));
-  return renderListV1({ ...answer, marker, nextMarker: next });
+  return renderListV1({ ...answer, marker, nextMarker: writableMarker(next, parameters.urlEncoding) });
 }
 
 async function listV2(request: S3Request, parameters: ListParameters): Promise<string> {
@@ -156,7 +170,7 @@ export const listObjectVersions: Operation = {
         truncated: found.truncated,
         keyMarker,
         versionIdMarker,
-        nextKeyMarker: found.truncated ? found.nextKeyMarker : undefined,
+        nextKeyMarker: found.truncated ? writableMarker(found.nextKeyMarker, parameters.urlEncoding) : undefined,
         nextVersionIdMarker: found.truncated ? found.nextVersionIdMarker : undefined,
       }),
     );
