@@ -166,7 +166,7 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     const files = blobFiles(baker.server.dir).filter(() => d.oneIn(2));
     for (const path of files) damage(path, d.pick(KINDS), d);
     await baker.restart();
-    await resyncUnderFire();
+    const result = await resyncUnderFire();
     const found = (result.damage?.missing ?? 0) + (result.damage?.corrupt ?? 0);
     assert.ok(files.length > 10 && found > 0, `${files.length} files, ${found} found`);
     await until(equal, RESYNC_MS, explain);
@@ -181,7 +181,7 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     const purged = (await baker.versions(BUCKET)).filter((row) => row.key !== own && d.oneIn(3));
     for (const row of purged) await baker.text("DELETE", BUCKET, at(row));
     await putRule(baker, BUCKET, toAlpha, true);
-    await resyncUnderFire();
+    const result = await resyncUnderFire();
     assert.ok(result.onlyAtTarget <= 1, JSON.stringify(result));
     const { onlyA, onlyB } = await difference(alpha, baker, BUCKET);
     assert.deepEqual(onlyA, []);
@@ -221,7 +221,7 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     await baker.makeBucket(BUCKET);
     const writing = new AbortController();
     const writer = writeOn(alpha, writing.signal);
-    await resyncUnderFire();
+    const result = await resyncUnderFire();
     writing.abort();
     await writer;
     // What was sent before a kill is found equal after it.
