@@ -1,6 +1,6 @@
 /**
- * Runs the simulator: `node src/sim/main.ts [--seeds N] [--seed S] [--from I] [--trace]`. Without `--seed` the seeds are numbers from
- * `--from`. A failing seed is printed with what went wrong; `--seed` runs it again exactly, `--trace` shows its steps.
+ * Runs the simulator: `node src/sim/main.ts [--seeds N] [--seed S] [--from I] [--brief] [--trace]`. Without `--seed` the
+ * seeds are numbers from `--from`; `--brief` runs are those of the tests. A failing seed is printed with what went wrong; `--seed` runs it again exactly, `--trace` shows its steps.
  */
 import { parseArgs } from "node:util";
 import { runSeed, type Report } from "./scenario.ts";
@@ -9,6 +9,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "200" },
     seed: { type: "string" },
+    brief: { type: "boolean", default: false },
     from: { type: "string", default: "1" },
     trace: { type: "boolean", default: false },
   },
@@ -27,7 +28,7 @@ const total = { operations: 0, troubles: 0, requests: 0, simulatedMs: 0, faults:
 const failed: string[] = [];
 const startedMs = performance.now();
 for (const seed of seeds) {
-  const report = await runSeed(seed);
+  const report = await runSeed(seed, { brief: values.brief });
   total.operations += report.operations;
   total.troubles += report.troubles;
   total.requests += report.requests;

@@ -43,6 +43,8 @@ export class Nemesis {
     network.stormy = false;
     network.mendAll();
     for (const site of sites) site.storage.full = false;
+    // What arrives after the rest could bring back what every site has lost since.
+    while (network.underway > 0) await time.sleep(1000);
     for (const site of sites) if (!site.up) await site.start();
     for (const site of sites) await this.#world.createBucket(site);
     for (const site of sites) await this.#world.enableVersioning(site);

@@ -55,6 +55,8 @@ const GATEWAY_BODY = Buffer.from("<html>502 Bad Gateway</html>");
 
 export class Network {
   readonly traffic: Traffic = { requests: 0, writes: 0, faults: {} };
+  /** Requests of the storm that may still arrive, whether or not anybody waits for them. */
+  underway = 0;
   /** While false no fault is added; cut links stay cut. */
   stormy = true;
   readonly #time: SimTime;
@@ -99,6 +101,16 @@ export class Network {
   }
 
   async #travel(from: Place, to: Place, request: TransportRequest, what: string): Promise<HttpAnswer> {
+    const counted = this.stormy ? 1 : 0;
+    this.underway += counted;
+    try {
+      return await this.#pass(from, to, request, what);
+    } finally {
+      this.underway -= counted;
+    }
+  }
+
+  async #pass(from: Place, to: Place, request: TransportRequest, what: string): Promise<HttpAnswer> {
     const between = from.listener !== undefined;
     this.traffic.requests++;
     if (between && request.method !== "GET" && request.method !== "HEAD") this.traffic.writes++;
@@ -142,17 +154,28 @@ export class Network {
   async #giveUp(to: Place, request: TransportRequest): Promise<never> {
     const pieces: Buffer[] = [];
     for await (const piece of piecesOf(request.body)) pieces.push(piece);
-    this.#time.after(this.#dice.between(500, 30_000), () => {
-      void this.#deliver(to, { ...request, body: Buffer.concat(pieces) }, {}).catch(() => undefined);
-    });
+    this.#arriveLater(to, { ...request, body: Buffer.concat(pieces) }, this.#dice.between(500, 30_000));
     throw new Error("timed out, and arrives later");
   }
 
   #repeat(to: Place, request: TransportRequest, pieces: readonly Buffer[], what: string): void {
-    this.#time.after(this.#dice.between(1, 15_000), () => {
-      this.#note(`${what} again`);
-      void this.#deliver(to, { ...request, body: Buffer.concat(pieces) }, {}).catch(() => undefined);
-    });
+    this.#note(`${what} will come again`);
+    this.#arriveLater(to, { ...request, body: Buffer.concat(pieces) }, this.#dice.between(1, 15_000));
+  }
+
+  #arriveLater(to: Place, request: TransportRequest, afterMs: number): void {
+    this.underway++;
+    const arrive = async (): Promise<void> => {
+      try {
+        const answer = await this.#deliver(to, request, {});
+        this.#note(`late at ${to.name}: ${request.method} ${request.path} ${answer.status}`);
+      } catch (error) {
+        this.#note(`late at ${to.name}: ${request.method} ${request.path} ${(error as Error).message}`);
+      } finally {
+        this.underway--;
+      }
+    };
+    this.#time.after(afterMs, () => void arrive());
   }
 
   async #deliver(to: Place, request: TransportRequest, how: { half?: boolean; copy?: Buffer[] | undefined }): Promise<HttpAnswer> {

@@ -58,7 +58,12 @@ function someOf<T>(dice: Dice, items: readonly T[], chance: number): T[] {
   return items.filter(() => dice.chance(chance));
 }
 
-export function drawProfile(dice: Dice): Profile {
+export interface ProfileOptions {
+  /** Fewer operations in less time. */
+  readonly brief?: boolean | undefined;
+}
+
+export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
   const sites = dice.chance(0.6) ? ["east", "west"] : ["east", "west", "north"];
   const oneWay = dice.chance(0.12);
   const edges = sites.flatMap((from) => sites.filter((to) => to !== from).map((to) => [from, to] as const));
@@ -89,11 +94,11 @@ export function drawProfile(dice: Dice): Profile {
     },
     storage: { slowChance: dice.pick([0, 0.05, 0.5]) },
     troubles,
-    troubleEveryMs: dice.pick([500, 2000, 5000]),
-    chaosMs: dice.between(5000, 25_000),
-    operationsMax: dice.between(20, 160),
+    troubleEveryMs: dice.pick([200, 600, 2000]),
+    chaosMs: dice.chance(options.brief === true ? 1 : 0.75) ? dice.between(2000, 6000) : dice.between(6000, 25_000),
+    operationsMax: dice.between(20, options.brief === true ? 50 : 160),
     clientsPerSite: dice.between(1, 3),
-    thinkMs: dice.pick([50, 300, 1500]),
+    thinkMs: dice.pick([30, 150, 800]),
     operations,
     convergesAlone: !troubles.some((trouble) => NEED_RESYNC.has(trouble)),
   };

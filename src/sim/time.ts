@@ -127,12 +127,19 @@ export function simClock(time: SimTime, skew: Skew, life: Life): Clock {
     },
     sleep: (ms, signal) =>
       new Promise((resolve) => {
+        if (!life.alive) return;
         if (signal?.aborted) return resolve();
-        const done = (): void => {
+        // The dead must let go of their signals too: Node keeps a combined signal as long as somebody listens to it.
+        const forget = (): void => {
           callOff();
+          forgetLife();
           signal?.removeEventListener("abort", done);
-          if (life.alive) resolve();
         };
+        const done = (): void => {
+          forget();
+          resolve();
+        };
+        const forgetLife = life.onDeath(forget);
         const callOff = time.after(ms, done);
         signal?.addEventListener("abort", done, { once: true });
       }),
