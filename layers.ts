@@ -26,7 +26,8 @@ export const AMBIENT_MODULES = ["node:fs", "node:fs/promises", "node:net", "node
 /** Where an ambient module is nevertheless allowed, with the reason. */
 export const AMBIENT_EXCEPTIONS: Readonly<Record<string, string>> = {
   "storage/index/lmdb": "the binding opens its own files; the directory is made here",
-  "storage/blobs": "the data plane's file layer is an interface of this folder; its real implementation lives beside it",
+  "storage/blobs":
+    "the data plane's file layer is an interface of this folder; its real implementation lives beside it",
   cli: "the command line reads and writes the user's files",
   server: "composition: listeners, certificates, the data directory's lock",
 };

@@ -28,21 +28,44 @@ const name = (n: number): string => `user-${n}`;
 
 /** Each policy grants one prefix and denies another, with a condition; each user has two, and one more by its group. */
 async function fill(iam: IamService): Promise<void> {
-  await Promise.all(Array.from({ length: policies }, (_, n) => iam.policies.put(`policy-${n}`, JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [
-      { Effect: "Allow", Action: ["s3:GetObject", "s3:PutObject"], Resource: [`arn:aws:s3:::bucket/p${n}/*`] },
-      { Effect: "Allow", Action: "s3:ListBucket", Resource: "arn:aws:s3:::bucket", Condition: { StringLike: { "s3:prefix": [`p${n}/*`] } } },
-      { Effect: "Deny", Action: "s3:*", Resource: "arn:aws:s3:::bucket/locked/*", Condition: { NotIpAddress: { "aws:SourceIp": "10.0.0.0/8" } } },
-    ],
-  }))));
+  await Promise.all(
+    Array.from({ length: policies }, (_, n) =>
+      iam.policies.put(
+        `policy-${n}`,
+        JSON.stringify({
+          Version: "2012-10-17",
+          Statement: [
+            { Effect: "Allow", Action: ["s3:GetObject", "s3:PutObject"], Resource: [`arn:aws:s3:::bucket/p${n}/*`] },
+            {
+              Effect: "Allow",
+              Action: "s3:ListBucket",
+              Resource: "arn:aws:s3:::bucket",
+              Condition: { StringLike: { "s3:prefix": [`p${n}/*`] } },
+            },
+            {
+              Effect: "Deny",
+              Action: "s3:*",
+              Resource: "arn:aws:s3:::bucket/locked/*",
+              Condition: { NotIpAddress: { "aws:SourceIp": "10.0.0.0/8" } },
+            },
+          ],
+        }),
+      ),
+    ),
+  );
   for (let at = 0; at < users; at += 200) {
     const some = Array.from({ length: Math.min(200, users - at) }, (_, n) => at + n);
     await Promise.all(some.map((n) => iam.users.put(name(n), { secretKey: `secret of user ${n}`, enabled: true })));
-    await Promise.all(some.map((n) => iam.policies.map({ kind: "user", name: name(n) }, [`policy-${n % policies}`, `policy-${(n + 7) % policies}`])));
+    await Promise.all(
+      some.map((n) =>
+        iam.policies.map({ kind: "user", name: name(n) }, [`policy-${n % policies}`, `policy-${(n + 7) % policies}`]),
+      ),
+    );
   }
   for (let group = 0; group < GROUPS; group++) {
-    const members = Array.from({ length: users }, (_, n) => n).filter((n) => n % GROUPS === group).map(name);
+    const members = Array.from({ length: users }, (_, n) => n)
+      .filter((n) => n % GROUPS === group)
+      .map(name);
     await iam.groups.addMembers(`group-${group}`, members);
     await iam.policies.map({ kind: "group", name: `group-${group}` }, [`policy-${(group * 3) % policies}`]);
   }
@@ -56,8 +79,15 @@ interface Prepared {
 function prepare(n: number): Prepared {
   const key = `p${n % policies}/object-${n}`;
   const headers = signRequest({
-    method: "GET", path: `/bucket/${key}`, query: "", headers: { host: "127.0.0.1:9000" }, region: "us-east-1", nowMs: Date.now(),
-    payloadHash: "UNSIGNED-PAYLOAD", accessKey: name(n % users), secretKey: `secret of user ${n % users}`,
+    method: "GET",
+    path: `/bucket/${key}`,
+    query: "",
+    headers: { host: "127.0.0.1:9000" },
+    region: "us-east-1",
+    nowMs: Date.now(),
+    payloadHash: "UNSIGNED-PAYLOAD",
+    accessKey: name(n % users),
+    secretKey: `secret of user ${n % users}`,
   });
   return { request: { method: "GET", path: `/bucket/${key}`, query: "", header: (header) => headers[header] }, key };
 }
@@ -73,14 +103,17 @@ async function one(iam: IamService, keys: SigningKeyCache, { request, key }: Pre
 async function measure(iam: IamService): Promise<void> {
   const prepared = Array.from({ length: users }, (_, n) => prepare(n));
   const keys = new SigningKeyCache();
-  for (const warm of prepared) if (!(await one(iam, keys, warm))) throw new Error("a request that must pass was refused");
+  for (const warm of prepared)
+    if (!(await one(iam, keys, warm))) throw new Error("a request that must pass was refused");
   const startNs = process.hrtime.bigint();
   const before = process.cpuUsage();
   for (let n = 0; n < ROUNDS; n++) await one(iam, keys, prepared[n % users] as Prepared);
   const us = Number(process.hrtime.bigint() - startNs) / 1000 / ROUNDS;
   const cpu = process.cpuUsage(before);
   const cpuUs = (cpu.user + cpu.system) / ROUNDS;
-  say(`authenticate and authorize: ${us.toFixed(1)} µs a request, ${cpuUs.toFixed(1)} µs of processor (${users} users, ${policies} policies, 3 of them read)`);
+  say(
+    `authenticate and authorize: ${us.toFixed(1)} µs a request, ${cpuUs.toFixed(1)} µs of processor (${users} users, ${policies} policies, 3 of them read)`,
+  );
 }
 
 try {

@@ -11,24 +11,30 @@ const [, , mode, dir = ""] = process.argv;
 const body = Buffer.alloc(4096, 1);
 
 if (mode === "empty") {
-  listen(createServer((request, response) => {
-    request.resume();
-    request.once("end", () => response.end(request.method === "GET" ? body : undefined));
-  }));
+  listen(
+    createServer((request, response) => {
+      request.resume();
+      request.once("end", () => response.end(request.method === "GET" ? body : undefined));
+    }),
+  );
 } else if (mode === "lmdb") {
   const index = await openLmdbIndex({ path: join(dir, "index") });
   let count = 0;
-  listen(createServer((request, response) => {
-    const pieces: Buffer[] = [];
-    request.on("data", (piece: Buffer) => pieces.push(piece));
-    request.once("end", () => {
-      const key = Buffer.from(`k${Math.random()}/${count++}`);
-      const value = Buffer.concat(pieces);
-      void index.commit({ checks: [], puts: [{ key, value }], deletes: [], adds: [] }).then(() => response.end());
-    });
-  }));
+  listen(
+    createServer((request, response) => {
+      const pieces: Buffer[] = [];
+      request.on("data", (piece: Buffer) => pieces.push(piece));
+      request.once("end", () => {
+        const key = Buffer.from(`k${Math.random()}/${count++}`);
+        const value = Buffer.concat(pieces);
+        void index.commit({ checks: [], puts: [{ key, value }], deletes: [], adds: [] }).then(() => response.end());
+      });
+    }),
+  );
 }
 
 function listen(server: ReturnType<typeof createServer>): void {
-  server.listen(0, "127.0.0.1", () => process.stdout.write(`ready on 127.0.0.1:${(server.address() as AddressInfo).port}\n`));
+  server.listen(0, "127.0.0.1", () =>
+    process.stdout.write(`ready on 127.0.0.1:${(server.address() as AddressInfo).port}\n`),
+  );
 }

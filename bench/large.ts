@@ -60,12 +60,24 @@ try {
   let top = 0;
   const sampler = setInterval(() => (top = Math.max(top, memory(site.pid).privateMiB)), 200);
   const indexes = Array.from({ length: count }, (_, i) => i);
-  const put = await load({ port, connections, requests: indexes.map((i) => signed(port, { method: "PUT", path: `/bench/large-${i}`, body })) });
-  const get = await load({ port, connections, requests: indexes.map((i) => signed(port, { method: "GET", path: `/bench/large-${i}` })) });
+  const put = await load({
+    port,
+    connections,
+    requests: indexes.map((i) => signed(port, { method: "PUT", path: `/bench/large-${i}`, body })),
+  });
+  const get = await load({
+    port,
+    connections,
+    requests: indexes.map((i) => signed(port, { method: "GET", path: `/bench/large-${i}` })),
+  });
   clearInterval(sampler);
   const line = (name: string, rate: number, of: number, failed: number): void =>
-    void process.stdout.write(`${name.padEnd(30)} ${rate.toFixed(0).padStart(6)} MiB/s  ${(rate / of).toFixed(2)} of the limit${failed > 0 ? `  ${failed} FAILED` : ""}\n`);
-  process.stdout.write(`plain files: write + MD5 + fsync ${limit.write.toFixed(0)} MiB/s, read ${limit.read.toFixed(0)} MiB/s\n`);
+    void process.stdout.write(
+      `${name.padEnd(30)} ${rate.toFixed(0).padStart(6)} MiB/s  ${(rate / of).toFixed(2)} of the limit${failed > 0 ? `  ${failed} FAILED` : ""}\n`,
+    );
+  process.stdout.write(
+    `plain files: write + MD5 + fsync ${limit.write.toFixed(0)} MiB/s, read ${limit.read.toFixed(0)} MiB/s\n`,
+  );
   line(`PUT ${values["size-mib"]} MiB`, total / put.seconds, limit.write, put.failed);
   line(`GET ${values["size-mib"]} MiB`, total / get.seconds, limit.read, get.failed);
   process.stdout.write(`most memory of all processes: ${top} MiB own\n`);

@@ -128,7 +128,8 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const bytesIn = connections.reduce((sum, connection) => sum + connection.bytesIn, 0);
   for (const connection of connections) connection.close();
   latencies.sort();
-  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+  const at = (share: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
   const requests = options.requests.length;
   return { requests, seconds, perSecond: requests / seconds, p50: at(0.5), p99: at(0.99), failed, bytesIn };
 }

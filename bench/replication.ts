@@ -44,7 +44,13 @@ async function connectSites(from: BenchSite, to: BenchSite): Promise<void> {
     type: "replication",
   };
   const admin = new AdminClient(endpoint(from));
-  const arn = await admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket: "bench" }, body: Buffer.from(JSON.stringify(target)), sealed: true });
+  const arn = await admin.json<string>({
+    method: "PUT",
+    path: "set-remote-target",
+    query: { bucket: "bench" },
+    body: Buffer.from(JSON.stringify(target)),
+    sealed: true,
+  });
   const enabled = (name: string): string => `<${name}><Status>Enabled</Status></${name}>`;
   const rule =
     `<Rule><ID>bench</ID><Status>Enabled</Status><Priority>1</Priority>${enabled("DeleteMarkerReplication")}${enabled("DeleteReplication")}` +
@@ -87,7 +93,11 @@ try {
   await makeBucket(from, "bench");
   await makeBucket(to, "bench");
   await makeBucket(to, "alone");
-  const alone = await load({ port: target.port, connections: CONNECTIONS, requests: Array.from({ length: objects }, (_, i) => put(target, "alone", `o${i}`)) });
+  const alone = await load({
+    port: target.port,
+    connections: CONNECTIONS,
+    requests: Array.from({ length: objects }, (_, i) => put(target, "alone", `o${i}`)),
+  });
   await connectSites(source, target);
   await load({ port: source.port, connections: 1, requests: [put(source, "bench", "warm")] });
   await appears(to, "warm");

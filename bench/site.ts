@@ -18,15 +18,20 @@ export interface BenchSite {
 }
 
 /** Data lies under RESILVER_BENCH_DIR, else under the temporary folder: it should be a real disk. */
-export const benchDir = (): string => mkdtempSync(join(process.env["RESILVER_BENCH_DIR"] ?? tmpdir(), "resilver-bench-"));
+export const benchDir = (): string =>
+  mkdtempSync(join(process.env["RESILVER_BENCH_DIR"] ?? tmpdir(), "resilver-bench-"));
 
 export async function startSite(workers: number): Promise<BenchSite> {
   const dir = benchDir();
   const { RESILVER_BENCH_DIR: _unused, ...environment } = process.env;
-  const child: ChildProcess = spawn(join(root, "bin", "resilver"), ["server", "--address", "127.0.0.1:0", "--workers", String(workers), join(dir, "site")], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...environment, RESILVER_ROOT_USER: ACCESS, RESILVER_ROOT_PASSWORD: SECRET },
-  });
+  const child: ChildProcess = spawn(
+    join(root, "bin", "resilver"),
+    ["server", "--address", "127.0.0.1:0", "--workers", String(workers), join(dir, "site")],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...environment, RESILVER_ROOT_USER: ACCESS, RESILVER_ROOT_PASSWORD: SECRET },
+    },
+  );
   const line = await new Promise<string>((ready, fail) => {
     child.stdout?.once("data", (text: Buffer) => ready(text.toString()));
     child.once("exit", () => fail(new Error("the server ended before it was ready")));
@@ -60,7 +65,8 @@ export function signed(port: number, parts: RequestParts): readonly Buffer[] {
   const body = parts.body ?? Buffer.alloc(0);
   const headers: Record<string, string> = { host: `127.0.0.1:${port}`, ...parts.headers };
   if (parts.body !== undefined) headers["content-length"] = String(body.length);
-  const payloadHash = parts.signBody || body.length === 0 ? createHash("sha256").update(body).digest("hex") : "UNSIGNED-PAYLOAD";
+  const payloadHash =
+    parts.signBody || body.length === 0 ? createHash("sha256").update(body).digest("hex") : "UNSIGNED-PAYLOAD";
   const all = signRequest({
     method: parts.method,
     path: parts.path,
@@ -93,5 +99,8 @@ export function memory(pid: number): { privateMiB: number; fileMiB: number } {
 
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.split(" ").filter((word) => word.trim() !== "").map(Number);
+  return text
+    .split(" ")
+    .filter((word) => word.trim() !== "")
+    .map(Number);
 }

@@ -34,8 +34,12 @@ function row(name: string, result: LoadResult, limit?: LoadResult): void {
 
 async function bare(mode: "empty" | "lmdb", run: (port: number) => Promise<LoadResult>): Promise<LoadResult> {
   const dir = benchDir();
-  const child = spawn(process.execPath, [join(import.meta.dirname, "bare.ts"), mode, dir], { stdio: ["ignore", "pipe", "inherit"] });
-  const line = await new Promise<string>((ready) => child.stdout.once("data", (text: Buffer) => ready(text.toString())));
+  const child = spawn(process.execPath, [join(import.meta.dirname, "bare.ts"), mode, dir], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const line = await new Promise<string>((ready) =>
+    child.stdout.once("data", (text: Buffer) => ready(text.toString())),
+  );
   const result = await run(Number(/:(\d+)/.exec(line)?.[1]));
   child.kill("SIGKILL");
   rmSync(dir, { recursive: true, force: true });
@@ -43,25 +47,43 @@ async function bare(mode: "empty" | "lmdb", run: (port: number) => Promise<LoadR
 }
 
 const key = (index: number): string => `/bench/${(index % 64).toString(16)}/object-${index}`;
-const many = (count: number, make: (index: number) => readonly Buffer[]): (readonly Buffer[])[] => Array.from({ length: count }, (_, i) => make(i));
+const many = (count: number, make: (index: number) => readonly Buffer[]): (readonly Buffer[])[] =>
+  Array.from({ length: count }, (_, i) => make(i));
 
 const barePut = await bare("lmdb", (port) =>
   load({ port, connections, requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })) }),
 );
-const bareGet = await bare("empty", (port) => load({ port, connections, requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })) }));
+const bareGet = await bare("empty", (port) =>
+  load({ port, connections, requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })) }),
+);
 
 const site = await startSite(workers);
 try {
   const { port } = site;
   await load({ port, connections: 1, requests: [signed(port, { method: "PUT", path: "/bench/" })] });
-  const put = await load({ port, connections, requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })) });
-  const get = await load({ port, connections, requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })) });
-  const head = await load({ port, connections, head: true, requests: many(requests, (i) => signed(port, { method: "HEAD", path: key(i) })) });
+  const put = await load({
+    port,
+    connections,
+    requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })),
+  });
+  const get = await load({
+    port,
+    connections,
+    requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })),
+  });
+  const head = await load({
+    port,
+    connections,
+    head: true,
+    requests: many(requests, (i) => signed(port, { method: "HEAD", path: key(i) })),
+  });
   const pages = Math.max(1, Math.floor(requests / 64));
   const list = await load({
     port,
     connections: 8,
-    requests: many(Math.min(pages, 320), (i) => signed(port, { method: "GET", path: "/bench/", query: `list-type=2&prefix=${(i % 64).toString(16)}%2F` })),
+    requests: many(Math.min(pages, 320), (i) =>
+      signed(port, { method: "GET", path: "/bench/", query: `list-type=2&prefix=${(i % 64).toString(16)}%2F` }),
+    ),
   });
   const perPage = Math.min(1000, requests / 64);
   row("bare node:http + LMDB, PUT 4 KiB", barePut);

@@ -42,7 +42,10 @@ test("freeze reaches every process, and thawing answers what waited", async () =
   await everyProcessAnswers(server);
   const waiting = Array.from({ length: CONNECTIONS }, () => request(server));
   await everyProcessAnswers(server);
-  assert.deepEqual(waiting.map((one) => one.answered()), waiting.map(() => false));
+  assert.deepEqual(
+    waiting.map((one) => one.answered()),
+    waiting.map(() => false),
+  );
   await service(admin, "unfreeze");
   for (const one of waiting) assert.match(await one.answer, /^HTTP\/1\.1 (403|404) /);
   await admin.close();

@@ -20,9 +20,16 @@ interface Line {
 
 /** Follows `mc admin trace`; `until` resolves with the lines so far when one fits. */
 function follow(url: string, flags: readonly string[]) {
-  const env = { ...process.env, MC_CONFIG_DIR: temporaryFolder(), MC_HOST_a: url.replace("://", `://${ROOT_USER}:${ROOT_SECRET}@`) };
+  const env = {
+    ...process.env,
+    MC_CONFIG_DIR: temporaryFolder(),
+    MC_HOST_a: url.replace("://", `://${ROOT_USER}:${ROOT_SECRET}@`),
+  };
   const program = join(resolve(import.meta.dirname, ".."), "bin", "mc");
-  const child = spawn(program, ["admin", "trace", "a", "--json", ...flags], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, ["admin", "trace", "a", "--json", ...flags], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const lines: Line[] = [];
   const reader = createInterface({ input: child.stdout });
   reader.on("line", (text) => lines.push(JSON.parse(text) as Line));
@@ -58,10 +65,20 @@ test("calls of every process, and replication", async () => {
   const before = trace.lines.length;
   const all = Promise.all(Array.from({ length: 40 }, fetched));
   await all;
-  await trace.until(() => trace.lines.length >= before + 40, () => new Promise((done) => setImmediate(done)));
+  await trace.until(
+    () => trace.lines.length >= before + 40,
+    () => new Promise((done) => setImmediate(done)),
+  );
   await mc(["pipe", "a/src/replicated"], { ...options, input: "bytes" });
-  const sent = await trace.until((line) => line.api === "replication.Send", () => new Promise((done) => setImmediate(done)));
+  const sent = await trace.until(
+    (line) => line.api === "replication.Send",
+    () => new Promise((done) => setImmediate(done)),
+  );
   assert.deepEqual([sent.path, sent.statusMsg, sent.type], ["src/replicated", "sent", "replication"]);
   await trace.stop();
-  assert.equal(trace.lines.some((line) => line.path.startsWith("/minio/")), false, "admin calls only when they are asked for");
+  assert.equal(
+    trace.lines.some((line) => line.path.startsWith("/minio/")),
+    false,
+    "admin calls only when they are asked for",
+  );
 });

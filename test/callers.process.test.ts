@@ -17,14 +17,24 @@ test("behind a trusted proxy policies see the client; without trust they see the
     const s3 = awsClient(server);
     await s3.send(new sdk.CreateBucketCommand({ Bucket }));
     await s3.send(new sdk.PutObjectCommand({ Bucket, Key: "k", Body: "x" }));
-    const statement = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: `arn:aws:s3:::${Bucket}/*`, Condition: OPEN_TO };
+    const statement = {
+      Effect: "Allow",
+      Principal: "*",
+      Action: "s3:GetObject",
+      Resource: `arn:aws:s3:::${Bucket}/*`,
+      Condition: OPEN_TO,
+    };
     const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
     await s3.send(new sdk.PutBucketPolicyCommand({ Bucket, Policy }));
     const status = async (headers: Record<string, string>): Promise<number> =>
       (await fetch(`${server.url}/${Bucket}/k`, { headers: { connection: "close", ...headers } })).status;
     const forwarded = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https" };
     assert.equal(await status(forwarded), trusted ? 200 : 403);
-    assert.equal(await status({ ...forwarded, "x-forwarded-for": "203.0.113.9, 198.51.100.1" }), 403, "written by the client itself");
+    assert.equal(
+      await status({ ...forwarded, "x-forwarded-for": "203.0.113.9, 198.51.100.1" }),
+      403,
+      "written by the client itself",
+    );
     assert.equal(await status({ ...forwarded, "x-forwarded-proto": "http" }), 403);
     s3.destroy();
     await server.stop();
@@ -42,8 +52,13 @@ test("root credentials change between two starts: users and access keys stay, se
   await first.stop();
   const env = { RESILVER_ROOT_USER: "newroot", RESILVER_ROOT_PASSWORD: "new root secret" };
   const second = await startServer({ dir: first.dir, env });
-  const as = (accessKey: string, secretKey: string): AdminClient => new AdminClient({ url: second.url, accessKey, secretKey });
-  const [renamed, old, ofRoot] = [as("newroot", "new root secret"), as(ROOT_USER, ROOT_SECRET), as(key.accessKey, key.secretKey)];
+  const as = (accessKey: string, secretKey: string): AdminClient =>
+    new AdminClient({ url: second.url, accessKey, secretKey });
+  const [renamed, old, ofRoot] = [
+    as("newroot", "new root secret"),
+    as(ROOT_USER, ROOT_SECRET),
+    as(key.accessKey, key.secretKey),
+  ];
   assert.deepEqual(Object.keys(await renamed.sealedJson<object>({ method: "GET", path: "list-users" })), ["ann"]);
   assert.deepEqual(Object.keys(await ofRoot.sealedJson<object>({ method: "GET", path: "list-users" })), ["ann"]);
   await assert.rejects(old.call({ method: "GET", path: "list-users" }), { code: "InvalidAccessKeyId" });

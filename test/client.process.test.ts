@@ -35,15 +35,25 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const headers = request.headers as Record<string, string | undefined>;
   const signed: SignedRequest = { method: request.method ?? "", path, query, header: (name) => headers[name] };
   const parsed = parseAuthorization(signed);
-  const send = (status: number, text = "", more: Record<string, string> = {}): void => void response.writeHead(status, more).end(text);
+  const send = (status: number, text = "", more: Record<string, string> = {}): void =>
+    void response.writeHead(status, more).end(text);
   if (!verifySignature(signed, parsed, SECRET)) return send(403, renderErrorXml({ code: "SignatureDoesNotMatch" }));
-  if (/^[0-9a-f]{64}$/.test(parsed.payloadHash) && createHash("sha256").update(body).digest("hex") !== parsed.payloadHash) {
+  if (
+    /^[0-9a-f]{64}$/.test(parsed.payloadHash) &&
+    createHash("sha256").update(body).digest("hex") !== parsed.payloadHash
+  ) {
     return send(400, renderErrorXml({ code: "XAmzContentSHA256Mismatch" }));
   }
   if (!path.startsWith("/minio/") && parsed.scope.region !== REGION) {
     return send(400, renderErrorXml({ code: "AuthorizationHeaderMalformed", region: REGION }));
   }
-  const one: Seen = { method: request.method ?? "", path, query: new URLSearchParams(query), headers: request.headers, body };
+  const one: Seen = {
+    method: request.method ?? "",
+    path,
+    query: new URLSearchParams(query),
+    headers: request.headers,
+    body,
+  };
   seen.push(one);
   if (path.startsWith("/minio/admin/v3/")) return admin(one, send);
   object(one, send);
@@ -52,7 +62,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 type Send = (status: number, text?: string, headers?: Record<string, string>) => void;
 
 async function admin(request: Seen, send: Send): Promise<void> {
-  if (request.path.endsWith("/missing")) return send(404, renderErrorJson({ code: "XMinioAdminNoSuchUser", resource: request.path }));
+  if (request.path.endsWith("/missing"))
+    return send(404, renderErrorJson({ code: "XMinioAdminNoSuchUser", resource: request.path }));
   if (request.path.endsWith("/lines")) return send(200, '{"a":1}\n {"a":2}\n  ');
   const opened = await openAdminBody(SECRET, request.body);
   send(200, (await sealAdminBody(SECRET, opened)).toString("latin1"), { "content-type": "text/plain; charset=latin1" });
@@ -62,14 +73,19 @@ const md5 = (bytes: Buffer): string => createHash("md5").update(bytes).digest("h
 
 function object({ path, body }: Seen, send: Send): void {
   if (path === "/b/missing") {
-    return send(404, "", { "x-minio-error-code": "NoSuchKey", "x-minio-error-desc": '"The specified key does not exist."' });
+    return send(404, "", {
+      "x-minio-error-code": "NoSuchKey",
+      "x-minio-error-desc": '"The specified key does not exist."',
+    });
   }
   send(200, body.toString("latin1"), { etag: `"${md5(body)}"` });
 }
 
 before(async () => {
   server = createServer((request, response) => {
-    answer(request, response).catch((error: unknown) => response.writeHead(500).end(renderErrorXml({ code: "InternalError", message: String(error) })));
+    answer(request, response).catch((error: unknown) =>
+      response.writeHead(500).end(renderErrorXml({ code: "InternalError", message: String(error) })),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -108,19 +124,31 @@ test("errors: HEAD by its headers, wrong secret by its document, nobody there", 
   await s3.request({ method: "GET", bucket: "b" });
   await assert.rejects(calls.headObject(s3, { bucket: "b", key: "missing" }), (error) => {
     assert.ok(error instanceof S3ResponseError);
-    assert.deepEqual([error.status, error.code, error.message], [404, "NoSuchKey", "The specified key does not exist."]);
+    assert.deepEqual(
+      [error.status, error.code, error.message],
+      [404, "NoSuchKey", "The specified key does not exist."],
+    );
     return true;
   });
   const wrong = new S3Client({ url, accessKey: "minioadmin", secretKey: "other-secret" });
   await assert.rejects(calls.listBuckets(wrong), { code: "SignatureDoesNotMatch", status: 403 });
   const nobody = new S3Client({ url: "http://127.0.0.1:1", accessKey: "a", secretKey: "b" });
-  await assert.rejects(calls.listBuckets(nobody), (error) => error instanceof NetworkError && error.code === "ECONNREFUSED");
+  await assert.rejects(
+    calls.listBuckets(nobody),
+    (error) => error instanceof NetworkError && error.code === "ECONNREFUSED",
+  );
   await Promise.all([s3.close(), wrong.close(), nobody.close()]);
 });
 
 test("admin calls: empty region, sealed bodies, JSON errors, streams", async () => {
   const admin = new AdminClient({ url, accessKey: "minioadmin", secretKey: SECRET });
-  const sealed = await admin.call({ method: "PUT", path: "echo", query: { accessKey: "a b" }, body: Buffer.from("{}"), sealed: true });
+  const sealed = await admin.call({
+    method: "PUT",
+    path: "echo",
+    query: { accessKey: "a b" },
+    body: Buffer.from("{}"),
+    sealed: true,
+  });
   assert.deepEqual(seen.at(-1)?.query.get("accessKey"), "a b");
   assert.match(String(seen.at(-1)?.headers.authorization), /\/\d{8}\/\/s3\/aws4_request/);
   assert.ok(sealed.length > 57);

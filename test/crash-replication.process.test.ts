@@ -70,10 +70,17 @@ async function step(load: Load): Promise<void> {
   const bodyId = ledger.nextBody();
   let versionId: string | undefined;
   if (choice === 9 && d.oneIn(3)) {
-    const body = bodyOf(bodyId, PART_SIZES.reduce((sum, size) => sum + size));
+    const body = bodyOf(
+      bodyId,
+      PART_SIZES.reduce((sum, size) => sum + size),
+    );
     versionId = await putParts(site, BUCKET, key, [body.subarray(0, PART_SIZES[0]), body.subarray(PART_SIZES[0])]);
   } else {
-    const answer = await site.call("PUT", BUCKET, { key, body: bodyOf(bodyId, d.pick(SIZES)), headers: { "x-amz-meta-id": String(bodyId) } });
+    const answer = await site.call("PUT", BUCKET, {
+      key,
+      body: bodyOf(bodyId, d.pick(SIZES)),
+      headers: { "x-amz-meta-id": String(bodyId) },
+    });
     await answer.discard();
     assert.equal(answer.status, 200);
     versionId = answer.headers["x-amz-version-id"];
@@ -121,7 +128,9 @@ async function attack(sites: readonly [Site, Site], ledger: Ledger, d: Dice): Pr
   let stopped = false;
   const onAnswer = (): unknown => ++count >= answers && reached();
   const lanes = Promise.all(
-    sites.flatMap((site) => Array.from({ length: LANES_PER_SITE }, () => lane({ site, ledger, dice: d, stopped: () => stopped, onAnswer }))),
+    sites.flatMap((site) =>
+      Array.from({ length: LANES_PER_SITE }, () => lane({ site, ledger, dice: d, stopped: () => stopped, onAnswer })),
+    ),
   );
   await Promise.race([enough, lanes.then(() => assert.fail("the clients ended before the kill"))]);
   await pause(moment);
@@ -195,12 +204,19 @@ for (const workers of [1, 2]) {
         await attack([a, b], ledger, d);
         if (round % 3 !== 0 && round !== Math.ceil(ROUNDS / 2)) continue;
         const started = performance.now();
-        await until(() => settled(a, b), CONVERGE_MS, () => explain(a, b));
-        process.stderr.write(`# round ${round}: ${ledger.versions.size} versions, equal after ${Math.round(performance.now() - started)} ms\n`);
+        await until(
+          () => settled(a, b),
+          CONVERGE_MS,
+          () => explain(a, b),
+        );
+        process.stderr.write(
+          `# round ${round}: ${ledger.versions.size} versions, equal after ${Math.round(performance.now() - started)} ms\n`,
+        );
         await Promise.all([checkAll(a, ledger), checkAll(b, ledger)]);
         // A version that was purged where it had not arrived is settled now: it is here or it is not, for good.
         const seen = new Set((await a.versions(BUCKET)).map((row) => row.versionId));
-        for (const known of ledger.versions.values()) if (known.state === "unsure") known.state = seen.has(known.versionId) ? "there" : "gone";
+        for (const known of ledger.versions.values())
+          if (known.state === "unsure") known.state = seen.has(known.versionId) ? "there" : "gone";
       }
       await Promise.all([a.close(), b.close()]);
       assert.deepEqual(await Promise.all([a.server.stop(), b.server.stop()]), [0, 0]);

@@ -13,7 +13,17 @@ import { awsClient } from "./support/clients.ts";
 import { blobFiles, damage, KINDS } from "./support/damage.ts";
 import { bodyOf, dice, idOfBody, seedOf, setting } from "./support/random.ts";
 import { cleanUp } from "./support/server.ts";
-import { difference, explainDifference, putParts, putRule, putTags, setRule, Site, until, type Listed } from "./support/site.ts";
+import {
+  difference,
+  explainDifference,
+  putParts,
+  putRule,
+  putTags,
+  setRule,
+  Site,
+  until,
+  type Listed,
+} from "./support/site.ts";
 
 const KILLS = setting("CRASH_KILLS", 3);
 const RESYNC_MS = setting("CRASH_CONVERGE_MS", 60_000);
@@ -45,7 +55,11 @@ let toBaker: string;
 let toAlpha: string;
 
 async function put(site: Site, key: string): Promise<string> {
-  const answer = await site.call("PUT", BUCKET, { key, body: bodyOf(++bodies, d.pick(SIZES)), headers: { "x-amz-meta-n": String(bodies) } });
+  const answer = await site.call("PUT", BUCKET, {
+    key,
+    body: bodyOf(++bodies, d.pick(SIZES)),
+    headers: { "x-amz-meta-n": String(bodies) },
+  });
   await answer.discard();
   assert.equal(answer.status, 200);
   return answer.headers["x-amz-version-id"] ?? "";
@@ -54,7 +68,10 @@ async function put(site: Site, key: string): Promise<string> {
 /** Versions, overwrites, markers, tags and a multipart object. */
 async function fill(site: Site, prefix: string, keys: number): Promise<void> {
   for (let at = 0; at < keys; at += 8) {
-    const some = Array.from({ length: Math.min(8, keys - at) }, (_, i) => `${prefix}-${String(at + i).padStart(4, "0")}`);
+    const some = Array.from(
+      { length: Math.min(8, keys - at) },
+      (_, i) => `${prefix}-${String(at + i).padStart(4, "0")}`,
+    );
     await Promise.all(
       some.map(async (key, i) => {
         const versionId = await put(site, key);
@@ -105,7 +122,9 @@ async function resyncUnderFire(): Promise<Report> {
     async () => `the job does not end: ${JSON.stringify(last)}`,
   );
   const result = last as Report;
-  process.stderr.write(`# ${during} of ${KILLS} kills before the end: ${JSON.stringify({ ...result, samples: undefined })}\n`);
+  process.stderr.write(
+    `# ${during} of ${KILLS} kills before the end: ${JSON.stringify({ ...result, samples: undefined })}\n`,
+  );
   assert.equal(result.resyncStatus, "Completed", JSON.stringify(result));
   assert.equal(result.verified, true, JSON.stringify(result));
   assert.equal(result.failed + result.notReplicable, 0, JSON.stringify(result));
@@ -143,7 +162,10 @@ async function writeOn(site: Site, signal: AbortSignal): Promise<void> {
   }
 }
 
-const at = (row: Pick<Listed, "key" | "versionId">): { key: string; query: Record<string, string> } => ({ key: row.key, query: { versionId: row.versionId } });
+const at = (row: Pick<Listed, "key" | "versionId">): { key: string; query: Record<string, string> } => ({
+  key: row.key,
+  query: { versionId: row.versionId },
+});
 
 describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
   before(async () => {
@@ -185,8 +207,14 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     assert.ok(result.onlyAtTarget <= 1, JSON.stringify(result));
     const { onlyA, onlyB } = await difference(alpha, baker, BUCKET);
     assert.deepEqual(onlyA, []);
-    assert.ok(onlyB.every((line) => line.includes(own)), onlyB.join("\n"));
-    assert.ok((await baker.versions(BUCKET)).some((row) => row.key === own), "it stays at Baker");
+    assert.ok(
+      onlyB.every((line) => line.includes(own)),
+      onlyB.join("\n"),
+    );
+    assert.ok(
+      (await baker.versions(BUCKET)).some((row) => row.key === own),
+      "it stays at Baker",
+    );
     await readAll(baker);
   });
 
@@ -200,17 +228,32 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     await until(quiet, RESYNC_MS, explain);
     const rows = (await alpha.versions(BUCKET)).filter((row) => !row.key.startsWith("own"));
     const purged = rows.filter(() => d.oneIn(6));
-    for (const row of purged) await d.pick([alpha, alpha, baker]).call("DELETE", BUCKET, at(row)).then((answer) => answer.discard());
-    await until(async () => (await missing(purged)) === "" && (await quiet()), RESYNC_MS, () => missing(purged));
+    for (const row of purged)
+      await d
+        .pick([alpha, alpha, baker])
+        .call("DELETE", BUCKET, at(row))
+        .then((answer) => answer.discard());
+    await until(
+      async () => (await missing(purged)) === "" && (await quiet()),
+      RESYNC_MS,
+      () => missing(purged),
+    );
     await baker.server.stop();
     rmSync(baker.server.dir, { recursive: true });
     renameSync(copy, baker.server.dir);
     await baker.restart();
     await resyncUnderFire();
-    await until(async () => (await missing(purged)) === "", RESYNC_MS, () => missing(purged));
+    await until(
+      async () => (await missing(purged)) === "",
+      RESYNC_MS,
+      () => missing(purged),
+    );
     const { onlyA, onlyB } = await difference(alpha, baker, BUCKET);
     assert.deepEqual(onlyA, []);
-    assert.ok(onlyB.every((line) => line.includes("own-")), onlyB.join("\n"));
+    assert.ok(
+      onlyB.every((line) => line.includes("own-")),
+      onlyB.join("\n"),
+    );
     await readAll(baker);
   });
 
@@ -236,7 +279,8 @@ async function missing(purged: readonly Listed[]): Promise<string> {
   const out: string[] = [];
   for (const site of [alpha, baker]) {
     const seen = new Set((await site.versions(BUCKET)).map((row) => row.versionId));
-    for (const row of purged) if (seen.has(row.versionId)) out.push(`${site === alpha ? "Alpha" : "Baker"} has ${row.key} ${row.versionId}`);
+    for (const row of purged)
+      if (seen.has(row.versionId)) out.push(`${site === alpha ? "Alpha" : "Baker"} has ${row.key} ${row.versionId}`);
   }
   return out.join("\n");
 }
@@ -244,7 +288,9 @@ async function missing(purged: readonly Listed[]): Promise<string> {
 /** Nothing waits to be replicated at either side. */
 async function quiet(): Promise<boolean> {
   for (const site of [alpha, baker]) {
-    const stats = JSON.parse(await site.text("GET", BUCKET, { query: { "replication-metrics": "" } })) as { pendingReplicationCount: number };
+    const stats = JSON.parse(await site.text("GET", BUCKET, { query: { "replication-metrics": "" } })) as {
+      pendingReplicationCount: number;
+    };
     if (stats.pendingReplicationCount !== 0) return false;
   }
   return true;

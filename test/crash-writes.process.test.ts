@@ -164,10 +164,12 @@ async function check(site: Site, ledger: Ledger, read: (row: Listed) => boolean)
   assert.equal(seen.size, rows.length, "a version is listed once");
   for (const row of rows) await checkRow(site, ledger, row, read);
   for (const known of ledger.versions.values()) {
-    if (known.state === "there") assert.ok(seen.has(known.versionId), `lost: ${known.key} ${known.versionId} (body ${known.bodyId})`);
+    if (known.state === "there")
+      assert.ok(seen.has(known.versionId), `lost: ${known.key} ${known.versionId} (body ${known.bodyId})`);
     if (known.state === "unsure") known.state = seen.has(known.versionId) ? "there" : "gone";
   }
-  for (const [versionId, marker] of ledger.markers) assert.ok(seen.has(versionId), `lost: marker ${marker.key} ${versionId}`);
+  for (const [versionId, marker] of ledger.markers)
+    assert.ok(seen.has(versionId), `lost: marker ${marker.key} ${versionId}`);
   ledger.unanswered.clear();
   ledger.unansweredMarkers.clear();
   for (const [key, head] of ledger.plain) await checkPlain(site, key, head);
@@ -184,7 +186,10 @@ async function checkRow(site: Site, ledger: Ledger, row: Listed, read: (row: Lis
   const known = ledger.versions.get(row.versionId);
   assert.notEqual(known?.state, "gone", `came back: ${row.key} ${row.versionId}`);
   if (known !== undefined) {
-    assert.ok(known.tags.has(row.tags), `tags of ${row.key} are "${row.tags}", not one of ${[...known.tags].join(" ")}`);
+    assert.ok(
+      known.tags.has(row.tags),
+      `tags of ${row.key} are "${row.tags}", not one of ${[...known.tags].join(" ")}`,
+    );
     known.tags = new Set([row.tags]);
     if (!read(row)) return;
   }
@@ -198,14 +203,23 @@ async function checkRow(site: Site, ledger: Ledger, row: Listed, read: (row: Lis
   if (known !== undefined) assert.equal(id, known.bodyId);
   else {
     assert.equal(ledger.unanswered.get(id as number), row.key, `nobody wrote body ${id} to ${row.key}`);
-    ledger.versions.set(row.versionId, { key: row.key, versionId: row.versionId, bodyId: id as number, state: "there", tags: new Set([row.tags]) });
+    ledger.versions.set(row.versionId, {
+      key: row.key,
+      versionId: row.versionId,
+      bodyId: id as number,
+      state: "there",
+      tags: new Set([row.tags]),
+    });
   }
 }
 
 async function checkPlain(site: Site, key: string, head: Head): Promise<void> {
   const answer = await site.call("GET", PLAIN, { key });
   const body = await answer.bytes();
-  assert.ok(answer.status === 200 || answer.status === 404, `${key} cannot be read: ${answer.status} ${body.toString("utf8", 0, 300)}`);
+  assert.ok(
+    answer.status === 200 || answer.status === 404,
+    `${key} cannot be read: ${answer.status} ${body.toString("utf8", 0, 300)}`,
+  );
   const found = answer.status === 404 ? "" : String(idOfBody(body));
   assert.ok(head.allowed.has(found), `plain ${key} holds "${found}", not one of "${[...head.allowed].join('", "')}"`);
   head.allowed = new Set([found]);
@@ -245,29 +259,35 @@ async function restartRoughly(site: Site, d: Dice): Promise<void> {
 }
 
 for (const workers of [1, 2]) {
-  describe(`kill -9 under writes, ${workers} serving process${workers > 1 ? "es" : ""}`, { timeout: 60_000 + ROUNDS * 4000 }, () => {
-    after(cleanUp);
+  describe(
+    `kill -9 under writes, ${workers} serving process${workers > 1 ? "es" : ""}`,
+    { timeout: 60_000 + ROUNDS * 4000 },
+    () => {
+      after(cleanUp);
 
-    test(`${Math.ceil(ROUNDS / 2)} kills lose nothing that was answered`, async () => {
-      const d = dice(seedOf(`crash-writes, ${workers} workers`));
-      const site = await Site.start({ workers });
-      await site.makeBucket(VERSIONED);
-      await site.makeBucket(PLAIN, { versioned: false });
-      const ledger = new Ledger();
-      for (let round = 0; round < Math.ceil(ROUNDS / 2); round++) {
-        await attack(site, ledger, d);
-        await restartRoughly(site, d);
-        await check(site, ledger, () => d.oneIn(8));
-      }
-      await check(site, ledger, () => true);
-      await readWithSdk(site, ledger);
-      const starts = site.startsMs.toSorted((one, other) => one - other);
-      const median = starts[starts.length >> 1] ?? 0;
-      process.stderr.write(`# ${ledger.acknowledged} answers, ${ledger.versions.size} versions; starts ${starts[0]}, ${median}, ${starts.at(-1)} ms\n`);
-      assert.equal(await site.server.stop(), 0);
-      await site.close();
-    });
-  });
+      test(`${Math.ceil(ROUNDS / 2)} kills lose nothing that was answered`, async () => {
+        const d = dice(seedOf(`crash-writes, ${workers} workers`));
+        const site = await Site.start({ workers });
+        await site.makeBucket(VERSIONED);
+        await site.makeBucket(PLAIN, { versioned: false });
+        const ledger = new Ledger();
+        for (let round = 0; round < Math.ceil(ROUNDS / 2); round++) {
+          await attack(site, ledger, d);
+          await restartRoughly(site, d);
+          await check(site, ledger, () => d.oneIn(8));
+        }
+        await check(site, ledger, () => true);
+        await readWithSdk(site, ledger);
+        const starts = site.startsMs.toSorted((one, other) => one - other);
+        const median = starts[starts.length >> 1] ?? 0;
+        process.stderr.write(
+          `# ${ledger.acknowledged} answers, ${ledger.versions.size} versions; starts ${starts[0]}, ${median}, ${starts.at(-1)} ms\n`,
+        );
+        assert.equal(await site.server.stop(), 0);
+        await site.close();
+      });
+    },
+  );
 }
 
 describe("kill -9 of one serving process of two", { timeout: 60_000 }, () => {
@@ -318,7 +338,9 @@ async function untilReplaced(site: Site, dead: number): Promise<void> {
 /** The independent client sees the same. */
 async function readWithSdk(site: Site, ledger: Ledger): Promise<void> {
   const sdk = awsClient(site.server);
-  for (const { key, versionId, bodyId } of [...ledger.versions.values()].filter((known) => known.state === "there").slice(-40)) {
+  for (const { key, versionId, bodyId } of [...ledger.versions.values()]
+    .filter((known) => known.state === "there")
+    .slice(-40)) {
     const { Body } = await sdk.send(new GetObjectCommand({ Bucket: VERSIONED, Key: key, VersionId: versionId }));
     assert.equal(idOfBody(Buffer.from((await Body?.transformToByteArray()) ?? [])), bodyId);
   }

@@ -33,7 +33,12 @@ const CASES: readonly Case[] = [
   { key: "emptied", parts: [40_000], harm: (path) => truncateSync(path, 0), goodBytes: 0 },
   { key: "missing", parts: [40_000], harm: (path) => rmSync(path), goodBytes: 0 },
   { key: "second-part", parts: [5 * MIB, 70_000], harm: (path) => rmSync(path), goodBytes: 5 * MIB },
-  { key: "swapped", parts: [300_000], harm: (path) => copyFileSync(added.get(DONOR)?.[0] as string, path), goodBytes: 0 },
+  {
+    key: "swapped",
+    parts: [300_000],
+    harm: (path) => copyFileSync(added.get(DONOR)?.[0] as string, path),
+    goodBytes: 0,
+  },
 ];
 /** An object that stays whole; its file is as long as some of those that are harmed. */
 const DONOR = "donor";
@@ -69,12 +74,28 @@ describe("damaged blobs", { timeout: 120_000 }, () => {
     const all = [...CASES, { key: DONOR, parts: [300_000] }];
     for (const [number, { key, parts }] of all.entries()) {
       const known = new Set(blobFiles(baker.server.dir));
-      const whole = bodyOf(number, parts.reduce((sum, size) => sum + size));
+      const whole = bodyOf(
+        number,
+        parts.reduce((sum, size) => sum + size),
+      );
       let at = 0;
-      if (parts.length > 1) await putParts(alpha, BUCKET, key, parts.map((size) => whole.subarray(at, (at += size))));
+      if (parts.length > 1)
+        await putParts(
+          alpha,
+          BUCKET,
+          key,
+          parts.map((size) => whole.subarray(at, (at += size))),
+        );
       else await alpha.text("PUT", BUCKET, { key, body: whole });
-      await until(async () => (await get(baker, key)).status === 200, WAIT_MS, async () => `${key} does not arrive`);
-      added.set(key, blobFiles(baker.server.dir).filter((path) => !known.has(path)));
+      await until(
+        async () => (await get(baker, key)).status === 200,
+        WAIT_MS,
+        async () => `${key} does not arrive`,
+      );
+      added.set(
+        key,
+        blobFiles(baker.server.dir).filter((path) => !known.has(path)),
+      );
     }
   });
   after(async () => {
@@ -86,7 +107,10 @@ describe("damaged blobs", { timeout: 120_000 }, () => {
     test(`${key}: never served as good`, async () => {
       const files = added.get(key) ?? [];
       assert.equal(files.length, parts.length, files.map((path) => basename(path)).join(" "));
-      const whole = bodyOf(number, parts.reduce((sum, size) => sum + size));
+      const whole = bodyOf(
+        number,
+        parts.reduce((sum, size) => sum + size),
+      );
       const target = parts.length > 1 ? smallest(files) : files[0];
       harm(target as string);
       if (goodBytes > 0) {
@@ -101,7 +125,10 @@ describe("damaged blobs", { timeout: 120_000 }, () => {
       const again = await get(baker, key);
       assert.equal(again.status, 500, "it is recorded: nothing is tried any more");
       assert.match(again.text, /<Code>XResilverObjectDamaged<\/Code>/);
-      const copy = await baker.call("PUT", BUCKET, { key: `${key}-copy`, headers: { "x-amz-copy-source": `/${BUCKET}/${key}` } });
+      const copy = await baker.call("PUT", BUCKET, {
+        key: `${key}-copy`,
+        headers: { "x-amz-copy-source": `/${BUCKET}/${key}` },
+      });
       await copy.discard();
       assert.ok(copy.status >= 400, `a copy of damaged bytes was answered with ${copy.status}`);
     });
@@ -121,8 +148,14 @@ describe("damaged blobs", { timeout: 120_000 }, () => {
       WAIT_MS,
       async () => last,
     );
-    const { target } = JSON.parse(last) as { target: { resyncStatus: string; sent: number; verified: boolean; damage: { missing: number; corrupt: number } }[] };
-    assert.deepEqual([target[0]?.resyncStatus, target[0]?.verified, target[0]?.sent], ["Completed", true, CASES.length], last);
+    const { target } = JSON.parse(last) as {
+      target: { resyncStatus: string; sent: number; verified: boolean; damage: { missing: number; corrupt: number } }[];
+    };
+    assert.deepEqual(
+      [target[0]?.resyncStatus, target[0]?.verified, target[0]?.sent],
+      ["Completed", true, CASES.length],
+      last,
+    );
     assert.deepEqual(target[0]?.damage, { examined: CASES.length + 1, missing: 2, corrupt: CASES.length - 2 }, last);
     for (const [number, { key }] of CASES.entries()) {
       const { status, body } = await get(baker, key);

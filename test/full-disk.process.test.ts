@@ -26,7 +26,11 @@ function smallDisk(): { path: string } | { why: string } {
 }
 
 /** Puts bodies until one is refused; returns the keys that were answered with 200 and the refusal. */
-async function fill(site: Site, prefix: string, size: number): Promise<{ keys: Map<string, string>; status: number; text: string }> {
+async function fill(
+  site: Site,
+  prefix: string,
+  size: number,
+): Promise<{ keys: Map<string, string>; status: number; text: string }> {
   const keys = new Map<string, string>();
   for (let i = 0; i < 5000; i++) {
     const key = `${prefix}-${i}`;

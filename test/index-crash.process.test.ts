@@ -16,18 +16,24 @@ test("kill -9 loses no answered commit and tears none", async () => {
   const path = join(root, "killed");
   for (let round = 0; round < 3; round++) {
     const writers = ["a", "b"].map((name) =>
-      spawn(process.execPath, [child, "write", path, `${name}${round}`], { stdio: ["ignore", "pipe", "inherit"] }));
-    const answered = await Promise.all(writers.map(async (writer) => {
-      const lines: string[] = [];
-      for await (const line of createInterface({ input: writer.stdout })) {
-        lines.push(line);
-        if (lines.length === 200) writer.kill("SIGKILL");
-      }
-      return lines;
-    }));
+      spawn(process.execPath, [child, "write", path, `${name}${round}`], { stdio: ["ignore", "pipe", "inherit"] }),
+    );
+    const answered = await Promise.all(
+      writers.map(async (writer) => {
+        const lines: string[] = [];
+        for await (const line of createInterface({ input: writer.stdout })) {
+          lines.push(line);
+          if (lines.length === 200) writer.kill("SIGKILL");
+        }
+        return lines;
+      }),
+    );
     const index = await openLmdbIndex({ path });
     for (const line of answered.flat()) {
-      const [left, right] = await Promise.all([index.get(Buffer.from(`left ${line}`)), index.get(Buffer.from(`right ${line}`))]);
+      const [left, right] = await Promise.all([
+        index.get(Buffer.from(`left ${line}`)),
+        index.get(Buffer.from(`right ${line}`)),
+      ]);
       assert.equal(left?.length, 3000);
       assert.ok(left?.equals(right as Buffer));
     }

@@ -107,10 +107,19 @@ const REPLICATOR = JSON.stringify({
   Statement: [
     {
       Effect: "Allow",
-      Action: ["s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
+      Action: [
+        "s3:GetReplicationConfiguration",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:GetBucketLocation",
+      ],
       Resource: ["arn:aws:s3:::*"],
     },
-    { Effect: "Allow", Action: ["s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"], Resource: ["arn:aws:s3:::*"] },
+    {
+      Effect: "Allow",
+      Action: ["s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration"],
+      Resource: ["arn:aws:s3:::*"],
+    },
     {
       Effect: "Allow",
       Action: [
@@ -163,7 +172,10 @@ test("users and policies, words of 2022 and of today", async () => {
   const listed = (await run("admin user list beta --json")).json<{ accessKey: string; policyName: string }>();
   assert.deepEqual(
     listed.map((user) => [user.accessKey, user.policyName]),
-    [["NewUser", "replicator2"], ["OldUser", "replicator"]],
+    [
+      ["NewUser", "replicator2"],
+      ["OldUser", "replicator"],
+    ],
   );
   await run("admin policy update beta readonly user=OldUser");
   await run("admin policy unset beta readonly user=OldUser");
@@ -185,7 +197,9 @@ test("groups and access keys", async () => {
   assert.deepEqual((await run("admin group list beta --json")).json(), [{ status: "success", groups: ["team"] }]);
   await run("admin group remove beta team OldUser NewUser");
   await run("admin group remove beta team");
-  const made = await run("admin user svcacct add beta OldUser --access-key SERVICEKEY01 --secret-key service-secret-1 --json");
+  const made = await run(
+    "admin user svcacct add beta OldUser --access-key SERVICEKEY01 --secret-key service-secret-1 --json",
+  );
   const [key] = made.json<Record<string, string>>();
   assert.equal(key?.["accessKey"], "SERVICEKEY01");
   assert.equal(key?.["expiration"], "1970-01-01T00:00:00Z");
@@ -209,7 +223,9 @@ test("the script of 2022", async () => {
   assert.notEqual(arn, "", made.stdout);
   const again = await run(`admin bucket remote add alpha/old ${url}/old --service replication --json`);
   assert.equal(again.json<{ RemoteARN: string }>()[0]?.RemoteARN, arn);
-  await run(`replicate add alpha/old --remote-bucket ${arn} --priority 1 --replicate "delete,delete-marker,existing-objects"`);
+  await run(
+    `replicate add alpha/old --remote-bucket ${arn} --priority 1 --replicate "delete,delete-marker,existing-objects"`,
+  );
   assert.match((await run("replicate ls alpha/old")).stdout, new RegExp(`^Rules:\n[^]*ARN: ${arn}\n`));
   assert.match((await run("admin bucket remote ls alpha")).stdout, /old->old/);
   await put("old", "after", "made after the rule");
@@ -226,7 +242,10 @@ test("the script of 2022", async () => {
   await eventually("the resync", async () => /Completed/.test((await run("replicate resync status alpha/old")).stdout));
   await eventually("an empty backlog", async () => (await run("replicate diff alpha/old --json")).stdout === "");
   await run(`admin bucket remote edit alpha/old --arn ${arn} --bandwidth 1600M --sync enable`);
-  const [remote] = (await run("admin bucket remote ls alpha/old --json")).json<{ bandwidth: number; replicationSync: boolean }>();
+  const [remote] = (await run("admin bucket remote ls alpha/old --json")).json<{
+    bandwidth: number;
+    replicationSync: boolean;
+  }>();
   assert.deepEqual([remote?.bandwidth, remote?.replicationSync], [200_000_000, true]);
   await run("replicate rm --all --force alpha/old");
   await run(`admin bucket remote rm alpha/old --arn ${arn}`);
@@ -265,7 +284,9 @@ test("the script of today", async () => {
 
 test("a rule that is refused leaves no target", async () => {
   await versionedBucket("refused");
-  const refused = await attempt("replicate add alpha/refused --remote-bucket beta/refused --storage-class GLACIER --json");
+  const refused = await attempt(
+    "replicate add alpha/refused --remote-bucket beta/refused --storage-class GLACIER --json",
+  );
   assert.equal(refused.code, 1);
   const [error] = refused.json<{ status: string; error: { cause: { error: { Code: string } }; type: string } }>();
   assert.deepEqual([error?.status, error?.error.type], ["error", "fatal"]);

@@ -69,11 +69,19 @@ function file(name: string, content: string | Buffer): string {
   return path;
 }
 
-const keys = async (target: string): Promise<unknown[]> => (await mc(`ls -r --json ${target}`)).objects.map((object) => object["key"]);
+const keys = async (target: string): Promise<unknown[]> =>
+  (await mc(`ls -r --json ${target}`)).objects.map((object) => object["key"]);
 
 test("alias set probes the keys before it saves them", async () => {
   const added = await mc(`alias set home ${alpha.url} ${ROOT_USER} ${ROOT_SECRET} --json`);
-  const entry = { alias: "home", URL: alpha.url, accessKey: ROOT_USER, secretKey: ROOT_SECRET, api: "S3v4", path: "auto" };
+  const entry = {
+    alias: "home",
+    URL: alpha.url,
+    accessKey: ROOT_USER,
+    secretKey: ROOT_SECRET,
+    api: "S3v4",
+    path: "auto",
+  };
   assert.deepEqual(added.objects, [{ status: "success", ...entry }]);
   await fails(`alias set bad ${alpha.url} ${ROOT_USER} wrong`, /Unable to initialize new alias.*signature/i);
   await fails("alias list bad", /No such alias `bad`/);
@@ -109,7 +117,14 @@ test("cp: trailing slashes decide on names", async () => {
   await mc(`cp ${one} alpha/copies/into/`);
   await mc(`cp -r ${join(folder, "tree")} alpha/copies/whole`);
   await mc(`cp -r ${join(folder, "tree")}/ alpha/copies/contents/`);
-  const expected = ["contents/one.txt", "contents/sub/two.txt", "into/one.txt", "whole/tree/one.txt", "whole/tree/sub/two.txt", "x"];
+  const expected = [
+    "contents/one.txt",
+    "contents/sub/two.txt",
+    "into/one.txt",
+    "whole/tree/one.txt",
+    "whole/tree/sub/two.txt",
+    "x",
+  ];
   assert.deepEqual(await keys("alpha/copies"), expected);
   await fails(`cp ${join(folder, "tree")} alpha/copies/`, /--recursive/);
   await fails("cp alpha/copies/whole alpha/copies/y", /--recursive/);
@@ -135,14 +150,19 @@ test("large objects travel in parts and come back whole, also between servers", 
   assert.ok(readFileSync(join(folder, "large.back")).equals(content));
   await mc("pipe --part-size 5MiB alpha/large/piped", content);
   assert.ok((await mc("cat alpha/large/piped")).bytes.equals(content));
-  assert.deepEqual(readdirSync(folder).filter((name) => name.includes(".part.")), []);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes(".part.")),
+    [],
+  );
 });
 
 test("an interrupted upload ends with 130 and is taken up again", async () => {
   await mc("mb alpha/resumed");
   const path = file("resumed.bin", Buffer.alloc(24 * 1024 * 1024, 5));
   const args = ["--limit-upload", "8MiB", "--debug", "cp", "--continue", path, "alpha/resumed/k"];
-  const child = spawn(resolve(import.meta.dirname, "..", "bin", "mc"), args, { env: { ...process.env, ...environment() } });
+  const child = spawn(resolve(import.meta.dirname, "..", "bin", "mc"), args, {
+    env: { ...process.env, ...environment() },
+  });
   let log = "";
   let stopped = false;
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -165,11 +185,26 @@ test("versions: listing, reading, restoring, removing", async () => {
   await mc("pipe alpha/versions/k", "first");
   await mc("pipe alpha/versions/k", "second");
   const removed = (await mc("rm --json alpha/versions/k")).objects[0];
-  assert.deepEqual({ ...removed, versionID: "" }, {
-    status: "success", key: "alpha/versions/k", deleteMarker: true, versionID: "", modTime: null, dryRun: false,
-  });
+  assert.deepEqual(
+    { ...removed, versionID: "" },
+    {
+      status: "success",
+      key: "alpha/versions/k",
+      deleteMarker: true,
+      versionID: "",
+      modTime: null,
+      dryRun: false,
+    },
+  );
   const listed = (await mc("ls --versions --json alpha/versions")).objects;
-  assert.deepEqual(listed.map((one) => [one["versionOrdinal"], one["isDeleteMarker"] ?? false, one["size"]]), [[3, true, 0], [2, false, 6], [1, false, 5]]);
+  assert.deepEqual(
+    listed.map((one) => [one["versionOrdinal"], one["isDeleteMarker"] ?? false, one["size"]]),
+    [
+      [3, true, 0],
+      [2, false, 6],
+      [1, false, 5],
+    ],
+  );
   assert.equal((await mc("ls alpha/versions")).stdout, "");
   await fails("rm alpha/versions/k", /Object does not exist/);
   await fails("stat alpha/versions/k", /Object does not exist/);
@@ -179,7 +214,13 @@ test("versions: listing, reading, restoring, removing", async () => {
   assert.equal((await mc("cat alpha/versions/k")).stdout, "first");
   await fails("rm -r --versions alpha/versions", /--force/);
   const dry = await mc("rm -r --versions --force --dry-run alpha/versions");
-  assert.equal(dry.stdout.trim().split("\n").filter((line) => line.startsWith("DRYRUN: Removing `alpha/versions/k`")).length, 4);
+  assert.equal(
+    dry.stdout
+      .trim()
+      .split("\n")
+      .filter((line) => line.startsWith("DRYRUN: Removing `alpha/versions/k`")).length,
+    4,
+  );
   await mc("rm -r --versions --non-current --force alpha/versions");
   assert.equal((await mc("ls --versions alpha/versions")).stdout.trim().split("\n").length, 1);
   await mc("rm -r --versions --force alpha/versions");
@@ -204,12 +245,20 @@ test("attributes and tags: written, carried by a copy, replaced by flags", async
 
 test("find, du, diff and mirror", async () => {
   await mc("mb alpha/trees beta/trees");
-  for (const [key, text] of [["a/1.txt", "1"], ["a/2.log", "22"], ["b", "333"]] as const) await mc(`pipe alpha/trees/${key}`, text);
+  for (const [key, text] of [
+    ["a/1.txt", "1"],
+    ["a/2.log", "22"],
+    ["b", "333"],
+  ] as const)
+    await mc(`pipe alpha/trees/${key}`, text);
   assert.equal((await mc("find alpha/trees --name *.txt")).stdout, "alpha/trees/a/1.txt\n");
   assert.equal((await mc("find alpha/trees --larger 1 --print {base}")).stdout, "2.log\nb\n");
   assert.equal((await mc("du alpha/trees")).stdout, "6B\t3 objects\ttrees\n");
   const parts = (await mc("du --depth 2 --json alpha/trees")).objects.map((one) => [one["prefix"], one["size"]]);
-  assert.deepEqual(parts, [["trees/a", 3], ["trees", 6]]);
+  assert.deepEqual(parts, [
+    ["trees/a", 3],
+    ["trees", 6],
+  ]);
   await mc("pipe beta/trees/b", "4");
   await mc("pipe beta/trees/extra", "x");
   const differences = (await mc("diff --json alpha/trees beta/trees")).objects.map((one) => one["diff"]);
@@ -241,7 +290,10 @@ test("odd keys survive every command", async () => {
   for (const key of ["blank here+plus", "percent%41", "ünïcode/☃", "a&b<c>\"'"]) {
     const path = `alpha/odd/${key}`;
     assert.equal((await attempt(["pipe", path], "x")).code, 0, key);
-    assert.deepEqual((await attempt(["ls", "-r", "--json", "alpha/odd"])).objects.map((one) => one["key"]), [key]);
+    assert.deepEqual(
+      (await attempt(["ls", "-r", "--json", "alpha/odd"])).objects.map((one) => one["key"]),
+      [key],
+    );
     assert.equal((await attempt(["cp", path, `${path}.copy`])).code, 0, key);
     assert.equal((await attempt(["cat", `${path}.copy`])).stdout, "x", key);
     assert.equal((await attempt(["rm", path, `${path}.copy`])).code, 0, key);

@@ -48,7 +48,14 @@ class Site {
   }
   async text(method: string, bucket: string, options: Options = {}): Promise<string> {
     const body = options.body === undefined ? undefined : Buffer.from(options.body);
-    const answer = await this.s3.send({ method, bucket, key: options.key, query: options.query, headers: options.headers, body });
+    const answer = await this.s3.send({
+      method,
+      bucket,
+      key: options.key,
+      query: options.query,
+      headers: options.headers,
+      body,
+    });
     return (await answer.bytes()).toString("utf8");
   }
   async makeBucket(bucket: string): Promise<void> {
@@ -67,21 +74,34 @@ class Site {
     let query: Record<string, string> = { versions: "", metadata: "true" };
     for (;;) {
       const root = parseXml(Buffer.from(await this.text("GET", bucket, { query })), { maxBytes: 1 << 28 });
-      for (const child of root.children) if (child.name === "Version" || child.name === "DeleteMarker") out.push(line(child));
+      for (const child of root.children)
+        if (child.name === "Version" || child.name === "DeleteMarker") out.push(line(child));
       if (root.value("IsTruncated") !== "true") return out;
-      query = { ...query, "key-marker": root.value("NextKeyMarker") ?? "", "version-id-marker": root.value("NextVersionIdMarker") ?? "" };
+      query = {
+        ...query,
+        "key-marker": root.value("NextKeyMarker") ?? "",
+        "version-id-marker": root.value("NextVersionIdMarker") ?? "",
+      };
     }
   }
 }
 
 function line(element: XmlElement): string {
-  const user = element.child("UserMetadata")?.children.filter((child) => child.name.toLowerCase() !== "x-amz-replication-status") ?? [];
-  const fields = ["Key", "VersionId", "LastModified", "ETag", "Size", "UserTags"].map((name) => element.value(name) ?? "");
+  const user =
+    element
+      .child("UserMetadata")
+      ?.children.filter((child) => child.name.toLowerCase() !== "x-amz-replication-status") ?? [];
+  const fields = ["Key", "VersionId", "LastModified", "ETag", "Size", "UserTags"].map(
+    (name) => element.value(name) ?? "",
+  );
   return [element.name, ...fields, ...user.map((child) => `${child.name}=${child.text}`)].join(" ");
 }
 
 /** Asks until it is so, and fails with the last answer of `explain` after the time that anything here may take. */
-async function until(reached: () => Promise<boolean>, explain: () => Promise<string> = async () => "the wait was in vain"): Promise<void> {
+async function until(
+  reached: () => Promise<boolean>,
+  explain: () => Promise<string> = async () => "the wait was in vain",
+): Promise<void> {
   const deadline = Date.now() + WAIT_MS;
   while (!(await reached())) {
     if (Date.now() > deadline) assert.fail(await explain());
@@ -99,10 +119,18 @@ async function setRule(a: Site, b: Site, bucket: string): Promise<string> {
     type: "replication",
   };
   const document = Buffer.from(JSON.stringify(target));
-  const arn = await admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket }, body: document, sealed: true });
+  const arn = await admin.json<string>({
+    method: "PUT",
+    path: "set-remote-target",
+    query: { bucket },
+    body: document,
+    sealed: true,
+  });
   await admin.close();
   const enabled = "<Status>Enabled</Status>";
-  const features = ["DeleteMarkerReplication", "DeleteReplication", "ExistingObjectReplication"].map((name) => `<${name}>${enabled}</${name}>`);
+  const features = ["DeleteMarkerReplication", "DeleteReplication", "ExistingObjectReplication"].map(
+    (name) => `<${name}>${enabled}</${name}>`,
+  );
   const where = `<Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter>`;
   const rule = `<Rule><ID>r</ID>${enabled}<Priority>1</Priority>${where}${features.join("")}</Rule>`;
   const body = `<ReplicationConfiguration>${rule}</ReplicationConfiguration>`;
@@ -114,7 +142,9 @@ async function resync(a: Site, bucket: string, arn: string): Promise<ResyncTarge
   await a.text("PUT", bucket, { query: { "replication-reset": "", arn, "reset-id": crypto.randomUUID() } });
   let found: ResyncTarget | undefined;
   await until(async () => {
-    const status = JSON.parse(await a.text("GET", bucket, { query: { "replication-reset-status": "", arn } })) as { target?: ResyncTarget[] };
+    const status = JSON.parse(await a.text("GET", bucket, { query: { "replication-reset-status": "", arn } })) as {
+      target?: ResyncTarget[];
+    };
     found = status.target?.[0];
     return found !== undefined && !["Pending", "Ongoing"].includes(found.resyncStatus);
   });
@@ -155,7 +185,11 @@ describe("two sites", { timeout: 120_000 }, () => {
   });
 
   test("objects, tags, markers, purges and multipart arrive as they are", async () => {
-    const first = await a.put("data", "k 1/é", "one", { "x-amz-meta-name": "väl", "content-type": "text/plain", "x-amz-tagging": "a=1" });
+    const first = await a.put("data", "k 1/é", "one", {
+      "x-amz-meta-name": "väl",
+      "content-type": "text/plain",
+      "x-amz-tagging": "a=1",
+    });
     await a.put("data", "k 1/é", "two");
     await a.put("data", "empty", "");
     const tagging = "<Tagging><TagSet><Tag><Key>b</Key><Value>2</Value></Tag></TagSet></Tagging>";
@@ -168,12 +202,22 @@ describe("two sites", { timeout: 120_000 }, () => {
     const parts = [Buffer.alloc(5 * 1024 * 1024, 1), Buffer.from("tail")];
     const done = await Promise.all(
       parts.map(async (body, i) => {
-        const answer = await a.s3.send({ method: "PUT", bucket: "data", key: "multi", query: { partNumber: String(i + 1), uploadId }, body });
+        const answer = await a.s3.send({
+          method: "PUT",
+          bucket: "data",
+          key: "multi",
+          query: { partNumber: String(i + 1), uploadId },
+          body,
+        });
         await answer.discard();
         return `<Part><PartNumber>${i + 1}</PartNumber><ETag>${answer.headers["etag"]}</ETag></Part>`;
       }),
     );
-    await a.text("POST", "data", { key: "multi", query: { uploadId }, body: `<CompleteMultipartUpload>${done.join("")}</CompleteMultipartUpload>` });
+    await a.text("POST", "data", {
+      key: "multi",
+      query: { uploadId },
+      body: `<CompleteMultipartUpload>${done.join("")}</CompleteMultipartUpload>`,
+    });
     await until(equal, difference);
     const got = await (await b.s3.send({ method: "GET", bucket: "data", key: "multi" })).bytes();
     assert.ok(got.equals(Buffer.concat(parts)));
@@ -210,7 +254,10 @@ describe("two sites", { timeout: 120_000 }, () => {
     assert.equal(result.resyncStatus, "Completed");
     assert.equal(result.verified, true);
     assert.equal(result.failed + result.notReplicable, 0);
-    assert.ok(result.damage !== undefined && result.damage.missing + result.damage.corrupt >= 10, JSON.stringify(result));
+    assert.ok(
+      result.damage !== undefined && result.damage.missing + result.damage.corrupt >= 10,
+      JSON.stringify(result),
+    );
     assert.ok(result.sent >= 11 && result.sent <= 17, JSON.stringify(result));
     await until(equal, difference);
     for (const [key, body] of bodies) assert.equal(await b.text("GET", "data", { key }), body);

@@ -9,7 +9,11 @@ const V = "6f7c1d2e-0000-4000-8000-000000000001";
 const D = "6f7c1d2e-0000-4000-8000-00000000000d";
 const ETAG = "5d41402abc4b2a76b9719d911017c592";
 const MTIME = "2026-02-01T10:20:30.123456789Z";
-const REPLICA = { "x-amz-replication-status": "REPLICA", "x-minio-source-replication-request": "true", "x-minio-source-mtime": MTIME };
+const REPLICA = {
+  "x-amz-replication-status": "REPLICA",
+  "x-minio-source-replication-request": "true",
+  "x-minio-source-mtime": MTIME,
+};
 
 before(async () => {
   port = await startTestPort();
@@ -30,13 +34,29 @@ const put = (key: string, versionId: string, more: Partial<Call> = {}): Promise<
     path: `/dst/${key}`,
     query: `versionId=${versionId}`,
     body: "hello",
-    headers: { ...REPLICA, "x-minio-source-etag": ETAG, "x-amz-tagging": "t1=v1&t2=v2", "x-amz-meta-foo": "bar", ...more.headers },
+    headers: {
+      ...REPLICA,
+      "x-minio-source-etag": ETAG,
+      "x-amz-tagging": "t1=v1&t2=v2",
+      "x-amz-meta-foo": "bar",
+      ...more.headers,
+    },
     ...(more.credentials === undefined ? {} : { credentials: more.credentials }),
   });
 const head = (key: string, versionId: string, headers: Record<string, string> = {}): Promise<Answer> =>
-  call(port, { method: "HEAD", path: `/dst/${key}`, query: `versionId=${versionId}`, headers: { "x-minio-source-proxy-request": "false", ...headers } });
+  call(port, {
+    method: "HEAD",
+    path: `/dst/${key}`,
+    query: `versionId=${versionId}`,
+    headers: { "x-minio-source-proxy-request": "false", ...headers },
+  });
 const remove = (key: string, versionId: string, headers: Record<string, string>): Promise<Answer> =>
-  call(port, { method: "DELETE", path: `/dst/${key}`, query: `versionId=${versionId}`, headers: { ...REPLICA, ...headers } });
+  call(port, {
+    method: "DELETE",
+    path: `/dst/${key}`,
+    query: `versionId=${versionId}`,
+    headers: { ...REPLICA, ...headers },
+  });
 
 test("a replica keeps id, time, ETag and mark; the second time it is 412", async () => {
   const stored = await put("k1", V);
@@ -49,7 +69,10 @@ test("a replica keeps id, time, ETag and mark; the second time it is 412", async
   assert.equal(seen.headers["x-amz-tagging-count"], "2");
   assert.equal(seen.headers["x-amz-meta-foo"], "bar");
   const again = await put("k1", V);
-  assert.deepEqual([again.status, again.code, again.headers["etag"]], [412, "PreconditionFailed", '"5d41402abc4b2a76b9719d911017c592"']);
+  assert.deepEqual(
+    [again.status, again.code, again.headers["etag"]],
+    [412, "PreconditionFailed", '"5d41402abc4b2a76b9719d911017c592"'],
+  );
   const absent = await head("k1", D);
   assert.deepEqual([absent.status, absent.code], [404, "NoSuchVersion"]);
 });
@@ -57,15 +80,39 @@ test("a replica keeps id, time, ETag and mark; the second time it is 412", async
 test("only callers with s3:ReplicateObject may set id, time and ETag", async () => {
   const refused = await put("k2", V, { credentials: USER });
   assert.deepEqual([refused.status, refused.code], [403, "AccessDenied"]);
-  const chosen = await call(port, { method: "PUT", path: "/dst/k2", query: `versionId=${V}`, body: "x", credentials: USER });
+  const chosen = await call(port, {
+    method: "PUT",
+    path: "/dst/k2",
+    query: `versionId=${V}`,
+    body: "x",
+    credentials: USER,
+  });
   assert.deepEqual([chosen.status, chosen.code], [400, "InvalidArgument"]);
-  const plain = await call(port, { method: "PUT", path: "/dst/k2", body: "x", headers: { "x-minio-source-mtime": MTIME }, credentials: USER });
+  const plain = await call(port, {
+    method: "PUT",
+    path: "/dst/k2",
+    body: "x",
+    headers: { "x-minio-source-mtime": MTIME },
+    credentials: USER,
+  });
   assert.equal(plain.status, 200);
   const seen = await call(port, { method: "HEAD", path: "/dst/k2" });
   assert.notEqual(seen.headers["last-modified"], "Sun, 01 Feb 2026 10:20:30 GMT");
-  const create = await call(port, { method: "POST", path: "/dst/k2", query: `uploads=&versionId=${V}`, headers: REPLICA, credentials: USER });
+  const create = await call(port, {
+    method: "POST",
+    path: "/dst/k2",
+    query: `uploads=&versionId=${V}`,
+    headers: REPLICA,
+    credentials: USER,
+  });
   assert.equal(create.status, 403);
-  const gone = await call(port, { method: "DELETE", path: "/dst/k1", query: `versionId=${V}`, headers: REPLICA, credentials: USER });
+  const gone = await call(port, {
+    method: "DELETE",
+    path: "/dst/k1",
+    query: `versionId=${V}`,
+    headers: REPLICA,
+    credentials: USER,
+  });
   assert.equal(gone.status, 403);
 });
 
@@ -74,7 +121,10 @@ test("malformed ids and times are 400, a dry run is ReplicationPermissionCheck",
   assert.equal((await put("k3", V, { headers: { "x-minio-source-mtime": "yesterday" } })).code, "InvalidArgument");
   const check = { ...REPLICA, "x-minio-source-replication-check": "true" };
   assert.equal((await put("k3", V, { headers: check })).code, "ReplicationPermissionCheck");
-  assert.equal((await call(port, { method: "DELETE", path: "/dst/k3", headers: check })).code, "ReplicationPermissionCheck");
+  assert.equal(
+    (await call(port, { method: "DELETE", path: "/dst/k3", headers: check })).code,
+    "ReplicationPermissionCheck",
+  );
   assert.equal((await head("k3", V)).status, 404);
 });
 
@@ -82,10 +132,16 @@ test("delete markers: probe, make, repeat, purge", async () => {
   await put("k4", V);
   const probe = { "x-minio-check-replication-ready": "true" };
   const before = await head("k4", D, probe);
-  assert.deepEqual([before.status, before.code, before.headers["x-minio-replication-ready"]], [404, "NoSuchVersion", "true"]);
+  assert.deepEqual(
+    [before.status, before.code, before.headers["x-minio-replication-ready"]],
+    [404, "NoSuchVersion", "true"],
+  );
   assert.equal((await head("never", D, probe)).headers["x-minio-replication-ready"], undefined);
   const made = await remove("k4", D, { "x-minio-source-deletemarker": "true" });
-  assert.deepEqual([made.status, made.headers["x-amz-delete-marker"], made.headers["x-amz-version-id"]], [204, "true", D]);
+  assert.deepEqual(
+    [made.status, made.headers["x-amz-delete-marker"], made.headers["x-amz-version-id"]],
+    [204, "true", D],
+  );
   const there = await head("k4", D, probe);
   assert.deepEqual([there.status, there.code, there.headers["x-amz-delete-marker"]], [405, "MethodNotAllowed", "true"]);
   assert.equal(there.headers["x-minio-replication-deletemarker-status"], "REPLICA");
@@ -159,7 +215,11 @@ test("multipart: id and ETag from the creation, time from the completion, full-o
     path: "/dst/mp",
     query: `partNumber=1&uploadId=${uploadId}`,
     body: "hello",
-    headers: { "x-minio-source-replication-request": "true", "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-crc32": crc },
+    headers: {
+      "x-minio-source-replication-request": "true",
+      "x-amz-checksum-algorithm": "CRC32",
+      "x-amz-checksum-crc32": crc,
+    },
   });
   assert.deepEqual([part.status, part.headers["x-amz-checksum-crc32"]], [200, crc]);
   const done = await call(port, {
@@ -178,7 +238,10 @@ test("multipart: id and ETag from the creation, time from the completion, full-o
       `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Part><PartNumber>1</PartNumber>` +
       `<ETag>${ETAG}</ETag><ChecksumCRC32>${crc}</ChecksumCRC32></Part></CompleteMultipartUpload>`,
   });
-  assert.deepEqual([done.status, done.headers["x-amz-version-id"], done.headers["etag"]], [200, V, '"e8919f820eb5dce470d00ae589163686-1"']);
+  assert.deepEqual(
+    [done.status, done.headers["x-amz-version-id"], done.headers["etag"]],
+    [200, V, '"e8919f820eb5dce470d00ae589163686-1"'],
+  );
   const seen = await head("mp", V, { "x-amz-checksum-mode": "ENABLED" });
   assert.equal(seen.headers["last-modified"], "Sun, 01 Feb 2026 10:20:30 GMT");
   assert.equal(seen.headers["x-amz-checksum-crc32"], crc);

@@ -27,7 +27,15 @@ const get: Call = { method: "GET", path: "/b-1/k" };
 test("every answer has the common headers, in their spelling", async () => {
   const answer = await call(port, get);
   assert.equal(answer.body, "hello");
-  for (const name of ["Server", "X-Amz-Request-Id", "X-Amz-Id-2", "Accept-Ranges", "ETag", "Last-Modified", "X-Content-Type-Options"]) {
+  for (const name of [
+    "Server",
+    "X-Amz-Request-Id",
+    "X-Amz-Id-2",
+    "Accept-Ranges",
+    "ETag",
+    "Last-Modified",
+    "X-Content-Type-Options",
+  ]) {
     assert.ok(answer.rawHeaders.includes(name), name);
   }
   assert.equal(answer.headers["content-type"], "binary/octet-stream");
@@ -35,7 +43,10 @@ test("every answer has the common headers, in their spelling", async () => {
   assert.match(missing.body, /<Key>none<\/Key><BucketName>b-1<\/BucketName><Resource>\/b-1\/none<\/Resource>/);
   assert.ok(missing.body.includes(missing.headers["x-amz-request-id"] as string));
   const head = await call(port, { method: "HEAD", path: "/b-1/none" });
-  assert.deepEqual([head.status, head.code, head.headers["x-minio-error-desc"]], [404, "NoSuchKey", '"The specified key does not exist."']);
+  assert.deepEqual(
+    [head.status, head.code, head.headers["x-minio-error-desc"]],
+    [404, "NoSuchKey", '"The specified key does not exist."'],
+  );
 });
 
 test("signatures: wrong secret, unknown key, wrong clock, two schemes, tampering", async () => {
@@ -45,14 +56,27 @@ test("signatures: wrong secret, unknown key, wrong clock, two schemes, tampering
   await expect({ ...get, nowMs: Date.now() - 16 * 60_000 }, 403, "RequestTimeTooSkewed");
   await expect({ ...get, query: "X-Amz-Credential=x" }, 400, "InvalidRequest");
   await expect({ ...get, credentials: null }, 403, "AccessDenied");
-  await expect({ method: "PUT", path: "/b-1/t", body: "x", payloadHash: "0".repeat(64) }, 400, "XAmzContentSHA256Mismatch");
+  await expect(
+    { method: "PUT", path: "/b-1/t", body: "x", payloadHash: "0".repeat(64) },
+    400,
+    "XAmzContentSHA256Mismatch",
+  );
   await expect({ method: "GET", path: "/b-1/t" }, 404, "NoSuchKey");
   await expect({ ...get, credentials: null, unsigned: { authorization: "AWS a:b" } }, 400, "InvalidRequest");
 });
 
 test("presigned URLs work, expire, and are checked whatever the body claims", async () => {
   const make = (more: Partial<Parameters<typeof presignUrl>[0]>): string =>
-    presignUrl({ ...TEST_ROOT, region: "", method: "GET", origin: port.endpoint, path: "/b-1/k", expiresSeconds: 60, nowMs: Date.now(), ...more });
+    presignUrl({
+      ...TEST_ROOT,
+      region: "",
+      method: "GET",
+      origin: port.endpoint,
+      path: "/b-1/k",
+      expiresSeconds: 60,
+      nowMs: Date.now(),
+      ...more,
+    });
   assert.equal(await (await fetch(make({}))).text(), "hello");
   assert.equal((await fetch(make({ nowMs: Date.now() - 61_000 }))).status, 403);
   const forged = new URL(make({ method: "PUT", path: "/b-1/forged" }));
@@ -80,7 +104,11 @@ test("streaming signatures: each form stores its data, a broken chunk stores not
   const broken = await putStreaming("signed", "/b-1/broken", data, (body) => body.fill("x", 100_000, 100_001));
   assert.deepEqual([broken.status, broken.code], [403, "SignatureDoesNotMatch"]);
   await expect({ method: "GET", path: "/b-1/broken" }, 404, "NoSuchKey");
-  await expect({ method: "PUT", path: "/b-1", query: "tagging=", payloadHash: STREAMING_HASHES.signed }, 400, "InvalidRequest");
+  await expect(
+    { method: "PUT", path: "/b-1", query: "tagging=", payloadHash: STREAMING_HASHES.signed },
+    400,
+    "InvalidRequest",
+  );
 });
 
 function putStreaming(mode: ChunkedMode, path: string, data: Buffer, tamper?: (body: Buffer) => void) {
@@ -94,18 +122,35 @@ function putStreaming(mode: ChunkedMode, path: string, data: Buffer, tamper?: (b
   const trailers = mode === "signed" ? undefined : { "x-amz-checksum-crc32": crcOf(data) };
   const body = encodeAwsChunked(chunks, { mode, signing, trailers });
   tamper?.(body);
-  return call(port, { method: "PUT", path, headers: {}, credentials: null, body, unsigned: { ...signed, "content-length": String(body.length) } });
+  return call(port, {
+    method: "PUT",
+    path,
+    headers: {},
+    credentials: null,
+    body,
+    unsigned: { ...signed, "content-length": String(body.length) },
+  });
 }
 
 test("lengths: none is 411, an empty chunked transfer with a decoded length is an object", async () => {
-  await expect({ method: "PUT", path: "/b-1/n", unsigned: { "transfer-encoding": "chunked" }, payloadHash: "UNSIGNED-PAYLOAD" }, 411, "MissingContentLength");
+  await expect(
+    { method: "PUT", path: "/b-1/n", unsigned: { "transfer-encoding": "chunked" }, payloadHash: "UNSIGNED-PAYLOAD" },
+    411,
+    "MissingContentLength",
+  );
   const nowMs = Date.now();
   const headers = { host: `127.0.0.1:${port.port}`, "x-amz-decoded-content-length": "0" };
   const payloadHash = STREAMING_HASHES.signed;
   const signed = signPut("/b-1/dir/", headers, payloadHash, nowMs);
   const signing = chunkSigningOf(signed, nowMs);
   const body = encodeAwsChunked([], { mode: "signed", signing });
-  const answer = await call(port, { method: "PUT", path: "/b-1/dir/", credentials: null, body, unsigned: { ...signed, "transfer-encoding": "chunked" } });
+  const answer = await call(port, {
+    method: "PUT",
+    path: "/b-1/dir/",
+    credentials: null,
+    body,
+    unsigned: { ...signed, "transfer-encoding": "chunked" },
+  });
   assert.deepEqual([answer.status, answer.headers["etag"]], [200, '"d41d8cd98f00b204e9800998ecf8427e"']);
 });
 
@@ -114,7 +159,9 @@ test("a body that ends early stores nothing", async () => {
   const headers = { host: `127.0.0.1:${port.port}` };
   const signed = signPut(path, headers, "UNSIGNED-PAYLOAD");
   const socket = connect(port.port, "127.0.0.1");
-  const lines = Object.entries({ ...signed, "content-length": "300000" }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({ ...signed, "content-length": "300000" }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   socket.write(`PUT ${path} HTTP/1.1\r\n${lines.join("")}\r\n${"x".repeat(1000)}`);
   const seen = port.records.length;
   await once(socket, "connect");
@@ -129,14 +176,20 @@ test("a body that ends early stores nothing", async () => {
 test("Expect: 100-continue is only granted to those who may write", async () => {
   const path = "/b-1/expect";
   const socket = connect(port.port, "127.0.0.1");
-  socket.write(`PUT ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port.port}\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n`);
+  socket.write(
+    `PUT ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port.port}\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n`,
+  );
   const [answer] = (await once(socket, "data")) as [Buffer];
   assert.match(answer.toString(), /^HTTP\/1.1 403 /);
   socket.destroy();
   const headers = { host: `127.0.0.1:${port.port}`, expect: "100-continue", "content-length": "5" };
   const signed = signPut(path, headers, "UNSIGNED-PAYLOAD");
   const allowed = connect(port.port, "127.0.0.1");
-  allowed.write(`PUT ${path} HTTP/1.1\r\n${Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+  allowed.write(
+    `PUT ${path} HTTP/1.1\r\n${Object.entries(signed)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("")}\r\n`,
+  );
   const [interim] = (await once(allowed, "data")) as [Buffer];
   assert.match(interim.toString(), /^HTTP\/1.1 100 Continue\r\n\r\n$/);
   allowed.write("hello");
@@ -150,7 +203,8 @@ test("limits and malformed requests are 400s", async () => {
   await expect({ ...get, headers: { "x-other": "x".repeat(8200) } }, 400, "MetadataTooLarge");
   await expect({ ...get, headers: { "x-minio-internal-a": "x" } }, 400, "InvalidArgument");
   await expect({ method: "GET", path: `/b-1/${"a".repeat(1025)}` }, 400, "KeyTooLongError");
-  for (const path of ["/b-1/../x", "/b-1/a/%2e%2e/b", "/b-1/./a"]) await expect({ method: "GET", path }, 400, "XMinioInvalidResourceName");
+  for (const path of ["/b-1/../x", "/b-1/a/%2e%2e/b", "/b-1/./a"])
+    await expect({ method: "GET", path }, 400, "XMinioInvalidResourceName");
   await expect({ method: "GET", path: "/b-1/%ff" }, 400, "XMinioInvalidObjectName");
   await expect({ method: "GET", path: "/b-1/%00" }, 400, "XMinioInvalidObjectName");
   await expect({ method: "GET", path: "/b-1/%zz" }, 400, "InvalidArgument");
@@ -172,8 +226,22 @@ test("virtual hosts name the bucket", async () => {
   assert.equal(answer.body, "hello");
 });
 
-function signPut(path: string, headers: Record<string, string>, payloadHash: string, nowMs = Date.now()): Record<string, string> {
-  return signRequest({ ...TEST_ROOT, region: "us-east-1", method: "PUT", path, query: "", headers, payloadHash, nowMs });
+function signPut(
+  path: string,
+  headers: Record<string, string>,
+  payloadHash: string,
+  nowMs = Date.now(),
+): Record<string, string> {
+  return signRequest({
+    ...TEST_ROOT,
+    region: "us-east-1",
+    method: "PUT",
+    path,
+    query: "",
+    headers,
+    payloadHash,
+    nowMs,
+  });
 }
 
 function chunkSigningOf(signed: Record<string, string>, nowMs: number): ChunkSigning {

@@ -16,7 +16,8 @@ function files(dir: string): string[] {
 }
 
 /** Tests and contract suites may use what their subject may not: the test runner, temporary folders, fakes. */
-const isTest = (path: string): boolean => /\.(test|contract|bench)\.ts$|\/(contract|testing)\.ts$|\/testing\//.test(path);
+const isTest = (path: string): boolean =>
+  /\.(test|contract|bench)\.ts$|\/(contract|testing)\.ts$|\/testing\//.test(path);
 
 export function layerFaults(): string[] {
   const faults: string[] = [];

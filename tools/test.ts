@@ -22,11 +22,15 @@ interface Count {
 
 function run(files: readonly string[], concurrency: number): Promise<Count> {
   return new Promise((done) => {
-    const child = spawn(process.execPath, ["--test", `--test-concurrency=${concurrency}`, "--test-reporter=tap", ...files], {
-      cwd: root,
-      stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" },
-    });
+    const child = spawn(
+      process.execPath,
+      ["--test", `--test-concurrency=${concurrency}`, "--test-reporter=tap", ...files],
+      {
+        cwd: root,
+        stdio: ["ignore", "pipe", "inherit"],
+        env: { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" },
+      },
+    );
     const count: Count = { passed: 0, failed: 0 };
     let rest = "";
     let failing = false;

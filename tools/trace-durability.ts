@@ -33,7 +33,10 @@ function indexSteps(calls: readonly Call[]): Step[] {
   const descriptor = /= (\d+)</.exec(opened?.text ?? "")?.[1] ?? "none";
   return [
     { what: "the index's pages are synced", matches: (call) => synced(call) && call.path.endsWith("/index/data.mdb") },
-    { what: "its commit is written synced", matches: (call) => call.ok && call.text.startsWith(`pwrite64(${descriptor}<`) },
+    {
+      what: "its commit is written synced",
+      matches: (call) => call.ok && call.text.startsWith(`pwrite64(${descriptor}<`),
+    },
   ];
 }
 
@@ -48,8 +51,14 @@ function stepsOf(answer: readonly string[], calls: readonly Call[]): Step[] {
       what: "the staged file is synced",
       matches: (call, at) => at > staged && synced(call) && call.path.endsWith(`/staging/${id}`),
     },
-    { what: "it gets its name", matches: (call) => call.ok && call.name.startsWith("rename") && call.text.includes(named) },
-    { what: "the directory is synced", matches: (call) => synced(call) && call.path.endsWith(`/blobs/${id.slice(0, 2)}`) },
+    {
+      what: "it gets its name",
+      matches: (call) => call.ok && call.name.startsWith("rename") && call.text.includes(named),
+    },
+    {
+      what: "the directory is synced",
+      matches: (call) => synced(call) && call.path.endsWith(`/blobs/${id.slice(0, 2)}`),
+    },
     ...indexSteps(calls),
   ];
 }
@@ -104,7 +113,9 @@ function main(): number {
     const args = ["-f", "-y", "-s", "200", "-e", `trace=${CALLS}`, "-o", traceFile];
     const run = spawnSync("strace", [...args, process.execPath, child, join(directory, "site")], { encoding: "utf8" });
     if (run.error !== undefined) {
-      process.stderr.write("strace is not installed. Debian, Ubuntu: apt-get install strace; Fedora: dnf install strace\n");
+      process.stderr.write(
+        "strace is not installed. Debian, Ubuntu: apt-get install strace; Fedora: dnf install strace\n",
+      );
       return 2;
     }
     if (run.status !== 0) {

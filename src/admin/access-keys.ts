@@ -39,7 +39,8 @@ const updateBody = z.object({
 function expiryOf(written: string | null | undefined): number | null | undefined {
   if (written === undefined || written === null || written === "") return undefined;
   const ns = parseRfc3339Nano(written);
-  if (ns === undefined) throw new StoreError("XMinioAdminConfigBadJSON", { message: "expiration is not an RFC 3339 time" });
+  if (ns === undefined)
+    throw new StoreError("XMinioAdminConfigBadJSON", { message: "expiration is not an RFC 3339 time" });
   return ns <= 0n ? null : Number(ns / 1_000_000n);
 }
 
@@ -71,7 +72,9 @@ async function add(request: AdminRequest): Promise<Answer> {
   const parent = named === "" || named === identity.accessKey ? identity.user : named;
   const expires = expiryOf(body.expiration) ?? undefined;
   const seconds = expires === undefined ? 0 : Math.max(0, Math.floor((expires - clock.nowMs()) / 1000));
-  await request.authorizeOn(parent === identity.user, "admin:CreateServiceAccount", { DurationSeconds: [String(seconds)] });
+  await request.authorizeOn(parent === identity.user, "admin:CreateServiceAccount", {
+    DurationSeconds: [String(seconds)],
+  });
   // A key of root is root: only root may make one, whatever else somebody may administer.
   if (parent === iam.rootAccessKey && identity.user !== iam.rootAccessKey) throw new StoreError("AccessDenied");
   const made = await iam.accessKeys.create({
@@ -123,7 +126,9 @@ async function update(request: AdminRequest): Promise<Answer> {
 async function described(request: AdminRequest, key: AccessKeyInfo): Promise<Record<string, unknown>> {
   const { sessionPolicy } = key;
   const implied = sessionPolicy === undefined;
-  const document = implied ? mergedDocument(await request.deps.iam.policiesOf(key.parent)) : policyDocument(sessionPolicy);
+  const document = implied
+    ? mergedDocument(await request.deps.iam.policiesOf(key.parent))
+    : policyDocument(sessionPolicy);
   return {
     parentUser: key.parent,
     accountStatus: key.enabled ? "on" : "off",
@@ -242,7 +247,10 @@ async function listBulk(request: AdminRequest): Promise<Answer> {
     const temporary = type === "sts-only" || type === "all" ? (await sessions.list(user)).map(bulkEntry) : [];
     // A list of keys of one kind has no use for users without any.
     if (type !== "users-only" && type !== "all" && keys.length + temporary.length === 0) continue;
-    out[user] = { serviceAccounts: keys.length === 0 ? null : keys, stsKeys: temporary.length === 0 ? null : temporary };
+    out[user] = {
+      serviceAccounts: keys.length === 0 ? null : keys,
+      stsKeys: temporary.length === 0 ? null : temporary,
+    };
   }
   return sealed(out);
 }

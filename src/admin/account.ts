@@ -17,7 +17,11 @@ async function accessTo(request: AdminRequest, bucket: Bucket): Promise<{ read: 
   return { read, write: await may("s3:PutObject") };
 }
 
-async function bucketEntry(request: AdminRequest, bucket: Bucket, access: { read: boolean; write: boolean }): Promise<object> {
+async function bucketEntry(
+  request: AdminRequest,
+  bucket: Bucket,
+  access: { read: boolean; write: boolean },
+): Promise<object> {
   const usage = await request.deps.objects.usage(bucket);
   return {
     name: bucket.name,

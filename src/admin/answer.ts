@@ -56,13 +56,20 @@ export function commonHeaders(deps: Pick<AdminDeps, "settings">, requestId: stri
   const { settings } = deps;
   const region = settings.region === "" ? [] : ["x-amz-bucket-region", settings.region];
   return [
-    "Accept-Ranges", "bytes",
-    "Server", settings.serverHeader,
-    "Strict-Transport-Security", "max-age=31536000; includeSubDomains",
-    "X-Content-Type-Options", "nosniff",
-    "X-Xss-Protection", "1; mode=block",
-    "X-Amz-Request-Id", requestId,
-    "X-Amz-Id-2", settings.hostId,
+    "Accept-Ranges",
+    "bytes",
+    "Server",
+    settings.serverHeader,
+    "Strict-Transport-Security",
+    "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options",
+    "nosniff",
+    "X-Xss-Protection",
+    "1; mode=block",
+    "X-Amz-Request-Id",
+    requestId,
+    "X-Amz-Id-2",
+    settings.hostId,
     ...region,
   ];
 }
@@ -94,7 +101,12 @@ export async function sendAnswer(context: AnswerContext, answer: Answer, secretK
     case "empty":
       return send(context, { status: answer.status, headers: answer.headers });
     case "json":
-      return send(context, { status: 200, type: "application/json", body: Buffer.from(JSON.stringify(answer.value)), headers: answer.headers });
+      return send(context, {
+        status: 200,
+        type: "application/json",
+        body: Buffer.from(JSON.stringify(answer.value)),
+        headers: answer.headers,
+      });
     case "sealed":
       return sendSealed(context, JSON.stringify(answer.value), secretKey);
     case "sealedText":

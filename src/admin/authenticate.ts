@@ -60,10 +60,13 @@ export async function authenticate(request: AdminRequest): Promise<void> {
   checkSignatureTime(parsed, deps.clock.nowMs());
   const identity = await deps.iam.lookup(parsed.accessKey);
   const fault =
-    identity === undefined || !identity.enabled ? "InvalidAccessKeyId"
-    : !verifySignature(signed, parsed, identity.secretKey) ? "SignatureDoesNotMatch"
-    : !equalText(parsed.sessionToken ?? "", identity.sessionToken ?? "") ? "InvalidTokenId"
-    : undefined;
+    identity === undefined || !identity.enabled
+      ? "InvalidAccessKeyId"
+      : !verifySignature(signed, parsed, identity.secretKey)
+        ? "SignatureDoesNotMatch"
+        : !equalText(parsed.sessionToken ?? "", identity.sessionToken ?? "")
+          ? "InvalidTokenId"
+          : undefined;
   if (fault !== undefined || identity === undefined) {
     await noteBadSignature(deps, incoming);
     throw new StoreError(fault ?? "InvalidAccessKeyId");

@@ -41,27 +41,44 @@ async function exportBuckets(request: AdminRequest): Promise<Answer> {
 /** Members of the answer, by the file that they are about; `undefined`: nothing of it exists here. */
 const PARTS = {
   "object-lock.xml": ["olock", undefined],
-  "versioning.xml": ["versioning", (bucket: Bucket, data: Buffer): Bucket => {
-    const versioning = parseVersioning(data);
-    if (versioning.status !== "Enabled" && bucket.replication !== undefined) {
-      throw new StoreError("InvalidBucketState", { message: "The bucket replicates: versioning cannot be suspended." });
-    }
-    return { ...bucket, versioning };
-  }],
-  "policy.json": ["policy", (bucket: Bucket, data: Buffer): Bucket => {
-    const policy = data.toString("utf8");
-    parseBucketPolicy(policy, bucket.name);
-    return { ...bucket, policy };
-  }],
-  "tagging.xml": ["tagging", (bucket: Bucket, data: Buffer): Bucket =>
-    ({ ...bucket, tags: checkedTags(Object.entries(parseTagging(data)), BUCKET_TAGS_MAX) })],
-  "quota.json": ["quota", (bucket: Bucket, data: Buffer): Bucket =>
-    withQuota(bucket, quotaOf(parseJson(data, quotaBody, "InvalidRequest")))],
+  "versioning.xml": [
+    "versioning",
+    (bucket: Bucket, data: Buffer): Bucket => {
+      const versioning = parseVersioning(data);
+      if (versioning.status !== "Enabled" && bucket.replication !== undefined) {
+        throw new StoreError("InvalidBucketState", {
+          message: "The bucket replicates: versioning cannot be suspended.",
+        });
+      }
+      return { ...bucket, versioning };
+    },
+  ],
+  "policy.json": [
+    "policy",
+    (bucket: Bucket, data: Buffer): Bucket => {
+      const policy = data.toString("utf8");
+      parseBucketPolicy(policy, bucket.name);
+      return { ...bucket, policy };
+    },
+  ],
+  "tagging.xml": [
+    "tagging",
+    (bucket: Bucket, data: Buffer): Bucket => ({
+      ...bucket,
+      tags: checkedTags(Object.entries(parseTagging(data)), BUCKET_TAGS_MAX),
+    }),
+  ],
+  "quota.json": [
+    "quota",
+    (bucket: Bucket, data: Buffer): Bucket => withQuota(bucket, quotaOf(parseJson(data, quotaBody, "InvalidRequest"))),
+  ],
   "bucket-encryption.xml": ["sse", undefined],
   "lifecycle.xml": ["lifecycle", undefined],
   "notification.xml": ["notification", undefined],
   "cors.xml": ["cors", undefined],
-} as const satisfies Readonly<Record<string, readonly [member: string, apply: ((bucket: Bucket, data: Buffer) => Bucket) | undefined]>>;
+} as const satisfies Readonly<
+  Record<string, readonly [member: string, apply: ((bucket: Bucket, data: Buffer) => Bucket) | undefined]>
+>;
 
 interface PartStatus {
   readonly isSet: boolean;
@@ -86,7 +103,11 @@ async function ensureBucket(request: AdminRequest, name: BucketName): Promise<vo
 }
 
 /** Each part on its own: one that does not fit leaves the others as they are. */
-async function importBucket(request: AdminRequest, name: BucketName, files: ReadonlyMap<string, Buffer>): Promise<BucketStatus> {
+async function importBucket(
+  request: AdminRequest,
+  name: BucketName,
+  files: ReadonlyMap<string, Buffer>,
+): Promise<BucketStatus> {
   const status: BucketStatus = {};
   try {
     await ensureBucket(request, name);
@@ -100,7 +121,10 @@ async function importBucket(request: AdminRequest, name: BucketName, files: Read
       continue;
     }
     try {
-      if (apply === undefined) throw new StoreError("NotImplemented", { message: `${file} is about something that does not exist on this server.` });
+      if (apply === undefined)
+        throw new StoreError("NotImplemented", {
+          message: `${file} is about something that does not exist on this server.`,
+        });
       await request.deps.objects.updateBucket(name, (bucket) => apply(bucket, data));
       status[member] = { isSet: true };
     } catch (error) {
@@ -114,7 +138,8 @@ async function importBuckets(request: AdminRequest): Promise<Answer> {
   const folders = new Map<string, Map<string, Buffer>>();
   for (const { name, data } of await zipBody(request)) {
     const [folder = "", file] = name.split("/");
-    if (file === undefined || name.split("/").length !== 2) throw new StoreError("InvalidRequest", { message: `${name} is not a file in a bucket's folder.` });
+    if (file === undefined || name.split("/").length !== 2)
+      throw new StoreError("InvalidRequest", { message: `${name} is not a file in a bucket's folder.` });
     folders.set(folder, (folders.get(folder) ?? new Map<string, Buffer>()).set(file, data));
   }
   const buckets: Record<string, BucketStatus> = {};
@@ -129,6 +154,18 @@ async function importBuckets(request: AdminRequest): Promise<Answer> {
 }
 
 export const BUCKET_TRANSFER_ROUTES: readonly Route[] = [
-  { method: "GET", path: "export-bucket-metadata", query: ["bucket"], actions: ["admin:ExportBucketMetadata"], run: exportBuckets },
-  { method: "PUT", path: "import-bucket-metadata", query: [], actions: ["admin:ImportBucketMetadata"], run: importBuckets },
+  {
+    method: "GET",
+    path: "export-bucket-metadata",
+    query: ["bucket"],
+    actions: ["admin:ExportBucketMetadata"],
+    run: exportBuckets,
+  },
+  {
+    method: "PUT",
+    path: "import-bucket-metadata",
+    query: [],
+    actions: ["admin:ImportBucketMetadata"],
+    run: importBuckets,
+  },
 ];

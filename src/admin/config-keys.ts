@@ -26,17 +26,24 @@ export interface SubSystem {
 
 export const REQUESTS_MAX_LIMIT = 100_000;
 
-const oneOf = (...words: readonly string[]) => (value: string): string | undefined =>
-  words.includes(value) ? undefined : `expected ${words.join(" or ")}`;
+const oneOf =
+  (...words: readonly string[]) =>
+  (value: string): string | undefined =>
+    words.includes(value) ? undefined : `expected ${words.join(" or ")}`;
 
 function wholeNumber(value: string): string | undefined {
-  return /^\d{1,9}$/.test(value) && Number(value) <= REQUESTS_MAX_LIMIT ? undefined : `expected a number from 0 to ${REQUESTS_MAX_LIMIT}`;
+  return /^\d{1,9}$/.test(value) && Number(value) <= REQUESTS_MAX_LIMIT
+    ? undefined
+    : `expected a number from 0 to ${REQUESTS_MAX_LIMIT}`;
 }
 
-const regionName = (value: string): string | undefined => (/^[A-Za-z0-9_-]{0,64}$/.test(value) ? undefined : "expected letters, digits and dashes");
+const regionName = (value: string): string | undefined =>
+  /^[A-Za-z0-9_-]{0,64}$/.test(value) ? undefined : "expected letters, digits and dashes";
 
 const origins = (value: string): string | undefined =>
-  value.split(",").every((origin) => /^[^\s,]+$/.test(origin)) ? undefined : "expected origins separated by commas, or *";
+  value.split(",").every((origin) => /^[^\s,]+$/.test(origin))
+    ? undefined
+    : "expected origins separated by commas, or *";
 
 const COMMENT: ConfigKey = { name: "comment", description: "a note to this setting", type: "sentence", fallback: "" };
 
@@ -46,12 +53,30 @@ export const SUB_SYSTEMS: readonly SubSystem[] = [
     description: "limits and rights of the S3 and admin API",
     live: true,
     keys: [
-      { name: "requests_max", description: "requests in work at once in each process, 0 for the default", type: "number", fallback: "0",
-        environment: "API_REQUESTS_MAX", fault: wholeNumber },
-      { name: "cors_allow_origin", description: "origins that browsers may call from, separated by commas", type: "csv", fallback: "*",
-        environment: "API_CORS_ALLOW_ORIGIN", fault: origins },
-      { name: "root_access", description: "off refuses the root account and its access keys", type: "on|off", fallback: "on",
-        environment: "API_ROOT_ACCESS", fault: oneOf("on", "off") },
+      {
+        name: "requests_max",
+        description: "requests in work at once in each process, 0 for the default",
+        type: "number",
+        fallback: "0",
+        environment: "API_REQUESTS_MAX",
+        fault: wholeNumber,
+      },
+      {
+        name: "cors_allow_origin",
+        description: "origins that browsers may call from, separated by commas",
+        type: "csv",
+        fallback: "*",
+        environment: "API_CORS_ALLOW_ORIGIN",
+        fault: origins,
+      },
+      {
+        name: "root_access",
+        description: "off refuses the root account and its access keys",
+        type: "on|off",
+        fallback: "on",
+        environment: "API_ROOT_ACCESS",
+        fault: oneOf("on", "off"),
+      },
       COMMENT,
     ],
   },
@@ -60,9 +85,21 @@ export const SUB_SYSTEMS: readonly SubSystem[] = [
     description: "name and region of the site",
     live: false,
     keys: [
-      { name: "name", description: "name of the site, shown and not interpreted", type: "string", fallback: "", fault: regionName },
-      { name: "region", description: "region that requests must be signed for, empty for any", type: "string", fallback: "",
-        environment: "REGION", fault: regionName },
+      {
+        name: "name",
+        description: "name of the site, shown and not interpreted",
+        type: "string",
+        fallback: "",
+        fault: regionName,
+      },
+      {
+        name: "region",
+        description: "region that requests must be signed for, empty for any",
+        type: "string",
+        fallback: "",
+        environment: "REGION",
+        fault: regionName,
+      },
       COMMENT,
     ],
   },
@@ -71,8 +108,14 @@ export const SUB_SYSTEMS: readonly SubSystem[] = [
     description: "the older name of the site's region",
     live: false,
     keys: [
-      { name: "name", description: "region that requests must be signed for, empty for any", type: "string", fallback: "",
-        environment: "REGION", fault: regionName },
+      {
+        name: "name",
+        description: "region that requests must be signed for, empty for any",
+        type: "string",
+        fallback: "",
+        environment: "REGION",
+        fault: regionName,
+      },
       COMMENT,
     ],
   },
@@ -80,9 +123,11 @@ export const SUB_SYSTEMS: readonly SubSystem[] = [
 
 /** Sub-systems of MinIO that have nothing to set here. */
 const ELSEWHERE = new Set(
-  ("storage_class compression heal scanner batch ilm drive browser subnet callhome etcd cache identity_openid identity_ldap identity_tls " +
+  (
+    "storage_class compression heal scanner batch ilm drive browser subnet callhome etcd cache identity_openid identity_ldap identity_tls " +
     "identity_plugin policy_plugin policy_opa logger_webhook audit_webhook audit_kafka lambda_webhook notify_amqp notify_kafka notify_mqtt " +
-    "notify_mysql notify_nats notify_nsq notify_elasticsearch notify_postgres notify_redis notify_webhook").split(" "),
+    "notify_mysql notify_nats notify_nsq notify_elasticsearch notify_postgres notify_redis notify_webhook"
+  ).split(" "),
 );
 
 const configError = (message: string): StoreError => new StoreError("XMinioConfigError", { message });
@@ -103,7 +148,9 @@ export function subSystem(text: string): SubSystem {
 export function configKey(section: SubSystem, name: string): ConfigKey {
   const key = section.keys.find((known) => known.name === name);
   if (key !== undefined) return key;
-  throw configError(`${section.name} has no setting ${name} on this server. Known: ${section.keys.map((known) => known.name).join(", ")}`);
+  throw configError(
+    `${section.name} has no setting ${name} on this server. Known: ${section.keys.map((known) => known.name).join(", ")}`,
+  );
 }
 
 /** `k=v k2="v 2"`: a value reaches to the next `word=`; one pair of quotes around it goes. */
@@ -114,7 +161,10 @@ export function parsePairs(section: SubSystem, text: string): Record<string, str
     const at = pair.indexOf("=");
     if (at < 1) throw configError(`'${pair}' is not of the form key=value`);
     const key = configKey(section, pair.slice(0, at));
-    const value = pair.slice(at + 1).trim().replace(/^"(.*)"$/s, "$1");
+    const value = pair
+      .slice(at + 1)
+      .trim()
+      .replace(/^"(.*)"$/s, "$1");
     const fault = key.fault?.(value);
     if (fault !== undefined) throw configError(`${section.name} ${key.name} '${value}' is not valid: ${fault}`);
     out[key.name] = value;

@@ -83,7 +83,9 @@ export class ConfigStore {
   set(section: SubSystem, changes: Values): Promise<void> {
     for (const name of Object.keys(changes)) {
       if (this.override(section, name) === undefined) continue;
-      throw new StoreError("XMinioAdminConfigEnvOverridden", { message: `${section.name} ${name} is fixed by the environment of the server.` });
+      throw new StoreError("XMinioAdminConfigEnvOverridden", {
+        message: `${section.name} ${name} is fixed by the environment of the server.`,
+      });
     }
     return this.#change(section, (before) => ({ ...before, ...changes }));
   }
@@ -92,7 +94,9 @@ export class ConfigStore {
   reset(section: SubSystem, names: readonly string[]): Promise<void> {
     for (const name of names) configKey(section, name);
     const gone = names.length > 0 ? names : section.keys.map(({ name }) => name);
-    return this.#change(section, (before) => Object.fromEntries(Object.entries(before).filter(([name]) => !gone.includes(name))));
+    return this.#change(section, (before) =>
+      Object.fromEntries(Object.entries(before).filter(([name]) => !gone.includes(name))),
+    );
   }
 
   #stored(section: SubSystem): Values {
@@ -105,7 +109,9 @@ export class ConfigStore {
     if (section.name === REGION_ALIAS.from) {
       const { name, ...rest } = edit(this.#stored(section));
       await this.#store(section.name, () => rest);
-      await this.#store(REGION_ALIAS.to, ({ region: _before, ...values }) => (name === undefined ? values : { ...values, region: name }));
+      await this.#store(REGION_ALIAS.to, ({ region: _before, ...values }) =>
+        name === undefined ? values : { ...values, region: name },
+      );
     } else {
       await this.#store(section.name, edit);
     }
@@ -119,7 +125,8 @@ export class ConfigStore {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const raw = await index.get(key);
       const values = edit(raw === undefined ? {} : decodeRow<{ values: Values }>(raw).values);
-      if ((await index.commit(new CommitBuilder().unchanged(key, raw).put(key, encodeRow({ values })))) === "committed") return;
+      if ((await index.commit(new CommitBuilder().unchanged(key, raw).put(key, encodeRow({ values })))) === "committed")
+        return;
     }
     throw new StoreError("InternalError", { message: "These settings are being changed by too many others." });
   }

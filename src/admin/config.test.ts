@@ -17,7 +17,12 @@ const line = async (key: string): Promise<string> => {
 };
 
 /** Resolves with the value of x-minio-config-applied. */
-async function change(method: "PUT" | "DELETE", path: string, text: string, client: AdminClient = admin.root): Promise<string | undefined> {
+async function change(
+  method: "PUT" | "DELETE",
+  path: string,
+  text: string,
+  client: AdminClient = admin.root,
+): Promise<string | undefined> {
   const response = await client.stream({ method, path, body: Buffer.from(text), sealed: true });
   await response.bytes();
   assert.equal(response.status, 200);
@@ -35,7 +40,10 @@ test("set, get and reset of what holds at once", async () => {
   await change("PUT", "set-config-kv", "api cors_allow_origin=https://*.example.net,https://b.net");
   assert.deepEqual(admin.config.live.corsAllowOrigin, ["https://*.example.net", "https://b.net"]);
   assert.equal(await change("DELETE", "del-config-kv", "api comment requests_max"), "true");
-  assert.equal(await line("api:_"), 'api requests_max=0 cors_allow_origin=https://*.example.net,https://b.net root_access=on comment=""\n');
+  assert.equal(
+    await line("api:_"),
+    'api requests_max=0 cors_allow_origin=https://*.example.net,https://b.net root_access=on comment=""\n',
+  );
   await change("DELETE", "del-config-kv", "api");
   assert.deepEqual(admin.config.live.corsAllowOrigin, ["*"]);
 });
@@ -49,11 +57,14 @@ test("what the environment fixes is shown and cannot be set", async () => {
 
 test("region and site are one value", async () => {
   const other = await testAdmin();
-  const set = (text: string): Promise<Buffer> => other.root.call({ method: "PUT", path: "set-config-kv", body: Buffer.from(text), sealed: true });
+  const set = (text: string): Promise<Buffer> =>
+    other.root.call({ method: "PUT", path: "set-config-kv", body: Buffer.from(text), sealed: true });
   await set("region name=ap-1");
   assert.equal(other.config.live.region, "ap-1");
   await set("site region=ap-2");
-  const region = await other.root.open(await other.root.call({ method: "GET", path: "get-config-kv", query: { key: "region" } }));
+  const region = await other.root.open(
+    await other.root.call({ method: "GET", path: "get-config-kv", query: { key: "region" } }),
+  );
   assert.match(region.toString(), /name=ap-2/);
   await other.root.call({ method: "DELETE", path: "del-config-kv", body: Buffer.from("region"), sealed: true });
   assert.equal(other.config.live.region, "");
@@ -84,9 +95,20 @@ test("mistakes change nothing and say what is wrong", async () => {
 });
 
 test("help names what there is, with exactly the members that clients know", async () => {
-  const help = await admin.root.json<{ keysHelp: object[] }>({ method: "GET", path: "help-config-kv", query: { subSys: "", key: "" } });
-  assert.deepEqual(help.keysHelp.map((key) => (key as { key: string }).key), ["api", "site", "region"]);
-  const api = await admin.root.json<{ keysHelp: object[] }>({ method: "GET", path: "help-config-kv", query: { subSys: "api", key: "root_access", env: "" } });
+  const help = await admin.root.json<{ keysHelp: object[] }>({
+    method: "GET",
+    path: "help-config-kv",
+    query: { subSys: "", key: "" },
+  });
+  assert.deepEqual(
+    help.keysHelp.map((key) => (key as { key: string }).key),
+    ["api", "site", "region"],
+  );
+  const api = await admin.root.json<{ keysHelp: object[] }>({
+    method: "GET",
+    path: "help-config-kv",
+    query: { subSys: "api", key: "root_access", env: "" },
+  });
   assert.deepEqual(Object.keys(api.keysHelp[0] ?? {}), ["key", "description", "optional", "type", "multipleTargets"]);
   assert.equal((api.keysHelp[0] as { key: string }).key, "MINIO_API_ROOT_ACCESS");
 });

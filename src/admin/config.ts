@@ -12,7 +12,8 @@ import type { Route } from "./route.ts";
 
 function storeOf(request: AdminRequest): ConfigStore {
   const { config } = request.deps;
-  if (config === undefined) throw new StoreError("NotImplemented", { message: "This server's settings cannot be changed." });
+  if (config === undefined)
+    throw new StoreError("NotImplemented", { message: "This server's settings cannot be changed." });
   return config;
 }
 
@@ -22,7 +23,10 @@ async function sealedLines(request: AdminRequest): Promise<string[]> {
   const body = await request.body(SEALED_BODY_BYTES_MAX, "XMinioAdminConfigTooLarge");
   try {
     const text = (await openAdminBody(request.identity.secretKey, body)).toString("utf8");
-    return text.split("\n").map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
+    return text
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "" && !line.startsWith("#"));
   } catch (error) {
     if (error instanceof AdminCryptoError) throw new StoreError("XMinioAdminConfigBadJSON", { cause: error });
     throw error;
@@ -54,14 +58,20 @@ async function getConfig(request: AdminRequest): Promise<Answer> {
 
 async function exportConfig(request: AdminRequest): Promise<Answer> {
   const store = storeOf(request);
-  return sealedText(SUB_SYSTEMS.filter(({ name }) => name !== "region").map((section) => textOf(store, section)).join(""));
+  return sealedText(
+    SUB_SYSTEMS.filter(({ name }) => name !== "region")
+      .map((section) => textOf(store, section))
+      .join(""),
+  );
 }
 
 /** Whoever shuts out the root account must not be the root account: there would be nobody left to ask. */
 function guardRootAccess(request: AdminRequest, section: SubSystem, changes: Readonly<Record<string, string>>): void {
   const { identity, deps } = request;
   if (section.name !== "api" || changes["root_access"] !== "off" || identity.user !== deps.iam.rootAccessKey) return;
-  throw new StoreError("XMinioConfigError", { message: "root_access can be switched off with another administrator's keys only." });
+  throw new StoreError("XMinioConfigError", {
+    message: "root_access can be switched off with another administrator's keys only.",
+  });
 }
 
 async function setConfig(request: AdminRequest): Promise<Answer> {
@@ -71,7 +81,8 @@ async function setConfig(request: AdminRequest): Promise<Answer> {
   // All lines are read before the first is stored: a mistake in the last one changes nothing.
   const changes = lines.map(({ section, rest }) => ({ section, values: parsePairs(section, rest) }));
   for (const { section, values } of changes) {
-    if (Object.keys(values).length === 0) throw new StoreError("XMinioConfigError", { message: `${section.name}: no key=value given.` });
+    if (Object.keys(values).length === 0)
+      throw new StoreError("XMinioConfigError", { message: `${section.name}: no key=value given.` });
     guardRootAccess(request, section, values);
   }
   for (const { section, values } of changes) await store.set(section, values);
@@ -83,7 +94,9 @@ async function importConfig(request: AdminRequest): Promise<Answer> {
   const store = storeOf(request);
   const lines = (await sealedLines(request)).map(splitLine);
   const changes = lines.map(({ section, rest }) => {
-    const values = Object.entries(parsePairs(section, rest)).filter(([name]) => store.override(section, name) === undefined);
+    const values = Object.entries(parsePairs(section, rest)).filter(
+      ([name]) => store.override(section, name) === undefined,
+    );
     return { section, values: Object.fromEntries(values) };
   });
   for (const { section, values } of changes) guardRootAccess(request, section, values);
@@ -95,7 +108,10 @@ async function deleteConfig(request: AdminRequest): Promise<Answer> {
   const store = storeOf(request);
   const lines = (await sealedLines(request)).map(splitLine);
   if (lines.length === 0) throw new StoreError("XMinioConfigError", { message: "No sub-system is named." });
-  const resets = lines.map(({ section, rest }) => ({ section, names: rest.split(/\s+/).filter((name) => name !== "") }));
+  const resets = lines.map(({ section, rest }) => ({
+    section,
+    names: rest.split(/\s+/).filter((name) => name !== ""),
+  }));
   for (const { section, names } of resets) for (const name of names) configKey(section, name);
   for (const { section, names } of resets) await store.reset(section, names);
   return applied(resets.every(({ section }) => section.live));
@@ -105,7 +121,13 @@ async function deleteConfig(request: AdminRequest): Promise<Answer> {
 async function helpConfig(request: AdminRequest): Promise<Answer> {
   const named = request.param("subSys");
   if (named === "") {
-    const keysHelp = SUB_SYSTEMS.map(({ name, description }) => ({ key: name, description, optional: true, type: "", multipleTargets: false }));
+    const keysHelp = SUB_SYSTEMS.map(({ name, description }) => ({
+      key: name,
+      description,
+      optional: true,
+      type: "",
+      multipleTargets: false,
+    }));
     return json({ subSys: "", description: "", multipleTargets: false, keysHelp });
   }
   const section = subSystem(named);

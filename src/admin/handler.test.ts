@@ -19,10 +19,18 @@ after(() => admin.close());
 
 const SECRET = "user secret";
 const body = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-const put = (path: string, query: Record<string, string>, value?: unknown): AdminCall =>
-  ({ method: "PUT", path, query, ...(value !== undefined && { body: body(value) }) });
+const put = (path: string, query: Record<string, string>, value?: unknown): AdminCall => ({
+  method: "PUT",
+  path,
+  query,
+  ...(value !== undefined && { body: body(value) }),
+});
 const sealed = (call: AdminCall): AdminCall => ({ ...call, sealed: true });
-const get = (path: string, query: Record<string, string | string[]> = {}): AdminCall => ({ method: "GET", path, query });
+const get = (path: string, query: Record<string, string | string[]> = {}): AdminCall => ({
+  method: "GET",
+  path,
+  query,
+});
 
 /** The call must be refused with this status and code. */
 async function refused(client: AdminClient, call: AdminCall, status: number, code: string): Promise<AdminError> {
@@ -55,8 +63,12 @@ function policyOf(...actions: string[]): string {
 
 test("unknown calls are 426 before anyone is asked for a name", async () => {
   const cases: [string, string][] = [
-    ["GET", "/minio/admin/v4/info"], ["GET", "/minio/admin/v3/nothing"], ["POST", "/minio/admin/v3/info"],
-    ["GET", "/minio/admin/v3/list-remote-targets?bucket=b"], ["GET", "/minio/admin/v3/info/"], ["GET", "/minio/admin"],
+    ["GET", "/minio/admin/v4/info"],
+    ["GET", "/minio/admin/v3/nothing"],
+    ["POST", "/minio/admin/v3/info"],
+    ["GET", "/minio/admin/v3/list-remote-targets?bucket=b"],
+    ["GET", "/minio/admin/v3/info/"],
+    ["GET", "/minio/admin"],
   ];
   for (const [method, path] of cases) {
     const response = await fetch(admin.url + path, { method });
@@ -64,7 +76,10 @@ test("unknown calls are 426 before anyone is asked for a name", async () => {
     const document = JSON.parse(text) as Json;
     assert.equal(response.status, 426, path);
     assert.equal(response.headers.get("content-type"), "application/json");
-    assert.deepEqual([document["Code"], document["RequestId"], document["HostId"]], ["XMinioAdminVersionMismatch", "", ""]);
+    assert.deepEqual(
+      [document["Code"], document["RequestId"], document["HostId"]],
+      ["XMinioAdminVersionMismatch", "", ""],
+    );
     assert.ok(text.endsWith("\n"));
   }
   assert.equal((await fetch(`${admin.url}/minio/other`)).status, 404, "not ours");
@@ -82,7 +97,12 @@ test("who may ask: signatures, keys, bodies", async () => {
   assert.ok(error.requestId !== "" && error.hostId === "host");
   await admin.iam.users.setEnabled("powerless", false);
   await refused(admin.client("powerless", SECRET), get("info"), 403, "InvalidAccessKeyId");
-  await refused(admin.root, put("add-user", { accessKey: "plain" }, { secretKey: SECRET }), 400, "XMinioAdminConfigBadJSON");
+  await refused(
+    admin.root,
+    put("add-user", { accessKey: "plain" }, { secretKey: SECRET }),
+    400,
+    "XMinioAdminConfigBadJSON",
+  );
   const large = { method: "PUT", path: "add-user", query: { accessKey: "large" }, body: Buffer.alloc(262_273) };
   await refused(admin.root, large, 400, "XMinioAdminConfigTooLarge");
 });
@@ -101,12 +121,32 @@ test("users: add, list, inspect, disable, remove", async () => {
   assert.ok("ann" in (await admin.root.sealedJson<Json>(get("list-users"))));
   await admin.root.call(put("set-user-status", { accessKey: "ann", status: "disabled" }));
   assert.equal((await admin.root.json<Json>(get("user-info", { accessKey: "ann" })))["status"], "disabled");
-  await refused(admin.root, put("set-user-status", { accessKey: "ann", status: "odd" }), 400, "XMinioAdminInvalidArgument");
-  await refused(admin.root, put("set-user-status", { accessKey: TEST_ROOT.accessKey, status: "disabled" }), 400, "XMinioAdminInvalidArgument");
-  await refused(admin.root, { method: "DELETE", path: "remove-user", query: { accessKey: TEST_ROOT.accessKey } }, 403, "XMinioIAMActionNotAllowed");
+  await refused(
+    admin.root,
+    put("set-user-status", { accessKey: "ann", status: "odd" }),
+    400,
+    "XMinioAdminInvalidArgument",
+  );
+  await refused(
+    admin.root,
+    put("set-user-status", { accessKey: TEST_ROOT.accessKey, status: "disabled" }),
+    400,
+    "XMinioAdminInvalidArgument",
+  );
+  await refused(
+    admin.root,
+    { method: "DELETE", path: "remove-user", query: { accessKey: TEST_ROOT.accessKey } },
+    403,
+    "XMinioIAMActionNotAllowed",
+  );
   assert.equal(await statusOf(admin.root, { method: "DELETE", path: "remove-user", query: { accessKey: "ann" } }), 200);
   await refused(admin.root, get("user-info", { accessKey: "ann" }), 404, "XMinioAdminNoSuchUser");
-  await refused(admin.root, sealed(put("add-user", { accessKey: TEST_ROOT.accessKey }, { secretKey: SECRET })), 403, "XMinioInvalidIAMCredentials");
+  await refused(
+    admin.root,
+    sealed(put("add-user", { accessKey: TEST_ROOT.accessKey }, { secretKey: SECRET })),
+    403,
+    "XMinioInvalidIAMCredentials",
+  );
 });
 
 test("groups: members, policies, status, removal", async () => {
@@ -114,9 +154,14 @@ test("groups: members, policies, status, removal", async () => {
   const members = (isRemove: boolean, list: string[]) =>
     put("update-group-members", {}, { group: "staff", members: list, groupStatus: "", isRemove });
   await admin.root.call(members(false, ["gina"]));
-  await admin.root.call(put("set-user-or-group-policy", { policyName: "readonly,diagnostics", userOrGroup: "staff", isGroup: "true" }));
+  await admin.root.call(
+    put("set-user-or-group-policy", { policyName: "readonly,diagnostics", userOrGroup: "staff", isGroup: "true" }),
+  );
   const group = await admin.root.json<Json>(get("group", { group: "staff" }));
-  assert.deepEqual([group["name"], group["status"], group["members"], group["policy"]], ["staff", "enabled", ["gina"], "diagnostics,readonly"]);
+  assert.deepEqual(
+    [group["name"], group["status"], group["members"], group["policy"]],
+    ["staff", "enabled", ["gina"], "diagnostics,readonly"],
+  );
   assert.deepEqual((await admin.root.json<Json>(get("user-info", { accessKey: "gina" })))["memberOf"], ["staff"]);
   assert.deepEqual(await admin.root.json(get("groups")), ["staff"]);
   await refused(admin.root, members(true, []), 400, "XMinioAdminGroupNotEmpty");
@@ -128,21 +173,34 @@ test("groups: members, policies, status, removal", async () => {
 });
 
 test("policies: create, show in both forms, map in both forms, remove", async () => {
-  const create = { method: "PUT", path: "add-canned-policy", query: { name: "getter" }, body: Buffer.from(policyOf("s3:GetObject")) };
+  const create = {
+    method: "PUT",
+    path: "add-canned-policy",
+    query: { name: "getter" },
+    body: Buffer.from(policyOf("s3:GetObject")),
+  };
   await admin.root.call(create);
   const shown = await admin.root.json<Json>(get("info-canned-policy", { name: "getter", v: "2" }));
   assert.equal(shown["PolicyName"], "getter");
   assert.ok("CreateDate" in shown && "UpdateDate" in shown);
   const document = await admin.root.json<Json>(get("info-canned-policy", { name: "getter" }));
   assert.deepEqual(document, shown["Policy"]);
-  assert.equal("CreateDate" in (await admin.root.json<Json>(get("info-canned-policy", { name: "readonly", v: "2" }))), false);
+  assert.equal(
+    "CreateDate" in (await admin.root.json<Json>(get("info-canned-policy", { name: "readonly", v: "2" }))),
+    false,
+  );
   const all = await admin.root.json<Json>(get("list-canned-policies"));
-  for (const name of ["getter", "readwrite", "readonly", "writeonly", "diagnostics", "consoleAdmin"]) assert.ok(name in all, name);
+  for (const name of ["getter", "readwrite", "readonly", "writeonly", "diagnostics", "consoleAdmin"])
+    assert.ok(name in all, name);
 
   await addUser("paul");
-  const change = (verb: string, policies: string[], type = "application/octet-stream"): AdminCall => sealed({
-    method: "POST", path: `idp/builtin/policy/${verb}`, body: body({ policies, user: "paul" }), headers: { "content-type": type },
-  });
+  const change = (verb: string, policies: string[], type = "application/octet-stream"): AdminCall =>
+    sealed({
+      method: "POST",
+      path: `idp/builtin/policy/${verb}`,
+      body: body({ policies, user: "paul" }),
+      headers: { "content-type": type },
+    });
   const attached = await admin.root.sealedJson<Json>(change("attach", ["getter", "readonly"]));
   assert.deepEqual(attached["policiesAttached"], ["getter", "readonly"]);
   await refused(admin.root, change("attach", ["getter"]), 400, "XMinioAdminPolicyChangeAlreadyApplied");
@@ -183,25 +241,46 @@ test("service accounts: own ones without rights, others' only with them", async 
   await refused(sam, add({ accessKey: "sam", secretKey: SECRET }), 403, "XMinioIAMActionNotAllowed");
 
   const info = await sam.sealedJson<Json>(get("info-service-account", { accessKey: "samkey" }));
-  assert.deepEqual([info["parentUser"], info["accountStatus"], info["impliedPolicy"], info["name"]], ["sam", "on", false, "ci"]);
+  assert.deepEqual(
+    [info["parentUser"], info["accountStatus"], info["impliedPolicy"], info["name"]],
+    ["sam", "on", false, "ci"],
+  );
   assert.match(info["policy"] as string, /s3:GetObject/);
   await refused(other, get("info-service-account", { accessKey: "samkey" }), 404, "XMinioInvalidIAMCredentials");
   const self = admin.client("samkey", SECRET);
   await refused(self, get("info-access-key", { accessKey: "" }), 404, "XMinioAdminNoSuchAccessKey");
   const listed = await sam.sealedJson<{ accounts: Json[] }>(get("list-service-accounts", { user: "sam" }));
-  assert.deepEqual(listed.accounts.map((account) => account["accessKey"]), ["samkey"]);
+  assert.deepEqual(
+    listed.accounts.map((account) => account["accessKey"]),
+    ["samkey"],
+  );
   assert.deepEqual(await other.sealedJson(get("list-service-accounts")), { accounts: null });
   await refused(other, get("list-service-accounts", { user: "sam" }), 403, "AccessDenied");
-  const bulk = await admin.root.sealedJson<Record<string, Json>>(get("list-access-keys-bulk", { listType: "svcacc-only", all: "true" }));
+  const bulk = await admin.root.sealedJson<Record<string, Json>>(
+    get("list-access-keys-bulk", { listType: "svcacc-only", all: "true" }),
+  );
   const expiration = "1970-01-01T00:00:00Z";
   const entry = { accessKey: "samkey", parentUser: "", accountStatus: "", impliedPolicy: false, expiration };
   assert.deepEqual(bulk, { sam: { stsKeys: null, serviceAccounts: [entry] } });
-  await refused(admin.root, get("list-access-keys-bulk", { listType: "all", all: "true", users: "sam" }), 400, "InvalidRequest");
+  await refused(
+    admin.root,
+    get("list-access-keys-bulk", { listType: "all", all: "true", users: "sam" }),
+    400,
+    "InvalidRequest",
+  );
 
-  const update = sealed({ method: "POST", path: "update-service-account", query: { accessKey: "samkey" }, body: body({ newStatus: "off", newPolicy: {} }) });
+  const update = sealed({
+    method: "POST",
+    path: "update-service-account",
+    query: { accessKey: "samkey" },
+    body: body({ newStatus: "off", newPolicy: {} }),
+  });
   assert.equal(await statusOf(sam, update), 204);
   const changed = await sam.sealedJson<Json>(get("info-access-key", { accessKey: "samkey" }));
-  assert.deepEqual([changed["accountStatus"], changed["impliedPolicy"], changed["userType"]], ["off", true, "Service Account"]);
+  assert.deepEqual(
+    [changed["accountStatus"], changed["impliedPolicy"], changed["userType"]],
+    ["off", true, "Service Account"],
+  );
   const remove = { method: "DELETE", path: "delete-service-account", query: { accessKey: "samkey" } };
   await refused(other, remove, 404, "XMinioInvalidIAMCredentials");
   assert.equal(await statusOf(sam, remove), 204);
@@ -213,8 +292,15 @@ test("remote targets are handed on with their flags; errors and statuses are the
   const target = { endpoint: "b:9000", targetbucket: "dst", type: "replication" };
   const arn = await admin.root.json<string>(sealed(put("set-remote-target", { bucket: "src/" }, target)));
   assert.match(arn, /^arn:minio:replication:/);
-  await admin.root.call(sealed(put("set-remote-target", { bucket: "src", update: "true", creds: "true", sync: "false" }, { ...target, arn })));
-  assert.deepEqual(admin.calls.splice(0), [["set", "src", target, []], ["set", "src", { ...target, arn }, ["update", "creds"]]]);
+  await admin.root.call(
+    sealed(
+      put("set-remote-target", { bucket: "src", update: "true", creds: "true", sync: "false" }, { ...target, arn }),
+    ),
+  );
+  assert.deepEqual(admin.calls.splice(0), [
+    ["set", "src", target, []],
+    ["set", "src", { ...target, arn }, ["update", "creds"]],
+  ]);
   assert.equal((await admin.root.call(get("list-remote-targets", { bucket: "src", type: "" }))).toString(), "null");
   assert.equal((await admin.root.call(get("list-remote-targets", { bucket: "", type: "" }))).toString(), "null");
   const remove = { method: "DELETE", path: "remove-remote-target", query: { bucket: "src", arn: "x" } };
@@ -222,20 +308,39 @@ test("remote targets are handed on with their flags; errors and statuses are the
   assert.equal(error.bucket, "src");
   await refused(admin.root, sealed(put("set-remote-target", { bucket: "none" }, target)), 404, "NoSuchBucket");
   await refused(admin.root, put("set-remote-target", { bucket: "src" }, target), 400, "XMinioAdminConfigBadJSON");
-  await refused(await addUser("reader", "readonly"), get("list-remote-targets", { bucket: "src", type: "" }), 403, "AccessDenied");
+  await refused(
+    await addUser("reader", "readonly"),
+    get("list-remote-targets", { bucket: "src", type: "" }),
+    403,
+    "AccessDenied",
+  );
   const replicator = await addUser("replicator", "ReplicationAdminPolicy");
   await replicator.call(get("list-remote-targets", { bucket: "src", type: "" }));
 });
 
 test("backlog streams one object a line", async () => {
   const diff: Json[] = [];
-  for await (const line of admin.root.objects<Json>({ method: "POST", path: "replication/diff", query: { bucket: "src" } })) diff.push(line);
-  assert.deepEqual(diff.map((line) => line["object"]), ["a", "b"]);
+  for await (const line of admin.root.objects<Json>({
+    method: "POST",
+    path: "replication/diff",
+    query: { bucket: "src" },
+  }))
+    diff.push(line);
+  assert.deepEqual(
+    diff.map((line) => line["object"]),
+    ["a", "b"],
+  );
   assert.equal("error" in (diff[0] ?? {}), false);
   const failed: Json[] = [];
-  for await (const line of admin.root.objects<Json>(get("replication/mrf", { bucket: "", node: "all" }))) failed.push(line);
+  for await (const line of admin.root.objects<Json>(get("replication/mrf", { bucket: "", node: "all" })))
+    failed.push(line);
   assert.equal(failed[0]?.["bucket"], "all");
-  await refused(admin.root, { method: "POST", path: "replication/diff", query: { bucket: "src", arn: "unknown" } }, 400, "InvalidRequest");
+  await refused(
+    admin.root,
+    { method: "POST", path: "replication/diff", query: { bucket: "src", arn: "unknown" } },
+    400,
+    "InvalidRequest",
+  );
 });
 
 test("info keeps its arrays consistent, and the account sees its buckets", async () => {
@@ -252,7 +357,10 @@ test("info keeps its arrays consistent, and the account sees its buckets", async
   assert.deepEqual(await admin.root.json(get("site-replication/info", { "api-version": "1" })), { enabled: false });
   assert.equal((await admin.root.json<Json>(get("site-replication/status")))["Enabled"], false);
   const account = await admin.root.json<Json>(get("accountinfo"));
-  assert.deepEqual((account["Buckets"] as Json[]).map((bucket) => [bucket["name"], bucket["access"]]), [["src", { read: true, write: true }]]);
+  assert.deepEqual(
+    (account["Buckets"] as Json[]).map((bucket) => [bucket["name"], bucket["access"]]),
+    [["src", { read: true, write: true }]],
+  );
   const nothing = await (await addUser("blind")).json<Json>(get("accountinfo"));
   assert.deepEqual(nothing["Buckets"], []);
 });
@@ -264,7 +372,10 @@ test("service: acts after its answer, in both forms, never on a dry run", async 
   assert.deepEqual(answer, { action: "restart", dryRun: true, results: [{ host: "n:9000" }] });
   await admin.root.call(service({ action: "freeze", type: "2" }));
   assert.equal((await admin.root.call(service({ action: "unfreeze" }))).length, 0);
-  assert.deepEqual(admin.calls.splice(0), [["control", "freeze"], ["control", "unfreeze"]]);
+  assert.deepEqual(admin.calls.splice(0), [
+    ["control", "freeze"],
+    ["control", "unfreeze"],
+  ]);
   await refused(admin.root, service({ action: "explode" }), 400, "MalformedPOSTRequest");
   await admin.iam.policies.put("stopper", policyOf("admin:ServiceStop"));
   await refused(await addUser("stopper", "stopper"), service({ action: "restart" }), 403, "AccessDenied");
@@ -279,7 +390,10 @@ test("health needs no name and says what peers and probes look for", async () =>
   assert.equal((await look("cluster/read")).headers.get("x-minio-read-quorum"), "1");
   assert.equal((await look("cluster?maintenance=true")).status, 412);
   admin.setReady(false);
-  assert.deepEqual([(await look("cluster")).status, (await look("ready")).headers.get("x-minio-server-status")], [503, "offline"]);
+  assert.deepEqual(
+    [(await look("cluster")).status, (await look("ready")).headers.get("x-minio-server-status")],
+    [503, "offline"],
+  );
   admin.setReady(true);
   assert.equal((await look("other")).status, 404);
 });
@@ -300,7 +414,10 @@ test("metrics: who may read them, and what each endpoint shows", async () => {
   const cluster = await look("/v2/metrics/cluster", root);
   assert.equal(cluster.status, 200);
   assert.match(await cluster.text(), /minio_cluster_health_status\{server="n:9000"\} 1/);
-  assert.match(await (await look("/v2/metrics/bucket", root)).text(), /minio_bucket_usage_object_total\{server="n:9000",bucket="src"\} 0/);
+  assert.match(
+    await (await look("/v2/metrics/bucket", root)).text(),
+    /minio_bucket_usage_object_total\{server="n:9000",bucket="src"\} 0/,
+  );
   assert.match(await (await look("/v2/metrics/node", root)).text(), /minio_s3_requests_total/);
   assert.match(await (await look("/metrics/v3/api/requests", root)).text(), /^# HELP minio_api_requests_total/);
   assert.match(await (await look("/metrics/v3/cluster?list", root)).text(), /\| `minio_cluster_health_status` \|/);
@@ -308,11 +425,16 @@ test("metrics: who may read them, and what each endpoint shows", async () => {
   const replication = { rules: [], role: "" };
   await admin.site.objects.updateBucket(bucketName("src"), (bucket) => ({ ...bucket, replication }));
   const bucketText = await (await look("/metrics/v3/bucket/replication/src", root)).text();
-  assert.match(bucketText, /minio_bucket_replication_sent_bytes\{server="n:9000",bucket="src",targetArn="arn:[^"]+"\} 30/);
+  assert.match(
+    bucketText,
+    /minio_bucket_replication_sent_bytes\{server="n:9000",bucket="src",targetArn="arn:[^"]+"\} 30/,
+  );
   assert.match(bucketText, /resilver_replication_pending_count\{[^}]+\} 2/);
   assert.match(bucketText, /minio_bucket_replication_received_bytes\{server="n:9000",bucket="src"\} 7/);
   const bad = [
-    undefined, "x.y.z", token({ exp, sub: TEST_ROOT.accessKey, iss: "prometheus" }, "wrong"),
+    undefined,
+    "x.y.z",
+    token({ exp, sub: TEST_ROOT.accessKey, iss: "prometheus" }, "wrong"),
     token({ exp: 1, sub: TEST_ROOT.accessKey, iss: "prometheus" }, TEST_ROOT.secretKey),
     token({ exp, sub: TEST_ROOT.accessKey, iss: "other" }, TEST_ROOT.secretKey),
     token({ exp, sub: TEST_ROOT.accessKey, iss: "prometheus" }, TEST_ROOT.secretKey, "none"),

@@ -87,18 +87,31 @@ async function answerAdmin(context: AnswerContext, request: AdminRequest): Promi
   }
 }
 
-async function answerMetrics(context: AnswerContext, incoming: IncomingMessage, path: string, query: string): Promise<void> {
+async function answerMetrics(
+  context: AnswerContext,
+  incoming: IncomingMessage,
+  path: string,
+  query: string,
+): Promise<void> {
   const { deps, response, requestId } = context;
   try {
     const nowMs = deps.clock.nowMs();
-    const open = deps.settings.metricsPublic || (await metricsTokenValid(deps.iam, incoming.headers.authorization, nowMs));
+    const open =
+      deps.settings.metricsPublic || (await metricsTokenValid(deps.iam, incoming.headers.authorization, nowMs));
     if (!open) return sendError(context, { error: new StoreError("AccessDenied"), resource: path });
     const list = new URLSearchParams(query).has("list");
     const text = await metricsText(deps, path, list);
-    if (text === undefined) return sendError(context, { error: new StoreError("InvalidRequest"), resource: path, status: 404 });
+    if (text === undefined)
+      return sendError(context, { error: new StoreError("InvalidRequest"), resource: path, status: 404 });
     const body = Buffer.from(text);
     const type = list ? "text/markdown; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
-    response.writeHead(200, [...commonHeaders(deps, requestId), "Content-Type", type, "Content-Length", String(body.length)]);
+    response.writeHead(200, [
+      ...commonHeaders(deps, requestId),
+      "Content-Type",
+      type,
+      "Content-Length",
+      String(body.length),
+    ]);
     response.end(incoming.method === "HEAD" ? undefined : body);
   } catch (error) {
     sendError(context, { error, resource: path });
@@ -106,7 +119,12 @@ async function answerMetrics(context: AnswerContext, incoming: IncomingMessage, 
 }
 
 /** True: the path is one of ours and the answer is under way. `query` is raw, without `?`. */
-export type AdminHandler = (incoming: IncomingMessage, response: ServerResponse, path: string, query: string) => boolean;
+export type AdminHandler = (
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  query: string,
+) => boolean;
 
 export function createAdminHandler(deps: AdminDeps): AdminHandler {
   return (incoming, response, path, query) => {

@@ -22,7 +22,10 @@ function cluster(deps: AdminDeps, quorumHeader: string, maintenance: boolean): H
 function healthOf(deps: AdminDeps, name: string, maintenance: boolean): Health | undefined {
   switch (name) {
     case "live":
-      return { status: 200, headers: [...(deps.site.ready() ? [] : OFFLINE), "x-resilver", deps.settings.peerProtocol] };
+      return {
+        status: 200,
+        headers: [...(deps.site.ready() ? [] : OFFLINE), "x-resilver", deps.settings.peerProtocol],
+      };
     case "ready":
       return { status: 200, headers: deps.site.ready() ? [] : OFFLINE };
     case "cluster":

@@ -51,31 +51,65 @@ const statusOf = (enabled: boolean): string => (enabled ? "enabled" : "disabled"
 
 async function exportIam(request: AdminRequest): Promise<Answer> {
   const { policies, users, groups, accessKeys } = await request.deps.iam.contents();
-  const mapped = (entity: { policies: readonly string[]; updated: bigint }): object =>
-    ({ version: 1, policy: entity.policies.join(","), updatedAt: rfc3339Nano(entity.updated) });
+  const mapped = (entity: { policies: readonly string[]; updated: bigint }): object => ({
+    version: 1,
+    policy: entity.policies.join(","),
+    updatedAt: rfc3339Nano(entity.updated),
+  });
   const files: Record<string, object> = {
-    policies: byName(policies, ({ name }) => name, ({ policy }) => policyDocument(policy)),
-    users: byName(users, (one) => one.accessKey, (one) => ({ secretKey: one.secretKey, status: statusOf(one.enabled) })),
-    groups: byName(groups, ({ name }) => name, (one) => (
-      { version: 1, status: statusOf(one.enabled), members: one.members, updatedAt: rfc3339Nano(one.updated) })),
-    svcaccts: byName(accessKeys, (key) => key.accessKey, (key) => ({
-      parent: key.parent,
-      ...(key.ofRoot && { ofRoot: true }),
-      accessKey: key.accessKey,
-      secretKey: key.secretKey,
-      groups: key.groups,
-      claims: {},
-      sessionPolicy: key.sessionPolicy === undefined ? null : policyDocument(key.sessionPolicy),
-      status: key.enabled ? "on" : "off",
-      name: key.name ?? "",
-      description: key.description ?? "",
-      expiration: key.expires === undefined ? NEVER : new Date(key.expires).toISOString(),
-    })),
-    user_mappings: byName(users.filter((one) => one.policies.length > 0), (one) => one.accessKey, mapped),
-    group_mappings: byName(groups.filter((one) => one.policies.length > 0), ({ name }) => name, mapped),
+    policies: byName(
+      policies,
+      ({ name }) => name,
+      ({ policy }) => policyDocument(policy),
+    ),
+    users: byName(
+      users,
+      (one) => one.accessKey,
+      (one) => ({ secretKey: one.secretKey, status: statusOf(one.enabled) }),
+    ),
+    groups: byName(
+      groups,
+      ({ name }) => name,
+      (one) => ({
+        version: 1,
+        status: statusOf(one.enabled),
+        members: one.members,
+        updatedAt: rfc3339Nano(one.updated),
+      }),
+    ),
+    svcaccts: byName(
+      accessKeys,
+      (key) => key.accessKey,
+      (key) => ({
+        parent: key.parent,
+        ...(key.ofRoot && { ofRoot: true }),
+        accessKey: key.accessKey,
+        secretKey: key.secretKey,
+        groups: key.groups,
+        claims: {},
+        sessionPolicy: key.sessionPolicy === undefined ? null : policyDocument(key.sessionPolicy),
+        status: key.enabled ? "on" : "off",
+        name: key.name ?? "",
+        description: key.description ?? "",
+        expiration: key.expires === undefined ? NEVER : new Date(key.expires).toISOString(),
+      }),
+    ),
+    user_mappings: byName(
+      users.filter((one) => one.policies.length > 0),
+      (one) => one.accessKey,
+      mapped,
+    ),
+    group_mappings: byName(
+      groups.filter((one) => one.policies.length > 0),
+      ({ name }) => name,
+      mapped,
+    ),
     stsuser_mappings: {},
   };
-  const entries = Object.entries(files).map(([name, value]) => ({ name: `${FOLDER}${name}.json`, data: Buffer.from(JSON.stringify(value)) }));
+  const entries = Object.entries(files).map(([name, value]) => ({
+    name: `${FOLDER}${name}.json`,
+    data: Buffer.from(JSON.stringify(value)),
+  }));
   const bytes = writeZip(entries, request.deps.clock.nowMs());
   return { kind: "bytes", bytes, type: "application/zip", fileName: "iam-info.zip" };
 }
@@ -83,11 +117,15 @@ async function exportIam(request: AdminRequest): Promise<Answer> {
 function assetsOf(entries: readonly ZipEntry[]): Assets {
   const read = (name: keyof typeof SHAPES): unknown => {
     const entry = entries.find((one) => one.name === `${FOLDER}${name}.json`);
-    return entry === undefined || entry.data.length === 0 ? {} : parseJson(entry.data, SHAPES[name] as z.ZodType, "XMinioAdminConfigBadJSON");
+    return entry === undefined || entry.data.length === 0
+      ? {}
+      : parseJson(entry.data, SHAPES[name] as z.ZodType, "XMinioAdminConfigBadJSON");
   };
   const known = Object.keys(SHAPES).some((name) => entries.some((entry) => entry.name === `${FOLDER}${name}.json`));
   if (!known) throw new StoreError("InvalidRequest", { message: `The archive holds no files below ${FOLDER}.` });
-  return Object.fromEntries(Object.keys(SHAPES).map((name) => [name, read(name as keyof typeof SHAPES)])) as unknown as Assets;
+  return Object.fromEntries(
+    Object.keys(SHAPES).map((name) => [name, read(name as keyof typeof SHAPES)]),
+  ) as unknown as Assets;
 }
 
 interface Outcome {
@@ -107,7 +145,15 @@ interface Failure {
   readonly message: string;
 }
 
-const nothing = (): Outcome => ({ policies: [], users: [], groups: [], serviceAccounts: [], userPolicies: [], groupPolicies: [], stsPolicies: [] });
+const nothing = (): Outcome => ({
+  policies: [],
+  users: [],
+  groups: [],
+  serviceAccounts: [],
+  userPolicies: [],
+  groupPolicies: [],
+  stsPolicies: [],
+});
 
 /** One import under way: what became of each entity. */
 class Import {
@@ -115,7 +161,13 @@ class Import {
   readonly removed = nothing();
   readonly added = nothing();
   readonly failed: { [Kind in keyof Outcome]: Failure[] } = {
-    policies: [], users: [], groups: [], serviceAccounts: [], userPolicies: [], groupPolicies: [], stsPolicies: [],
+    policies: [],
+    users: [],
+    groups: [],
+    serviceAccounts: [],
+    userPolicies: [],
+    groupPolicies: [],
+    stsPolicies: [],
   };
   readonly #request: AdminRequest;
 
@@ -132,7 +184,10 @@ class Import {
     for (const [name, document] of Object.entries(assets.policies)) await this.#policy(name, document);
     for (const [name, { secretKey, status }] of Object.entries(assets.users)) {
       if (name === this.#iam.rootAccessKey) this.skipped.users.push(name);
-      else await this.#try("users", name, () => this.#iam.users.put(name, { secretKey, enabled: enabledOf(status ?? "") === true }));
+      else
+        await this.#try("users", name, () =>
+          this.#iam.users.put(name, { secretKey, enabled: enabledOf(status ?? "") === true }),
+        );
     }
     for (const [name, { members, status }] of Object.entries(assets.groups)) {
       await this.#try("groups", name, async () => {
@@ -141,11 +196,17 @@ class Import {
       });
     }
     for (const [name, key] of Object.entries(assets.svcaccts)) await this.#accessKey(name, key);
-    for (const [name, { policy }] of Object.entries(assets.user_mappings)) await this.#map({ kind: "user", name }, policy);
-    for (const [name, { policy }] of Object.entries(assets.group_mappings)) await this.#map({ kind: "group", name }, policy);
+    for (const [name, { policy }] of Object.entries(assets.user_mappings))
+      await this.#map({ kind: "user", name }, policy);
+    for (const [name, { policy }] of Object.entries(assets.group_mappings))
+      await this.#map({ kind: "group", name }, policy);
   }
 
-  async #try(kind: "policies" | "users" | "groups" | "serviceAccounts", name: string, work: () => Promise<unknown>): Promise<void> {
+  async #try(
+    kind: "policies" | "users" | "groups" | "serviceAccounts",
+    name: string,
+    work: () => Promise<unknown>,
+  ): Promise<void> {
     try {
       await work();
       this.added[kind].push(name);
@@ -184,7 +245,11 @@ class Import {
       const lifetime = expires > 0n ? Number(expires / 1_000_000n) : null;
       // Changed in place where that is possible: a key that cannot be made again must not be lost.
       if (before?.parent === parent) {
-        await accessKeys.update(name, { ...members, expires: lifetime, enabled: enabledOf(key.status ?? "") !== false });
+        await accessKeys.update(name, {
+          ...members,
+          expires: lifetime,
+          enabled: enabledOf(key.status ?? "") !== false,
+        });
         return;
       }
       if (before !== undefined) await accessKeys.remove(name);
@@ -194,7 +259,11 @@ class Import {
   }
 
   async #map(entity: Entity, policy: string | string[] | null | undefined): Promise<void> {
-    const policies = [policy ?? ""].flat().flatMap((list) => list.split(",")).map((one) => one.trim()).filter((one) => one !== "");
+    const policies = [policy ?? ""]
+      .flat()
+      .flatMap((list) => list.split(","))
+      .map((one) => one.trim())
+      .filter((one) => one !== "");
     const kind = entity.kind === "user" ? "userPolicies" : "groupPolicies";
     try {
       await this.#iam.policies.map(entity, policies);
@@ -226,7 +295,9 @@ async function importIamV2(request: AdminRequest): Promise<Answer> {
 /** The older form answers nothing, so a failure of one entity has to be an error of the whole. */
 async function importIam(request: AdminRequest): Promise<Answer> {
   const { failed } = await imported(request);
-  const first = Object.entries(failed).flatMap(([kind, list]) => (list as Failure[]).map(({ name, message }) => `${kind} ${name}: ${message}`))[0];
+  const first = Object.entries(failed).flatMap(([kind, list]) =>
+    (list as Failure[]).map(({ name, message }) => `${kind} ${name}: ${message}`),
+  )[0];
   if (first !== undefined) throw new StoreError("InvalidRequest", { message: `Not everything was imported. ${first}` });
   return OK;
 }

@@ -116,14 +116,20 @@ async function storageInfo({ deps }: AdminRequest): Promise<Answer> {
 
 async function dataUsage({ deps }: AdminRequest): Promise<Answer> {
   const [usage, disk] = await Promise.all([siteUsage(deps), deps.site.disk()]);
-  const buckets = usage.buckets.map(({ bucket, usage: own }) => [bucket.name, {
-    size: own.bytes,
-    objectsCount: own.objects,
-    versionsCount: own.versions,
-    deleteMarkersCount: own.deleteMarkers,
-    objectsSizesHistogram: {},
-    objectsVersionsHistogram: {},
-  }] as const);
+  const buckets = usage.buckets.map(
+    ({ bucket, usage: own }) =>
+      [
+        bucket.name,
+        {
+          size: own.bytes,
+          objectsCount: own.objects,
+          versionsCount: own.versions,
+          deleteMarkersCount: own.deleteMarkers,
+          objectsSizesHistogram: {},
+          objectsVersionsHistogram: {},
+        },
+      ] as const,
+  );
   return json({
     lastUpdate: rfc3339Nano(deps.clock.nowNs()),
     objectsCount: usage.objects,

@@ -39,24 +39,62 @@ interface TargetMetric {
 }
 
 const TARGET_METRICS: readonly TargetMetric[] = [
-  { type: "counter", name: "sent_bytes", help: "Bytes that reached the target.", read: (n) => n.completedReplicationSize },
+  {
+    type: "counter",
+    name: "sent_bytes",
+    help: "Bytes that reached the target.",
+    read: (n) => n.completedReplicationSize,
+  },
   { type: "counter", name: "sent_count", help: "Versions that reached the target.", read: (n) => n.replicationCount },
-  { type: "counter", name: "total_failed_bytes", help: "Bytes of failed attempts.", read: (n) => n.failed.totals.bytes },
+  {
+    type: "counter",
+    name: "total_failed_bytes",
+    help: "Bytes of failed attempts.",
+    read: (n) => n.failed.totals.bytes,
+  },
   { type: "counter", name: "total_failed_count", help: "Failed attempts.", read: (n) => n.failed.totals.count },
-  { type: "gauge", name: "last_minute_failed_bytes", help: "Bytes of attempts that failed in the last minute.",
-    read: (n) => n.failed.lastMinute.bytes },
-  { type: "gauge", name: "last_minute_failed_count", help: "Attempts that failed in the last minute.",
-    read: (n) => n.failed.lastMinute.count },
-  { type: "gauge", name: "last_hour_failed_bytes", help: "Bytes of attempts that failed in the last hour.",
-    read: (n) => n.failed.lastHour.bytes },
-  { type: "gauge", name: "last_hour_failed_count", help: "Attempts that failed in the last hour.",
-    read: (n) => n.failed.lastHour.count },
-  { type: "gauge", name: "resilver_replication_pending_bytes", help: "Bytes that the target still has to receive.",
-    read: (n) => n.pendingReplicationSize },
-  { type: "gauge", name: "resilver_replication_pending_count", help: "Versions that the target still has to receive.",
-    read: (n) => n.pendingReplicationCount },
-  { type: "gauge", name: "resilver_replication_lag_seconds", help: "How far the target was behind at the last success.",
-    read: (n) => (n.lagMs ?? 0) / 1000 },
+  {
+    type: "gauge",
+    name: "last_minute_failed_bytes",
+    help: "Bytes of attempts that failed in the last minute.",
+    read: (n) => n.failed.lastMinute.bytes,
+  },
+  {
+    type: "gauge",
+    name: "last_minute_failed_count",
+    help: "Attempts that failed in the last minute.",
+    read: (n) => n.failed.lastMinute.count,
+  },
+  {
+    type: "gauge",
+    name: "last_hour_failed_bytes",
+    help: "Bytes of attempts that failed in the last hour.",
+    read: (n) => n.failed.lastHour.bytes,
+  },
+  {
+    type: "gauge",
+    name: "last_hour_failed_count",
+    help: "Attempts that failed in the last hour.",
+    read: (n) => n.failed.lastHour.count,
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_pending_bytes",
+    help: "Bytes that the target still has to receive.",
+    read: (n) => n.pendingReplicationSize,
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_pending_count",
+    help: "Versions that the target still has to receive.",
+    read: (n) => n.pendingReplicationCount,
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_lag_seconds",
+    help: "How far the target was behind at the last success.",
+    read: (n) => (n.lagMs ?? 0) / 1000,
+  },
 ];
 
 function bucketOptions(name: string, help: string): FamilyOptions {
@@ -88,9 +126,18 @@ export async function replicationFamilies(deps: AdminDeps, buckets: readonly Buc
     }
   }
   const perTarget = TARGET_METRICS.map(({ type, name, help, read }) =>
-    family(type, bucketOptions(name, help), targets.map(({ labels, numbers }) => [labels, read(numbers)] as const)));
+    family(
+      type,
+      bucketOptions(name, help),
+      targets.map(({ labels, numbers }) => [labels, read(numbers)] as const),
+    ),
+  );
   const perBucket = (name: string, help: string, read: (numbers: BucketNumbers) => number): Family =>
-    family("counter", bucketOptions(name, help), received.map(({ labels, numbers }) => [labels, read(numbers)] as const));
+    family(
+      "counter",
+      bucketOptions(name, help),
+      received.map(({ labels, numbers }) => [labels, read(numbers)] as const),
+    );
   return [
     ...perTarget,
     perBucket("received_bytes", "Bytes received from peers.", (numbers) => numbers.replicaSize),
@@ -108,13 +155,26 @@ export async function linkFamilies(deps: AdminDeps): Promise<Family[]> {
   }
   const gauge = (name: string, help: string, read: (known: z.infer<typeof link>) => number): Family => {
     const full = `minio_node_replication_${name}`;
-    const options: FamilyOptions = { name: full, help, v2: "node", v3: { path: "replication", name: `minio_replication_${name}` } };
-    return family("gauge", options, [...links.values()].map((known) => [{ endpoint: known.endpoint }, read(known)] as const));
+    const options: FamilyOptions = {
+      name: full,
+      help,
+      v2: "node",
+      v3: { path: "replication", name: `minio_replication_${name}` },
+    };
+    return family(
+      "gauge",
+      options,
+      [...links.values()].map((known) => [{ endpoint: known.endpoint }, read(known)] as const),
+    );
   };
   const ms = (ns: number): number => ns / 1e6;
   return [
     gauge("link_online", "1 when the other site answers.", (known) => (known.isOnline ? 1 : 0)),
-    gauge("link_downtime_duration_seconds", "Seconds without an answer since the start.", (known) => known.totalDowntime / 1e9),
+    gauge(
+      "link_downtime_duration_seconds",
+      "Seconds without an answer since the start.",
+      (known) => known.totalDowntime / 1e9,
+    ),
     gauge("current_link_latency_ms", "Latest latency of the health call.", (known) => ms(known.latency.curr)),
     gauge("average_link_latency_ms", "Mean latency of the health call.", (known) => ms(known.latency.avg)),
     gauge("max_link_latency_ms", "Largest latency of the health call.", (known) => ms(known.latency.max)),

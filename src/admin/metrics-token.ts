@@ -4,7 +4,11 @@ import { z } from "zod";
 import type { IamService } from "../iam/identities.ts";
 import { METRICS_TOKEN_CHARS_MAX } from "./limits.ts";
 
-const DIGESTS: ReadonlyMap<string, string> = new Map([["HS256", "sha256"], ["HS384", "sha384"], ["HS512", "sha512"]]);
+const DIGESTS: ReadonlyMap<string, string> = new Map([
+  ["HS256", "sha256"],
+  ["HS384", "sha384"],
+  ["HS512", "sha512"],
+]);
 const ISSUER = "prometheus";
 
 const header = z.object({ alg: z.string() });
@@ -24,7 +28,11 @@ function decoded<T>(part: string, schema: z.ZodType<T>): T | undefined {
 }
 
 /** True when the token was signed with the secret of a user who may read metrics, and is still valid. */
-export async function metricsTokenValid(iam: IamService, authorization: string | undefined, nowMs: number): Promise<boolean> {
+export async function metricsTokenValid(
+  iam: IamService,
+  authorization: string | undefined,
+  nowMs: number,
+): Promise<boolean> {
   const [scheme, token = ""] = (authorization ?? "").split(" ");
   if (scheme !== "Bearer" || token.length > METRICS_TOKEN_CHARS_MAX) return false;
   const [head = "", body = "", signature = "", ...rest] = token.split(".");

@@ -21,8 +21,12 @@ export function isMetricsPath(path: string): boolean {
   return V2_ENDPOINTS.has(path) || path === V3 || path.startsWith(`${V3}/`);
 }
 
-const place = (v2: FamilyOptions["v2"], name: string, help: string, v3Path: string, v3Name: string): FamilyOptions =>
-  ({ name, help, v2, v3: { path: v3Path, name: v3Name } });
+const place = (v2: FamilyOptions["v2"], name: string, help: string, v3Path: string, v3Name: string): FamilyOptions => ({
+  name,
+  help,
+  v2,
+  v3: { path: v3Path, name: v3Name },
+});
 
 const one = (options: FamilyOptions, value: number): Family => family("gauge", options, [[{}, value]]);
 
@@ -31,7 +35,13 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
   const ready = deps.site.ready() ? 1 : 0;
   const memory = process.memoryUsage();
   const cluster = (name: string, help: string, path: string, v3: string): FamilyOptions =>
-    place("cluster", `minio_cluster_${name}`, help, `cluster/${path}`, `minio_cluster_${path.replaceAll("/", "_")}_${v3}`);
+    place(
+      "cluster",
+      `minio_cluster_${name}`,
+      help,
+      `cluster/${path}`,
+      `minio_cluster_${path.replaceAll("/", "_")}_${v3}`,
+    );
   const node = (name: string, help: string, v3: string): FamilyOptions =>
     place("node", `minio_node_process_${name}`, help, "system/process", `minio_system_process_${v3}`);
   return [
@@ -41,27 +51,54 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
     one(cluster("drive_total", "Drives.", "health", "drives_count"), 1),
     one(cluster("drive_online_total", "Drives that are online.", "health", "drives_online_count"), ready),
     one(cluster("drive_offline_total", "Drives that are offline.", "health", "drives_offline_count"), 1 - ready),
-    one(cluster("capacity_raw_total_bytes", "Size of the file system.", "health", "capacity_raw_total_bytes"), disk.total),
-    one(cluster("capacity_raw_free_bytes", "Free bytes of the file system.", "health", "capacity_raw_free_bytes"), disk.free),
+    one(
+      cluster("capacity_raw_total_bytes", "Size of the file system.", "health", "capacity_raw_total_bytes"),
+      disk.total,
+    ),
+    one(
+      cluster("capacity_raw_free_bytes", "Free bytes of the file system.", "health", "capacity_raw_free_bytes"),
+      disk.free,
+    ),
     one(cluster("capacity_usable_total_bytes", "Usable size.", "health", "capacity_usable_total_bytes"), disk.total),
     one(cluster("capacity_usable_free_bytes", "Usable free bytes.", "health", "capacity_usable_free_bytes"), disk.free),
     one(cluster("usage_total_bytes", "Bytes of all versions.", "usage/objects", "size_bytes"), usage.bytes),
     one(cluster("usage_object_total", "Objects.", "usage/objects", "count"), usage.objects),
     one(cluster("usage_version_total", "Versions.", "usage/objects", "versions_count"), usage.versions),
-    one(cluster("usage_deletemarker_total", "Delete markers.", "usage/objects", "delete_markers_count"), usage.deleteMarkers),
+    one(
+      cluster("usage_deletemarker_total", "Delete markers.", "usage/objects", "delete_markers_count"),
+      usage.deleteMarkers,
+    ),
     one(cluster("bucket_total", "Buckets.", "usage/objects", "buckets_count"), usage.buckets.length),
     one(node("uptime_seconds", "Seconds since the process started.", "uptime_seconds"), process.uptime()),
     one(node("resident_memory_bytes", "Memory of the process.", "resident_memory_bytes"), memory.rss),
     ...bucketFamilies(usage.buckets),
-    ...(await replicationFamilies(deps, usage.buckets.map(({ bucket }) => bucket))),
+    ...(await replicationFamilies(
+      deps,
+      usage.buckets.map(({ bucket }) => bucket),
+    )),
     ...(await linkFamilies(deps)),
   ];
 }
 
 function bucketFamilies(buckets: Awaited<ReturnType<typeof siteUsage>>["buckets"]): Family[] {
-  const gauge = (name: string, v3: string, help: string, read: (usage: (typeof buckets)[number]["usage"]) => number): Family => {
-    const options = place("bucket", `minio_bucket_usage_${name}`, help, "cluster/usage/buckets", `minio_cluster_usage_buckets_${v3}`);
-    return family("gauge", options, buckets.map(({ bucket, usage }) => [{ bucket: bucket.name }, read(usage)] as const));
+  const gauge = (
+    name: string,
+    v3: string,
+    help: string,
+    read: (usage: (typeof buckets)[number]["usage"]) => number,
+  ): Family => {
+    const options = place(
+      "bucket",
+      `minio_bucket_usage_${name}`,
+      help,
+      "cluster/usage/buckets",
+      `minio_cluster_usage_buckets_${v3}`,
+    );
+    return family(
+      "gauge",
+      options,
+      buckets.map(({ bucket, usage }) => [{ bucket: bucket.name }, read(usage)] as const),
+    );
   };
   return [
     gauge("total_bytes", "total_bytes", "Bytes of all versions of a bucket.", (usage) => usage.bytes),
@@ -73,7 +110,9 @@ function bucketFamilies(buckets: Awaited<ReturnType<typeof siteUsage>>["buckets"
 }
 
 function quotaFamily(buckets: readonly Bucket[]): Family {
-  const limited = buckets.flatMap(({ name, quota }) => (quota === undefined ? [] : [[{ bucket: name }, quota] as const]));
+  const limited = buckets.flatMap(({ name, quota }) =>
+    quota === undefined ? [] : [[{ bucket: name }, quota] as const],
+  );
   const path = "cluster/usage/buckets";
   const v3 = "minio_cluster_usage_buckets_quota_total_bytes";
   const options = place("bucket", "minio_bucket_quota_total_bytes", "Most bytes that a bucket may hold.", path, v3);
@@ -93,7 +132,8 @@ function v3Families(families: readonly Family[], path: string): Family[] {
     if (known.v3 === undefined) continue;
     const inside = group === "" || known.v3.path === group || known.v3.path.startsWith(`${group}/`);
     if (!inside) continue;
-    const samples = bucket === undefined ? known.samples : known.samples.filter(({ labels }) => labels["bucket"] === bucket);
+    const samples =
+      bucket === undefined ? known.samples : known.samples.filter(({ labels }) => labels["bucket"] === bucket);
     out.push({ ...known, name: known.v3.name, samples });
   }
   return out;

@@ -49,7 +49,11 @@ async function listPolicies(request: AdminRequest): Promise<Answer> {
   return json(Object.fromEntries(wanted.map(({ name, policy }: PolicyInfo) => [name, policyDocument(policy)])));
 }
 
-const names = (list: string): string[] => list.split(",").map((name) => name.trim()).filter((name) => name !== "");
+const names = (list: string): string[] =>
+  list
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 
 async function setMapping(request: AdminRequest): Promise<Answer> {
   const kind = request.flag("isGroup") ? "group" : "user";
@@ -97,14 +101,21 @@ async function entities(request: AdminRequest): Promise<Answer> {
   const asked = { users: request.params("user"), groups: request.params("group"), policies: request.params("policy") };
   const users = (await usersApi.list()).sort((a, b) => (a.accessKey < b.accessKey ? -1 : 1));
   const groups = await Promise.all((await groupsApi.names()).sort().map((name) => groupsApi.info(name)));
-  const groupMapping = (name: string) => ({ group: name, policies: groups.find((group) => group.name === name)?.policies ?? [] });
+  const groupMapping = (name: string) => ({
+    group: name,
+    policies: groups.find((group) => group.name === name)?.policies ?? [],
+  });
 
-  const userMappings = users.filter((user) => asked.users.includes(user.accessKey)).map((user) => ({
-    user: user.accessKey,
-    policies: user.policies,
-    ...(user.groups.length > 0 && { memberOfMappings: user.groups.map(groupMapping) }),
-  }));
-  const groupMappings = groups.filter((group) => asked.groups.includes(group.name)).map((group) => groupMapping(group.name));
+  const userMappings = users
+    .filter((user) => asked.users.includes(user.accessKey))
+    .map((user) => ({
+      user: user.accessKey,
+      policies: user.policies,
+      ...(user.groups.length > 0 && { memberOfMappings: user.groups.map(groupMapping) }),
+    }));
+  const groupMappings = groups
+    .filter((group) => asked.groups.includes(group.name))
+    .map((group) => groupMapping(group.name));
   const everything = asked.users.length + asked.groups.length + asked.policies.length === 0;
   const policyMappings = new Map<string, PolicyMapping>();
   const note = (policy: string, kind: "users" | "groups", name: string): void => {
@@ -133,11 +144,27 @@ export const POLICY_ROUTES: readonly Route[] = [
   { method: "PUT", path: "add-canned-policy", query: ["name"], actions: ["admin:CreatePolicy"], run: addPolicy },
   { method: "GET", path: "info-canned-policy", query: ["name"], actions: ["admin:GetPolicy"], run: infoPolicy },
   { method: "GET", path: "list-canned-policies", query: [], actions: ["admin:ListUserPolicies"], run: listPolicies },
-  { method: "DELETE", path: "remove-canned-policy", query: ["name"], actions: ["admin:DeletePolicy"], run: removePolicy },
-  { method: "PUT", path: "set-user-or-group-policy", query: ["policyName", "userOrGroup", "isGroup"],
-    actions: ["admin:AttachUserOrGroupPolicy"], run: setMapping },
+  {
+    method: "DELETE",
+    path: "remove-canned-policy",
+    query: ["name"],
+    actions: ["admin:DeletePolicy"],
+    run: removePolicy,
+  },
+  {
+    method: "PUT",
+    path: "set-user-or-group-policy",
+    query: ["policyName", "userOrGroup", "isGroup"],
+    actions: ["admin:AttachUserOrGroupPolicy"],
+    run: setMapping,
+  },
   changeRoute("attach"),
   changeRoute("detach"),
-  { method: "GET", path: "idp/builtin/policy-entities", query: [],
-    actions: ["admin:ListGroups", "admin:ListUsers", "admin:ListUserPolicies"], run: entities },
+  {
+    method: "GET",
+    path: "idp/builtin/policy-entities",
+    query: [],
+    actions: ["admin:ListGroups", "admin:ListUsers", "admin:ListUserPolicies"],
+    run: entities,
+  },
 ];

@@ -22,7 +22,9 @@ export const quotaBody = z.object({
 /** Bytes asked for; undefined: no limit. InvalidRequest for kinds of limits that do not exist here. */
 export function quotaOf(body: z.infer<typeof quotaBody>): number | undefined {
   if ((body.rate ?? 0) > 0 || (body.requests ?? 0) > 0) {
-    throw new StoreError("InvalidRequest", { message: "A quota limits bytes; rates and requests cannot be limited here." });
+    throw new StoreError("InvalidRequest", {
+      message: "A quota limits bytes; rates and requests cannot be limited here.",
+    });
   }
   const limit = body.size || body.quota || 0;
   if (limit === 0) return undefined;

@@ -16,7 +16,8 @@ const RIGHTS: Readonly<Record<ServiceAction, string>> = {
 
 async function service(request: AdminRequest): Promise<Answer> {
   const action = SERVICE_ACTIONS.find((known) => known === request.param("action"));
-  if (action === undefined) throw new StoreError("MalformedPOSTRequest", { message: "The service action is not known." });
+  if (action === undefined)
+    throw new StoreError("MalformedPOSTRequest", { message: "The service action is not known." });
   await request.authorize(RIGHTS[action]);
   const { site } = request.deps;
   const dryRun = request.flag("dry-run");
@@ -55,8 +56,18 @@ const SITE_REPLICATION_OFF = {
 
 export const SERVICE_ROUTES: readonly Route[] = [
   { method: "POST", path: "service", query: ["action"], actions: "self", run: service },
-  { method: "GET", path: "site-replication/info", query: [], actions: ["admin:SiteReplicationInfo"],
-    run: async () => json({ enabled: false }) },
-  { method: "GET", path: "site-replication/status", query: [], actions: ["admin:SiteReplicationInfo"],
-    run: async () => json(SITE_REPLICATION_OFF) },
+  {
+    method: "GET",
+    path: "site-replication/info",
+    query: [],
+    actions: ["admin:SiteReplicationInfo"],
+    run: async () => json({ enabled: false }),
+  },
+  {
+    method: "GET",
+    path: "site-replication/status",
+    query: [],
+    actions: ["admin:SiteReplicationInfo"],
+    run: async () => json(SITE_REPLICATION_OFF),
+  },
 ];

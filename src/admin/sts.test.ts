@@ -22,7 +22,10 @@ interface Caller {
 
 const ANN: Caller = { accessKey: "ann", secretKey: "ann's secret" };
 
-async function sts(caller: Caller, fields: Record<string, string>): Promise<{ status: number; text: string; get(name: string): string }> {
+async function sts(
+  caller: Caller,
+  fields: Record<string, string>,
+): Promise<{ status: number; text: string; get(name: string): string }> {
   const body = new URLSearchParams({ Version: "2011-06-15", ...fields }).toString();
   const host = new URL(admin.url).host;
   const headers = { host, "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
@@ -32,35 +35,68 @@ async function sts(caller: Caller, fields: Record<string, string>): Promise<{ st
   const { host: _host, ...rest } = signed;
   const response = await fetch(`${admin.url}/`, { method: "POST", headers: rest, body });
   const text = await response.text();
-  return { status: response.status, text, get: (name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? "" };
+  return {
+    status: response.status,
+    text,
+    get: (name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1] ?? "",
+  };
 }
 
 test("AssumeRole answers credentials that open the admin API with their token only", async () => {
-  const policy = JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "admin:ServerInfo" }] });
+  const policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Action: "admin:ServerInfo" }],
+  });
   const root = { accessKey: TEST_ROOT.accessKey, secretKey: TEST_ROOT.secretKey };
-  const made = await sts(root, { Action: "AssumeRole", DurationSeconds: "900", Policy: policy, RoleArn: "arn:x:y:z", RoleSessionName: "s" });
+  const made = await sts(root, {
+    Action: "AssumeRole",
+    DurationSeconds: "900",
+    Policy: policy,
+    RoleArn: "arn:x:y:z",
+    RoleSessionName: "s",
+  });
   assert.equal(made.status, 200, made.text);
   assert.match(made.text, /^<\?xml[^>]*>\n<AssumeRoleResponse xmlns="https:\/\/sts.amazonaws.com\/doc\/2011-06-15\/">/);
-  const keys = { accessKey: made.get("AccessKeyId"), secretKey: made.get("SecretAccessKey"), sessionToken: made.get("SessionToken") };
+  const keys = {
+    accessKey: made.get("AccessKeyId"),
+    secretKey: made.get("SecretAccessKey"),
+    sessionToken: made.get("SessionToken"),
+  };
   assert.ok(Math.abs(Date.parse(made.get("Expiration")) - Date.now() - 900_000) < 60_000);
   const client = new AdminClient({ url: admin.url, ...keys });
   assert.equal((await client.json<{ mode: string }>({ method: "GET", path: "info" })).mode, "online");
   await assert.rejects(client.call({ method: "GET", path: "list-users" }), { code: "AccessDenied" });
   const bare = new AdminClient({ url: admin.url, accessKey: keys.accessKey, secretKey: keys.secretKey });
   await assert.rejects(bare.call({ method: "GET", path: "info" }), { code: "InvalidTokenId" });
-  const info = await admin.root.sealedJson<Record<string, unknown>>({ method: "GET", path: "info-access-key", query: { accessKey: keys.accessKey } });
+  const info = await admin.root.sealedJson<Record<string, unknown>>({
+    method: "GET",
+    path: "info-access-key",
+    query: { accessKey: keys.accessKey },
+  });
   assert.deepEqual([info["userType"], info["parentUser"], info["impliedPolicy"]], ["STS", TEST_ROOT.accessKey, false]);
   const listing = { method: "GET", path: "list-access-keys-bulk", query: { listType: "sts-only" } };
   const bulk = await admin.root.sealedJson<Record<string, { stsKeys: { accessKey: string }[] }>>(listing);
-  assert.deepEqual(bulk[TEST_ROOT.accessKey]?.stsKeys.map(({ accessKey }) => accessKey), [keys.accessKey]);
+  assert.deepEqual(
+    bulk[TEST_ROOT.accessKey]?.stsKeys.map(({ accessKey }) => accessKey),
+    [keys.accessKey],
+  );
   assert.equal((await sts(keys, { Action: "AssumeRole" })).get("Code"), "AccessDenied", "a session makes no sessions");
-  await admin.root.call({ method: "POST", path: "revoke-tokens/builtin", query: { user: TEST_ROOT.accessKey, fullRevoke: "true" } });
+  await admin.root.call({
+    method: "POST",
+    path: "revoke-tokens/builtin",
+    query: { user: TEST_ROOT.accessKey, fullRevoke: "true" },
+  });
   await assert.rejects(client.call({ method: "GET", path: "info" }), { code: "InvalidAccessKeyId" });
   await Promise.all([client.close(), bare.close()]);
 });
 
 test("refusals in the words of STS", async () => {
-  const refused = async (caller: Caller, fields: Record<string, string>, status: number, code: string): Promise<void> => {
+  const refused = async (
+    caller: Caller,
+    fields: Record<string, string>,
+    status: number,
+    code: string,
+  ): Promise<void> => {
     const answer = await sts(caller, fields);
     assert.deepEqual([answer.status, answer.get("Code")], [status, code], answer.text);
     assert.match(answer.text, /<ErrorResponse xmlns="https:\/\/sts.amazonaws.com/);

@@ -56,7 +56,8 @@ async function identify(deps: AdminDeps, { incoming, query, body }: StsRequest):
   checkSignatureTime(header, deps.clock.nowMs());
   const parsed = { ...header, payloadHash: createHash("sha256").update(body).digest("hex") };
   const identity = await deps.iam.lookup(parsed.accessKey);
-  const own = identity?.enabled === true && (identity.kind === "root" || identity.kind === "user") ? identity : undefined;
+  const own =
+    identity?.enabled === true && (identity.kind === "root" || identity.kind === "user") ? identity : undefined;
   if (own === undefined || parsed.sessionToken !== undefined || !verifySignature(signed, parsed, own.secretKey)) {
     await noteBadSignature(deps, incoming);
     throw new StoreError("AccessDenied");
@@ -69,16 +70,20 @@ function checkAction(form: URLSearchParams): void {
   if (action === "" || (form.get("Version") ?? "") === "") {
     throw new StoreError("MissingParameter", { message: "Action and Version are needed." });
   }
-  if (form.get("Version") !== VERSION) throw new StoreError("InvalidArgument", { message: `Version must be ${VERSION}.` });
+  if (form.get("Version") !== VERSION)
+    throw new StoreError("InvalidArgument", { message: `Version must be ${VERSION}.` });
   if (action === "AssumeRole") return;
-  const message = KNOWN_ELSEWHERE.test(action) ? `${action} needs an identity provider, and none can be set here.` : `${action} is not an action of STS.`;
+  const message = KNOWN_ELSEWHERE.test(action)
+    ? `${action} needs an identity provider, and none can be set here.`
+    : `${action} is not an action of STS.`;
   throw new StoreError("InvalidArgument", { message });
 }
 
 function secondsOf(form: URLSearchParams): number {
   const text = form.get("DurationSeconds") ?? "";
   if (text === "") return SESSION_SECONDS_DEFAULT;
-  if (!/^\d{1,9}$/.test(text)) throw new StoreError("InvalidArgument", { message: "DurationSeconds must be a number." });
+  if (!/^\d{1,9}$/.test(text))
+    throw new StoreError("InvalidArgument", { message: "DurationSeconds must be a number." });
   return Number(text);
 }
 
@@ -99,8 +104,10 @@ async function assumeRole(context: AnswerContext, request: StsRequest): Promise<
     revokeType: form.get("TokenRevokeType") ?? undefined,
   });
   const credentials =
-    tag("AccessKeyId", made.accessKey) + tag("SecretAccessKey", made.secretKey) +
-    tag("Expiration", isoMillis(made.expires)) + tag("SessionToken", made.sessionToken);
+    tag("AccessKeyId", made.accessKey) +
+    tag("SecretAccessKey", made.secretKey) +
+    tag("Expiration", isoMillis(made.expires)) +
+    tag("SessionToken", made.sessionToken);
   const role = wrap("AssumedRoleUser", tag("Arn", "") + tag("AssumeRoleId", ""));
   return wrap("AssumeRoleResult", role + wrap("Credentials", credentials));
 }

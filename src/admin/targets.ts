@@ -45,8 +45,20 @@ async function failures(request: AdminRequest): Promise<Answer> {
 
 export const TARGET_ROUTES: readonly Route[] = [
   { method: "PUT", path: "set-remote-target", query: ["bucket"], actions: ["admin:SetBucketTarget"], run: setTarget },
-  { method: "GET", path: "list-remote-targets", query: ["bucket", "type"], actions: ["admin:GetBucketTarget"], run: listTargets },
-  { method: "DELETE", path: "remove-remote-target", query: ["bucket", "arn"], actions: ["admin:SetBucketTarget"], run: removeTarget },
+  {
+    method: "GET",
+    path: "list-remote-targets",
+    query: ["bucket", "type"],
+    actions: ["admin:GetBucketTarget"],
+    run: listTargets,
+  },
+  {
+    method: "DELETE",
+    path: "remove-remote-target",
+    query: ["bucket", "arn"],
+    actions: ["admin:SetBucketTarget"],
+    run: removeTarget,
+  },
   { method: "POST", path: "replication/diff", query: ["bucket"], actions: ["admin:ReplicationDiff"], run: diff },
   { method: "GET", path: "replication/mrf", query: ["bucket"], actions: ["admin:ReplicationDiff"], run: failures },
 ];

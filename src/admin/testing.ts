@@ -45,7 +45,11 @@ const CURRENT_NUMBERS = {
   replicaCount: 1,
   Stats: {
     [ARN]: {
-      completedReplicationSize: 30, replicationCount: 3, pendingReplicationSize: 20, pendingReplicationCount: 2, lagMs: 1500,
+      completedReplicationSize: 30,
+      replicationCount: 3,
+      pendingReplicationSize: 20,
+      pendingReplicationCount: 2,
+      lagMs: 1500,
       failed: { lastMinute: failed, lastHour: failed, totals: failed },
     },
   },
@@ -57,7 +61,15 @@ const backlog: BacklogApi = {
     const time = "2026-11-23T00:43:10Z";
     return (async function* () {
       for (const object of ["a", "b"]) {
-        yield { object, versionId: "null", targets: {}, rStatus: "FAILED", replTimestamp: time, lastModified: time, deletemarker: false };
+        yield {
+          object,
+          versionId: "null",
+          targets: {},
+          rStatus: "FAILED",
+          replTimestamp: time,
+          lastModified: time,
+          deletemarker: false,
+        };
       }
     })();
   },
@@ -108,8 +120,15 @@ export async function testAdmin(
     clock: systemClock(),
     random: systemRandom,
     settings: {
-      region: "", domains: [], deploymentId: "11111111-2222-4333-8444-555555555555", hostId: "host", serverHeader: "MinIO",
-      version: "0.1.0", metricsPublic: false, peerProtocol: "1", ...settings,
+      region: "",
+      domains: [],
+      deploymentId: "11111111-2222-4333-8444-555555555555",
+      hostId: "host",
+      serverHeader: "MinIO",
+      version: "0.1.0",
+      metricsPublic: false,
+      peerProtocol: "1",
+      ...settings,
     },
     site: {
       nodeName: "n:9000",
@@ -142,7 +161,15 @@ export async function testAdmin(
     return made;
   };
   return {
-    iam, site, url, calls, metrics, config, traces, logTail, client,
+    iam,
+    site,
+    url,
+    calls,
+    metrics,
+    config,
+    traces,
+    logTail,
+    client,
     async following(feed) {
       const followed = feed === "trace" ? traces : logTail.feed;
       while (!followed.active) await systemClock().sleep(1);

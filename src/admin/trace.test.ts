@@ -6,12 +6,34 @@ import { testAdmin } from "./testing.ts";
 import { goDuration, traceFilter } from "./trace.ts";
 
 const finished = {
-  nodeName: "n", funcName: "s3.GetObject", method: "GET", url: "/b/k?X-Amz-Signature=abc&versionId=null", httpVersion: "1.1",
-  requestHeaders: { authorization: "AWS4 secret", "x-amz-date": "d", host: "h" }, responseHeaders: ["ETag", "e", "X-A", "1", "X-A", "2"],
-  client: "1.2.3.4", status: 200, startMs: 0, durationMs: 2, timeToFirstByteMs: 1, bytesIn: 3, bytesOut: 4, error: "",
+  nodeName: "n",
+  funcName: "s3.GetObject",
+  method: "GET",
+  url: "/b/k?X-Amz-Signature=abc&versionId=null",
+  httpVersion: "1.1",
+  requestHeaders: { authorization: "AWS4 secret", "x-amz-date": "d", host: "h" },
+  responseHeaders: ["ETag", "e", "X-A", "1", "X-A", "2"],
+  client: "1.2.3.4",
+  status: 200,
+  startMs: 0,
+  durationMs: 2,
+  timeToFirstByteMs: 1,
+  bytesIn: 3,
+  bytesOut: 4,
+  error: "",
 };
 const replication = replicationTrace({
-  nodeName: "n", name: "Send", bucket: "b", key: "k", versionId: "v", arn: "a", outcome: "retry", bytes: 0, startMs: 0, durationMs: 2, error: "X: y",
+  nodeName: "n",
+  name: "Send",
+  bucket: "b",
+  key: "k",
+  versionId: "v",
+  arn: "a",
+  outcome: "retry",
+  bytes: 0,
+  startMs: 0,
+  durationMs: 2,
+  error: "X: y",
 });
 
 test("a record has what clients dereference, and no secret", () => {
@@ -20,13 +42,21 @@ test("a record has what clients dereference, and no secret", () => {
   assert.equal(record.http?.request.rawquery, "X-Amz-Signature=*REDACTED*&versionId=null");
   assert.deepEqual(record.http?.request.headers, { Authorization: ["*REDACTED*"], "X-Amz-Date": ["d"], Host: ["h"] });
   assert.deepEqual(record.http?.response.headers, { ETag: ["e"], "X-A": ["1", "2"] });
-  assert.deepEqual(record.http?.stats, { inputbytes: 3, outputbytes: 4, latency: 2_000_000, timetofirstbyte: 1_000_000 });
+  assert.deepEqual(record.http?.stats, {
+    inputbytes: 3,
+    outputbytes: 4,
+    latency: 2_000_000,
+    timetofirstbyte: 1_000_000,
+  });
 });
 
 test("followers get what they asked for", () => {
   const filter = (query: string): ((record: TraceRecord) => boolean) => {
     const parameters = new URLSearchParams(query);
-    return traceFilter({ param: (name) => parameters.get(name) ?? "", flag: (name) => parameters.get(name) === "true" });
+    return traceFilter({
+      param: (name) => parameters.get(name) ?? "",
+      flag: (name) => parameters.get(name) === "true",
+    });
   };
   const s3 = httpTrace(finished);
   const failed = httpTrace({ ...finished, status: 404, error: "NoSuchKey" });
@@ -61,6 +91,8 @@ test("trace and log stream until the client goes, for those who may", async () =
   assert.deepEqual([line["ConsoleMsg"], line["level"], line["node"]], ["WARN  m", "WARNING", "n:9000"]);
   leave.abort();
   await admin.iam.users.put("blind", { secretKey: "long enough", enabled: true });
-  await assert.rejects(admin.client("blind", "long enough").call({ method: "GET", path: "trace" }), { code: "AccessDenied" });
+  await assert.rejects(admin.client("blind", "long enough").call({ method: "GET", path: "trace" }), {
+    code: "AccessDenied",
+  });
   await admin.close();
 });

@@ -12,14 +12,15 @@ import type { AdminRequest } from "./request.ts";
 import type { Route } from "./route.ts";
 
 const EVENT_STREAM = "text/event-stream";
-const NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, "µs": 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+const NS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
 
 /** A duration as Go writes it (`0s`, `5ms`, `1m30s`), in ns. Undefined when it is none. */
 export function goDuration(text: string): number | undefined {
   if (text === "" || text === "0") return 0;
   if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
   let total = 0;
-  for (const [, digits, , unit] of text.matchAll(/(\d+(\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) total += Number(digits) * (NS[unit ?? ""] ?? 0);
+  for (const [, digits, , unit] of text.matchAll(/(\d+(\.\d+)?)(ns|us|µs|ms|s|m|h)/g))
+    total += Number(digits) * (NS[unit ?? ""] ?? 0);
   return total;
 }
 
@@ -37,7 +38,8 @@ export function traceFilter(request: Pick<AdminRequest, "flag" | "param">): (rec
   const threshold = goDuration(request.param("threshold"));
   if (threshold === undefined) throw new StoreError("InvalidArgument", { message: "threshold is not a duration" });
   return (record) => {
-    const kind = record.type === TRACE_TYPES.replication ? wanted.replication : isInternal(record) ? wanted.internal : wanted.s3;
+    const kind =
+      record.type === TRACE_TYPES.replication ? wanted.replication : isInternal(record) ? wanted.internal : wanted.s3;
     if (!kind || record.dur < threshold) return false;
     return !onlyErrors || (record.error ?? "") !== "" || (record.http?.response.statuscode ?? 0) >= 400;
   };
@@ -72,7 +74,8 @@ async function log(request: AdminRequest): Promise<Answer> {
   const { deps } = request;
   const asked = request.param("limit");
   const limit = asked === "" ? 10 : Number(asked);
-  if (!Number.isInteger(limit) || limit < 0) throw new StoreError("InvalidArgument", { message: "limit is not a number" });
+  if (!Number.isInteger(limit) || limit < 0)
+    throw new StoreError("InvalidArgument", { message: "limit is not a number" });
   const open = async function* (signal: AbortSignal): AsyncGenerator<object, void, undefined> {
     if (deps.logTail === undefined) return;
     // Followed before the old lines are read, so that none falls between.
@@ -92,23 +95,25 @@ export function traceAdminCall(request: AdminRequest, response: ServerResponse, 
   response.once("close", () => {
     if (!traces.active) return;
     const durationMs = clock.nowMs() - startMs;
-    traces.publish(httpTrace({
-      nodeName: deps.site.nodeName,
-      funcName: `admin.${funcName}`,
-      method: request.method,
-      url: incoming.url ?? "",
-      httpVersion: incoming.httpVersion,
-      requestHeaders: incoming.headers,
-      responseHeaders: ["X-Amz-Request-Id", request.requestId],
-      client: addressOf(deps, incoming).address,
-      status: response.headersSent ? response.statusCode : 499,
-      startMs,
-      durationMs,
-      timeToFirstByteMs: durationMs,
-      bytesIn: Number(request.header("content-length") ?? 0),
-      bytesOut: 0,
-      error: response.statusCode >= 400 ? String(response.statusCode) : "",
-    }));
+    traces.publish(
+      httpTrace({
+        nodeName: deps.site.nodeName,
+        funcName: `admin.${funcName}`,
+        method: request.method,
+        url: incoming.url ?? "",
+        httpVersion: incoming.httpVersion,
+        requestHeaders: incoming.headers,
+        responseHeaders: ["X-Amz-Request-Id", request.requestId],
+        client: addressOf(deps, incoming).address,
+        status: response.headersSent ? response.statusCode : 499,
+        startMs,
+        durationMs,
+        timeToFirstByteMs: durationMs,
+        bytesIn: Number(request.header("content-length") ?? 0),
+        bytesOut: 0,
+        error: response.statusCode >= 400 ? String(response.statusCode) : "",
+      }),
+    );
   });
 }
 

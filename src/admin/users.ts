@@ -53,7 +53,8 @@ function groupJson(group: GroupInfo): object {
 /** True when a Resource of the policy covers the bucket or something in it. */
 export function namesBucket(policy: Policy, bucket: string): boolean {
   const values = valuesOf({});
-  const covers = (pattern: string): boolean => wildcardMatch(pattern, bucket) || wildcardMatch(pattern.split("/")[0] ?? "", bucket);
+  const covers = (pattern: string): boolean =>
+    wildcardMatch(pattern, bucket) || wildcardMatch(pattern.split("/")[0] ?? "", bucket);
   const byResource = policy.statements.some((statement) => statement.resources.some(({ pattern }) => covers(pattern)));
   return byResource || evaluate([policy], { action: "s3:ListBucket", bucket, values }) === "allow";
 }
@@ -135,11 +136,39 @@ export const USER_ROUTES: readonly Route[] = [
   { method: "GET", path: "list-users", query: [], actions: ["admin:ListUsers"], run: listUsers },
   { method: "GET", path: "user-info", query: ["accessKey"], actions: "self", run: userInfo },
   { method: "DELETE", path: "remove-user", query: ["accessKey"], actions: ["admin:DeleteUser"], run: removeUser },
-  { method: "PUT", path: "set-user-status", query: ["accessKey", "status"], actions: ["admin:EnableUser"], run: setUserStatus },
-  { method: "PUT", path: "update-group-members", query: [], actions: ["admin:AddUserToGroup"], run: updateGroupMembers },
-  { method: "GET", path: "group", query: ["group"], actions: ["admin:GetGroup"],
-    run: async (request) => json(groupJson(await request.deps.iam.groups.info(request.param("group")))) },
-  { method: "GET", path: "groups", query: [], actions: ["admin:ListGroups"],
-    run: async (request) => json(await request.deps.iam.groups.names()) },
-  { method: "PUT", path: "set-group-status", query: ["group", "status"], actions: ["admin:EnableGroup"], run: setGroupStatus },
+  {
+    method: "PUT",
+    path: "set-user-status",
+    query: ["accessKey", "status"],
+    actions: ["admin:EnableUser"],
+    run: setUserStatus,
+  },
+  {
+    method: "PUT",
+    path: "update-group-members",
+    query: [],
+    actions: ["admin:AddUserToGroup"],
+    run: updateGroupMembers,
+  },
+  {
+    method: "GET",
+    path: "group",
+    query: ["group"],
+    actions: ["admin:GetGroup"],
+    run: async (request) => json(groupJson(await request.deps.iam.groups.info(request.param("group")))),
+  },
+  {
+    method: "GET",
+    path: "groups",
+    query: [],
+    actions: ["admin:ListGroups"],
+    run: async (request) => json(await request.deps.iam.groups.names()),
+  },
+  {
+    method: "PUT",
+    path: "set-group-status",
+    query: ["group", "status"],
+    actions: ["admin:EnableGroup"],
+    run: setGroupStatus,
+  },
 ];

@@ -11,7 +11,8 @@ export async function zipBody(request: AdminRequest): Promise<ZipEntry[]> {
   try {
     return readZip(body, { entriesMax: IMPORT_ENTRIES_MAX, bytesMax: IMPORT_UNPACKED_BYTES_MAX });
   } catch (error) {
-    if (error instanceof ZipError) throw new StoreError("InvalidRequest", { message: `The archive cannot be read: ${error.message}`, cause: error });
+    if (error instanceof ZipError)
+      throw new StoreError("InvalidRequest", { message: `The archive cannot be read: ${error.message}`, cause: error });
     throw error;
   }
 }

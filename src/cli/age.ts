@@ -16,7 +16,11 @@ export function ageFilter(flags: ParsedFlags, nowMs: number): (modifiedMs: numbe
   return (modifiedMs) => modifiedMs < before && modifiedMs > after;
 }
 
-export const REWIND_FLAG: FlagSpec = { name: "rewind", kind: "string", help: "as it was then: a duration back (7d) or a date" };
+export const REWIND_FLAG: FlagSpec = {
+  name: "rewind",
+  kind: "string",
+  help: "as it was then: a duration back (7d) or a date",
+};
 
 /** The moment of --rewind in Unix milliseconds. */
 export function rewindMoment(flags: ParsedFlags, nowMs: number): number | undefined {
@@ -25,5 +29,15 @@ export function rewindMoment(flags: ParsedFlags, nowMs: number): number | undefi
 }
 
 /** Short forms that several commands share. */
-export const VERSION_ID_FLAG: FlagSpec = { name: "version-id", aliases: ["vid"], kind: "string", help: "one version of the object" };
-export const RECURSIVE_FLAG: FlagSpec = { name: "recursive", aliases: ["r"], kind: "bool", help: "also everything below" };
+export const VERSION_ID_FLAG: FlagSpec = {
+  name: "version-id",
+  aliases: ["vid"],
+  kind: "string",
+  help: "one version of the object",
+};
+export const RECURSIVE_FLAG: FlagSpec = {
+  name: "recursive",
+  aliases: ["r"],
+  kind: "bool",
+  help: "also everything below",
+};

@@ -93,7 +93,8 @@ function fixedAddresses(list: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const text of list) {
     const at = text.lastIndexOf("=");
-    if (at <= 0 || at === text.length - 1) throw new CommandError(`Invalid --resolve \`${text}\`. Write HOST[:PORT]=IP`);
+    if (at <= 0 || at === text.length - 1)
+      throw new CommandError(`Invalid --resolve \`${text}\`. Write HOST[:PORT]=IP`);
     found.set(text.slice(0, at), text.slice(at + 1));
   }
   return found;

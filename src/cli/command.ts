@@ -54,7 +54,13 @@ export interface AliasEntry {
 
 /** `ALIAS/BUCKET/KEY` taken apart; `key` keeps its trailing slash. A path whose first segment is no alias is local. */
 export type Target =
-  | { readonly kind: "remote"; readonly alias: string; readonly bucket: string; readonly key: string; readonly text: string }
+  | {
+      readonly kind: "remote";
+      readonly alias: string;
+      readonly bucket: string;
+      readonly key: string;
+      readonly text: string;
+    }
   | { readonly kind: "local"; readonly path: string; readonly text: string };
 
 export interface Output {

@@ -30,12 +30,19 @@ test("members that are not ours survive a rewrite", () => {
   const document = { version: "10", other: 1, aliases: { home: { ...ENTRY, license: "L", lookup: "dns" } } };
   writeFileSync(join(dir, "config.json"), JSON.stringify(document));
   new AliasStore(dir, {}).set("home", { ...ENTRY, secretKey: "new" });
-  assert.deepEqual(read(), { version: "10", other: 1, aliases: { home: { license: "L", ...ENTRY, secretKey: "new" } } });
+  assert.deepEqual(read(), {
+    version: "10",
+    other: 1,
+    aliases: { home: { license: "L", ...ENTRY, secretKey: "new" } },
+  });
 });
 
 test("old files: hosts become aliases, lookup becomes path; newer ones are refused", () => {
   new AliasStore(dir, {}).set("x", ENTRY);
-  const old = { version: "9", hosts: { s3: { url: "https://s3.example", accessKey: "a", secretKey: "b", api: "S3v4", lookup: "dns" } } };
+  const old = {
+    version: "9",
+    hosts: { s3: { url: "https://s3.example", accessKey: "a", secretKey: "b", api: "S3v4", lookup: "dns" } },
+  };
   writeFileSync(join(dir, "config.json"), JSON.stringify(old));
   assert.equal(new AliasStore(dir, {}).all()["s3"]?.path, "off");
   writeFileSync(join(dir, "config.json"), JSON.stringify({ version: "11", aliases: {} }));

@@ -27,7 +27,9 @@ export function configFile(flag: string | undefined, env: Env): string {
 export function parseAliasName(text: string): string {
   const name = text.endsWith("/") ? text.slice(0, -1) : text;
   if (!ALIAS_NAME.test(name)) {
-    throw new CommandError(`Invalid alias \`${text}\`. An alias begins with a letter and holds letters, digits, - and _`);
+    throw new CommandError(
+      `Invalid alias \`${text}\`. An alias begins with a letter and holds letters, digits, - and _`,
+    );
   }
   return name;
 }
@@ -188,7 +190,8 @@ export class AliasStore {
       }
     }
     for (const [name, value] of Object.entries(this.#env)) {
-      if (name.startsWith("MC_HOST_") && name.length > 8 && value !== undefined && value !== "") yield [name.slice(8), value];
+      if (name.startsWith("MC_HOST_") && name.length > 8 && value !== undefined && value !== "")
+        yield [name.slice(8), value];
     }
   }
 }
@@ -197,7 +200,9 @@ export class AliasStore {
 function upgraded(document: Json, file: string): Json {
   const version = Number(text(document["version"]) || "0");
   if (version > Number(CONFIG_VERSION)) {
-    throw new CommandError(`The configuration file \`${file}\` has version ${version}; this program knows ${CONFIG_VERSION}`);
+    throw new CommandError(
+      `The configuration file \`${file}\` has version ${version}; this program knows ${CONFIG_VERSION}`,
+    );
   }
   if (!isObject(document["hosts"]) || isObject(document["aliases"])) return document;
   const { hosts, ...rest } = document;

@@ -34,7 +34,10 @@ test("an SSE-C key is 43 characters of base64, 64 hex digits, or 32 characters i
     assert.deepEqual(parseEncryption(flags({ "enc-c": [`home/b=${text}`] })).get("home/b/k"), expected);
   }
   const old = parseEncryption(flags({ "encrypt-key": [`home/b=${"x=".repeat(16)}`] }));
-  assert.equal(old.get("home/b/k")["x-amz-server-side-encryption-customer-key"], Buffer.from("x=".repeat(16)).toString("base64"));
+  assert.equal(
+    old.get("home/b/k")["x-amz-server-side-encryption-customer-key"],
+    Buffer.from("x=".repeat(16)).toString("base64"),
+  );
   assert.throws(() => parseEncryption(flags({ "enc-c": ["home/b=short"] })), /32 bytes/);
 });
 

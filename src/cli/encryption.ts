@@ -62,7 +62,10 @@ function customerHeaders(name: string, key: Buffer): Headers {
 export function parseEncryption(flags: ParsedFlags): Encryption {
   const rules: Rule[] = [
     ...flags.list("enc-s3").map((prefix): Rule => ({ kind: "s3", prefix })),
-    ...flags.list("encrypt").flatMap((text) => text.split(",")).map((prefix): Rule => ({ kind: "s3", prefix })),
+    ...flags
+      .list("encrypt")
+      .flatMap((text) => text.split(","))
+      .map((prefix): Rule => ({ kind: "s3", prefix })),
     ...flags.list("enc-kms").map((text): Rule => {
       const [prefix, keyId] = split(text, "enc-kms", text.indexOf("="));
       return { kind: "kms", prefix, keyId };
@@ -71,10 +74,13 @@ export function parseEncryption(flags: ParsedFlags): Encryption {
       const [prefix, key] = split(text, "enc-c", text.indexOf("="));
       return { kind: "c", prefix, key: customerKey(key) };
     }),
-    ...flags.list("encrypt-key").flatMap((text) => text.split(",")).map((text): Rule => {
-      const [prefix, key] = split(text, "encrypt-key", text.length - SSE_C_KEY_BYTES - 1);
-      return { kind: "c", prefix, key: Buffer.from(key, "latin1") };
-    }),
+    ...flags
+      .list("encrypt-key")
+      .flatMap((text) => text.split(","))
+      .map((text): Rule => {
+        const [prefix, key] = split(text, "encrypt-key", text.length - SSE_C_KEY_BYTES - 1);
+        return { kind: "c", prefix, key: Buffer.from(key, "latin1") };
+      }),
   ];
   const seen = new Set<string>();
   for (const { prefix } of rules) {
@@ -85,7 +91,8 @@ export function parseEncryption(flags: ParsedFlags): Encryption {
 }
 
 function split(text: string, flag: string, at: number): [string, string] {
-  if (at <= 0 || text[at] !== "=") throw new CommandError(`Invalid --${flag} \`${text.split("=")[0]}\`. Write ALIAS/BUCKET[/PREFIX]=KEY`);
+  if (at <= 0 || text[at] !== "=")
+    throw new CommandError(`Invalid --${flag} \`${text.split("=")[0]}\`. Write ALIAS/BUCKET[/PREFIX]=KEY`);
   return [text.slice(0, at), text.slice(at + 1)];
 }
 

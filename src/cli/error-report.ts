@@ -48,7 +48,8 @@ export function errorReason(cause: unknown): string {
   if (cause instanceof S3ResponseError) return cause.message;
   const code = memberText(cause, "code");
   const words = SYSTEM_WORDS[code];
-  if (cause instanceof NetworkError) return words === undefined ? cause.message : `${cause.message.split(": ")[0]}: ${words}`;
+  if (cause instanceof NetworkError)
+    return words === undefined ? cause.message : `${cause.message.split(": ")[0]}: ${words}`;
   if (words === undefined) return cause.message === "" ? code || cause.name : cause.message;
   const path = memberText(cause, "path");
   return path === "" ? words : `${path}: ${words}`;

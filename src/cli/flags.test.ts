@@ -31,7 +31,8 @@ const ROOT: Command = {
   ],
 };
 
-const parse = (line: string, env: Record<string, string> = {}): ReturnType<typeof parseLine> => parseLine(ROOT, line.split(" "), env);
+const parse = (line: string, env: Record<string, string> = {}): ReturnType<typeof parseLine> =>
+  parseLine(ROOT, line.split(" "), env);
 
 test("global flags stand before and after the command, with one dash or two", () => {
   for (const line of ["--json ls a/b", "ls --json a/b", "ls a/b -json", "-C dir ls a/b --json=true"]) {
@@ -64,7 +65,10 @@ test("a group that runs takes words that are no subcommand as arguments", () => 
   const direct = parse("resync --remote-bucket arn:x a/b");
   assert.deepEqual([direct.path, direct.args, direct.flags.string("remote-bucket")], [["resync"], ["a/b"], "arn:x"]);
   const nested = parse("reset start a/b --remote-bucket arn:x");
-  assert.deepEqual([nested.path, nested.args, nested.flags.string("remote-bucket")], [["resync", "start"], ["a/b"], "arn:x"]);
+  assert.deepEqual(
+    [nested.path, nested.args, nested.flags.string("remote-bucket")],
+    [["resync", "start"], ["a/b"], "arn:x"],
+  );
 });
 
 test("what is not known is an error with a hint, and --json is still known", () => {

@@ -145,7 +145,10 @@ class LineParser {
 
   #unknownFlag(word: string, name: string): UsageError {
     const specs = [...(this.#command.flags ?? []), ...GLOBAL_FLAGS].filter((spec) => spec.hidden !== true);
-    const guess = nearest(name, specs.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]));
+    const guess = nearest(
+      name,
+      specs.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]),
+    );
     const hint = guess === undefined ? "" : `. Did you mean ${guess.length === 1 ? "-" : "--"}${guess}?`;
     return new UsageError(`Unknown flag ${word.split("=")[0]} for \`${["mc", ...this.#path].join(" ")}\`${hint}`);
   }
@@ -190,7 +193,10 @@ export function findCommand(commands: readonly Command[], word: string): Command
 
 function unknownCommand(word: string, parent: string, commands: readonly Command[]): UsageError {
   const visible = commands.filter((command) => command.hidden !== true);
-  const guess = nearest(word, visible.flatMap((command) => [command.name, ...(command.aliases ?? [])]));
+  const guess = nearest(
+    word,
+    visible.flatMap((command) => [command.name, ...(command.aliases ?? [])]),
+  );
   const hint = guess === undefined ? "" : ` Did you mean \`${parent} ${guess}\`?`;
   return new UsageError(`\`${word}\` is not a recognized command.${hint} Get help using \`--help\` flag.`);
 }

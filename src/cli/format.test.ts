@@ -1,11 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { columns, formatBinarySize, formatRate, formatRfc3339, formatSize, formatSpan, parseDuration, parseMoment, parseSize } from "./format.ts";
+import {
+  columns,
+  formatBinarySize,
+  formatRate,
+  formatRfc3339,
+  formatSize,
+  formatSpan,
+  parseDuration,
+  parseMoment,
+  parseSize,
+} from "./format.ts";
 
 test("sizes: one digit below ten, none above, no blank", () => {
   const cases: [number, string][] = [
-    [0, "0B"], [5, "5B"], [1023, "1023B"], [1024, "1.0KiB"], [5_452_595, "5.2MiB"], [15 * 1024 * 1024, "15MiB"],
-    [2 ** 40, "1.0TiB"], [40_000_000, "38MiB"],
+    [0, "0B"],
+    [5, "5B"],
+    [1023, "1023B"],
+    [1024, "1.0KiB"],
+    [5_452_595, "5.2MiB"],
+    [15 * 1024 * 1024, "15MiB"],
+    [2 ** 40, "1.0TiB"],
+    [40_000_000, "38MiB"],
   ];
   for (const [bytes, text] of cases) assert.equal(formatSize(bytes), text);
 });
@@ -53,5 +69,11 @@ test("times lose trailing zeros of the fraction only", () => {
 
 test("spans and columns", () => {
   assert.deepEqual([450, 12_000, 185_000, 7_800_000].map(formatSpan), ["450ms", "12s", "3m05s", "2h10m"]);
-  assert.equal(columns([["a", "bb"], ["ccc", "d"]]), "a    bb\nccc  d");
+  assert.equal(
+    columns([
+      ["a", "bb"],
+      ["ccc", "d"],
+    ]),
+    "a    bb\nccc  d",
+  );
 });

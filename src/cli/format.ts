@@ -61,7 +61,16 @@ function trimFraction(iso: string): string {
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6, us: 1e-3, "µs": 1e-3, ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5, y: 31_536e6,
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1e3,
+  m: 6e4,
+  h: 36e5,
+  d: 864e5,
+  w: 6048e5,
+  y: 31_536e6,
 };
 
 /** `7d10h31s` and the like in milliseconds (y = 365 d); undefined when `text` is no duration. */
@@ -79,7 +88,17 @@ export function parseDuration(text: string): number | undefined {
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
-  "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15, ki: 1024, mi: 1024 ** 2, gi: 1024 ** 3, ti: 1024 ** 4, pi: 1024 ** 5,
+  "": 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  p: 1e15,
+  ki: 1024,
+  mi: 1024 ** 2,
+  gi: 1024 ** 3,
+  ti: 1024 ** 4,
+  pi: 1024 ** 5,
 };
 
 /** `10MiB`, `1g`, `512` in bytes: k m g t are powers of 1000, ki mi gi ti of 1024. Throws CommandError. */
@@ -100,7 +119,9 @@ export function parseMoment(text: string, nowMs: number): number {
   if (duration !== undefined) return nowMs - duration;
   const match = LOCAL_DATE.exec(text);
   if (match !== null) {
-    const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = match.slice(1).map((part) => Number(part ?? 0));
+    const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = match
+      .slice(1)
+      .map((part) => Number(part ?? 0));
     return new Date(year, month - 1, day, hour, minute, second).getTime();
   }
   const parsed = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
@@ -123,5 +144,12 @@ export function formatSpan(ms: number): string {
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd()).join("\n");
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

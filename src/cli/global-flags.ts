@@ -2,7 +2,13 @@
 import type { FlagSpec } from "./command.ts";
 
 export const GLOBAL_FLAGS: readonly FlagSpec[] = [
-  { name: "config-dir", aliases: ["C"], kind: "string", help: "configuration folder (default ~/.mc)", env: "MC_CONFIG_DIR" },
+  {
+    name: "config-dir",
+    aliases: ["C"],
+    kind: "string",
+    help: "configuration folder (default ~/.mc)",
+    env: "MC_CONFIG_DIR",
+  },
   { name: "quiet", aliases: ["q"], kind: "bool", help: "no progress bar", env: "MC_QUIET" },
   { name: "json", kind: "bool", help: "one JSON object per message", env: "MC_JSON" },
   { name: "no-color", kind: "bool", help: "no colour", env: "MC_NO_COLOR" },
@@ -22,7 +28,13 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
 /** SSE-C only: commands that read (mc-cli.md 2.2). */
 export const ENC_C_FLAGS: readonly FlagSpec[] = [
   { name: "enc-c", kind: "list", help: "ALIAS/BUCKET[/PREFIX]=KEY, SSE-C key as raw base64 or hex; repeatable" },
-  { name: "encrypt-key", kind: "list", help: "ALIAS/PREFIX=32-character key, old form", env: "MC_ENCRYPT_KEY", hidden: true },
+  {
+    name: "encrypt-key",
+    kind: "list",
+    help: "ALIAS/PREFIX=32-character key, old form",
+    env: "MC_ENCRYPT_KEY",
+    hidden: true,
+  },
 ];
 
 /** All three kinds of encryption: commands that write. */

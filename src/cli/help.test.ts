@@ -6,7 +6,10 @@ import { helpText } from "./help.ts";
 import { editDistance, nearest } from "./suggest.ts";
 import { fullTree } from "./tree.ts";
 
-function* everyCommand(command: Command, path: readonly string[] = []): Iterable<{ command: Command; path: readonly string[] }> {
+function* everyCommand(
+  command: Command,
+  path: readonly string[] = [],
+): Iterable<{ command: Command; path: readonly string[] }> {
   yield { command, path };
   for (const child of command.subcommands ?? []) yield* everyCommand(child, [...path, child.name]);
 }
@@ -26,7 +29,14 @@ test("examples come first and hidden flags are left out", () => {
     { name: "all", aliases: ["a"], kind: "bool", help: "everything" },
     { name: "secret", kind: "bool", help: "no", hidden: true },
   ];
-  const command: Command = { name: "x", summary: "does x", examples: [{ what: "why", line: "mc x y" }], flags, run: async () => 0, usage: "ARG" };
+  const command: Command = {
+    name: "x",
+    summary: "does x",
+    examples: [{ what: "why", line: "mc x y" }],
+    flags,
+    run: async () => 0,
+    usage: "ARG",
+  };
   const text = helpText(["x"], command);
   assert.ok(text.indexOf("EXAMPLES") < text.indexOf("USAGE"));
   assert.match(text, /# why\n  mc x y/);

@@ -18,15 +18,31 @@ class Sink {
   }
 }
 
-function make(options: { json?: boolean; quiet?: boolean; terminal?: boolean } = {}): { out: StreamOutput; stdout: Sink; stderr: Sink } {
+function make(options: { json?: boolean; quiet?: boolean; terminal?: boolean } = {}): {
+  out: StreamOutput;
+  stdout: Sink;
+  stderr: Sink;
+} {
   const stdout = new Sink(options.terminal);
   const stderr = new Sink();
-  return { stdout, stderr, out: new StreamOutput({ stdout, stderr, json: options.json ?? false, quiet: options.quiet ?? false }) };
+  return {
+    stdout,
+    stderr,
+    out: new StreamOutput({ stdout, stderr, json: options.json ?? false, quiet: options.quiet ?? false }),
+  };
 }
 
 const REFUSED = new S3ResponseError({
-  status: 403, code: "AccessDenied", message: "Access Denied.", bucket: "b", key: "k", resource: "/b/k", requestId: "R", hostId: "H",
-  region: "", server: "MinIO",
+  status: 403,
+  code: "AccessDenied",
+  message: "Access Denied.",
+  bucket: "b",
+  key: "k",
+  resource: "/b/k",
+  requestId: "R",
+  hostId: "H",
+  region: "",
+  server: "MinIO",
 });
 
 test("text goes to standard output, errors to standard error, each sentence closed once", () => {
@@ -48,15 +64,28 @@ test("--json: one object a line, errors among them with the S3 error struct", ()
   out.message("ignored", { status: "success", n: 1 });
   out.error("Unable to list", REFUSED);
   out.fatal("Own", undefined);
-  const [data, wire, own] = stdout.text.trim().split("\n").map((line) => JSON.parse(line) as unknown);
+  const [data, wire, own] = stdout.text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
   assert.deepEqual(data, { status: "success", n: 1 });
   const struct = {
-    Code: "AccessDenied", Message: "Access Denied.", BucketName: "b", Key: "k", Resource: "/b/k", RequestID: "R", HostID: "H",
-    Region: "", Server: "MinIO",
+    Code: "AccessDenied",
+    Message: "Access Denied.",
+    BucketName: "b",
+    Key: "k",
+    Resource: "/b/k",
+    RequestID: "R",
+    HostID: "H",
+    Region: "",
+    Server: "MinIO",
   };
   const error = { message: "Unable to list", cause: { message: "Access Denied.", error: struct }, type: "error" };
   assert.deepEqual(wire, { status: "error", error });
-  assert.deepEqual(own, { status: "error", error: { message: "Own", cause: { message: "Own", error: {} }, type: "fatal" } });
+  assert.deepEqual(own, {
+    status: "error",
+    error: { message: "Own", cause: { message: "Own", error: {} }, type: "fatal" },
+  });
   assert.equal(stderr.text, "");
 });
 

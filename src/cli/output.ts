@@ -74,7 +74,9 @@ export class StreamOutput implements Output {
   /** Resolves when everything printed so far was accepted by the system. */
   async flush(): Promise<void> {
     this.#erase();
-    await Promise.all([this.#stdout, this.#stderr].map((stream) => new Promise<void>((done) => stream.write("", () => done()))));
+    await Promise.all(
+      [this.#stdout, this.#stderr].map((stream) => new Promise<void>((done) => stream.write("", () => done()))),
+    );
   }
 
   #report(what: string, cause: unknown, fatal: boolean): void {

@@ -17,7 +17,9 @@ export function remoteTarget(ctx: Pick<CommandContext, "target">, text: string):
   const target = ctx.target(text);
   if (target.kind === "remote") return target;
   const alias = text.split("/")[0] ?? text;
-  throw new CommandError(`\`${text}\` is not on a server: there is no alias \`${alias}\`. Set one with \`mc alias set\``);
+  throw new CommandError(
+    `\`${text}\` is not on a server: there is no alias \`${alias}\`. Set one with \`mc alias set\``,
+  );
 }
 
 /** A remote target that names a bucket and no key. */

@@ -48,7 +48,8 @@ export class AdminClient {
 
   /** Sends and throws AdminError for any other than an expected status. The answer's body is left to the caller. */
   async stream(call: AdminCall): Promise<S3Response> {
-    const body = call.body === undefined || !call.sealed ? call.body : await sealAdminBody(this.endpoint.secretKey, call.body);
+    const body =
+      call.body === undefined || !call.sealed ? call.body : await sealAdminBody(this.endpoint.secretKey, call.body);
     const path = call.path.startsWith("/") ? call.path : `/minio/admin/v3/${call.path}`;
     const query = queryText(call.query);
     const headers: Record<string, string> = { host: this.#url.host, ...call.headers };
@@ -59,7 +60,9 @@ export class AdminClient {
       path,
       query,
       headers,
-      payloadHash: createHash("sha256").update(body ?? "").digest("hex"),
+      payloadHash: createHash("sha256")
+        .update(body ?? "")
+        .digest("hex"),
       accessKey,
       secretKey,
       sessionToken,
@@ -115,7 +118,8 @@ export class AdminClient {
 function queryText(query: AdminCall["query"]): string {
   const out: string[] = [];
   for (const [name, value] of Object.entries(query ?? {})) {
-    for (const one of typeof value === "string" ? [value] : value) out.push(`${encodeQueryValue(name)}=${encodeQueryValue(one)}`);
+    for (const one of typeof value === "string" ? [value] : value)
+      out.push(`${encodeQueryValue(name)}=${encodeQueryValue(one)}`);
   }
   return out.join("&");
 }

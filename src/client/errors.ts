@@ -14,7 +14,11 @@ export class NetworkError extends Error {
 }
 
 function codeOf(error: unknown): string {
-  for (let e = error as { code?: unknown; cause?: unknown } | undefined; e !== undefined && e !== null; e = e.cause as typeof e) {
+  for (
+    let e = error as { code?: unknown; cause?: unknown } | undefined;
+    e !== undefined && e !== null;
+    e = e.cause as typeof e
+  ) {
     if (typeof e.code === "string") return e.code;
   }
   return "NETWORK";

@@ -6,7 +6,18 @@ import { NetworkError, S3ResponseError } from "./errors.ts";
 import { isRetryable, retryWaitMs, withRetry } from "./retry.ts";
 
 const answered = (status: number, code = ""): S3ResponseError =>
-  new S3ResponseError({ status, code, message: "", bucket: "", key: "", resource: "", requestId: "", hostId: "", region: "", server: "" });
+  new S3ResponseError({
+    status,
+    code,
+    message: "",
+    bucket: "",
+    key: "",
+    resource: "",
+    requestId: "",
+    hostId: "",
+    region: "",
+    server: "",
+  });
 
 function setting(): { waits: number[]; clock: Clock; random: Random } {
   const waits: number[] = [];
@@ -25,7 +36,10 @@ test("repeats what may pass, with growing waits, and no more often than told", a
   assert.equal(await withRetry(flaky, { clock, random }), "done");
   assert.equal(waits.length, 3);
   assert.ok(waits.every((ms, i) => ms > 0 && ms <= retryWaitMs(i + 2)));
-  await assert.rejects(withRetry(() => Promise.reject(answered(503)), { clock, random, attempts: 2 }), /503/);
+  await assert.rejects(
+    withRetry(() => Promise.reject(answered(503)), { clock, random, attempts: 2 }),
+    /503/,
+  );
   assert.equal(waits.length, 4);
 });
 

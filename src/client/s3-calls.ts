@@ -91,7 +91,11 @@ export async function makeBucket(client: S3Client, options: MakeBucket): Promise
 }
 
 /** With `force` its content goes too (an extension of MinIO). */
-export async function removeBucket(client: S3Client, bucket: string, options: { force?: boolean; signal?: AbortSignal } = {}): Promise<void> {
+export async function removeBucket(
+  client: S3Client,
+  bucket: string,
+  options: { force?: boolean; signal?: AbortSignal } = {},
+): Promise<void> {
   const headers = options.force ? { "x-minio-force-delete": "true" } : {};
   await done(client, { method: "DELETE", bucket, headers, signal: options.signal });
 }
@@ -127,14 +131,19 @@ export interface ListV2Resume {
 }
 
 /** One page of ListObjectsV2; resume with `continuationToken` = the page's `nextContinuationToken`. */
-export async function listObjectsV2(client: S3Client, page: ListObjectsPage & ListV2Resume): Promise<listingXml.ObjectsPage> {
+export async function listObjectsV2(
+  client: S3Client,
+  page: ListObjectsPage & ListV2Resume,
+): Promise<listingXml.ObjectsPage> {
   const query = queryOf({
     ...listQuery(page),
     "list-type": 2,
     "continuation-token": page.continuationToken,
     "start-after": page.startAfter,
   });
-  return listingXml.parseObjectsPage(await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }));
+  return listingXml.parseObjectsPage(
+    await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }),
+  );
 }
 
 export interface ListVersionsResume {
@@ -143,14 +152,19 @@ export interface ListVersionsResume {
 }
 
 /** One page of versions and delete markers; resume with both markers of the page. */
-export async function listVersions(client: S3Client, page: ListObjectsPage & ListVersionsResume): Promise<listingXml.VersionsPage> {
+export async function listVersions(
+  client: S3Client,
+  page: ListObjectsPage & ListVersionsResume,
+): Promise<listingXml.VersionsPage> {
   const query = queryOf({
     ...listQuery(page),
     versions: "",
     "key-marker": page.keyMarker ?? "",
     "version-id-marker": page.versionIdMarker,
   });
-  return listingXml.parseVersionsPage(await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }));
+  return listingXml.parseVersionsPage(
+    await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }),
+  );
 }
 
 /** Response headers, lower-case names. */
@@ -159,18 +173,28 @@ export async function headObject(client: S3Client, name: ObjectName): Promise<Re
 }
 
 /** The open response; its stream must be read or discarded. `range` as in the header, `bytes=0-9`. */
-export async function getObject(client: S3Client, name: ObjectName & { readonly range?: string | undefined }): Promise<S3Response> {
+export async function getObject(
+  client: S3Client,
+  name: ObjectName & { readonly range?: string | undefined },
+): Promise<S3Response> {
   const headers = name.range === undefined ? name.headers : { ...name.headers, range: name.range };
   return client.send({ method: "GET", ...target({ ...name, headers }) });
 }
 
 /** Response headers (`etag`, `x-amz-version-id`). */
-export async function putObject(client: S3Client, name: ObjectName & { readonly body: Body }): Promise<Readonly<Record<string, string>>> {
+export async function putObject(
+  client: S3Client,
+  name: ObjectName & { readonly body: Body },
+): Promise<Readonly<Record<string, string>>> {
   return done(client, { method: "PUT", ...target(name), body: name.body });
 }
 
 /** Value of x-amz-copy-source. */
-export function copySource(from: { readonly bucket: string; readonly key: string; readonly versionId?: string | undefined }): string {
+export function copySource(from: {
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId?: string | undefined;
+}): string {
   const path = `${from.bucket}/${encodeS3Path(from.key)}`;
   return from.versionId === undefined ? path : `${path}?versionId=${from.versionId}`;
 }
@@ -201,9 +225,13 @@ export interface DeleteObjects {
 /** One request for many objects; failures of single ones are in the answer. */
 export async function deleteObjects(client: S3Client, request: DeleteObjects): Promise<objectXml.DeleteObjectsAnswer> {
   const { bucket, signal } = request;
-  const { body, headers } = document(objectXml.renderDeleteObjects({ quiet: request.quiet ?? false, objects: request.objects }));
+  const { body, headers } = document(
+    objectXml.renderDeleteObjects({ quiet: request.quiet ?? false, objects: request.objects }),
+  );
   const all = { ...request.headers, ...headers };
-  return objectXml.parseDeleteResult(await read(client, { method: "POST", bucket, query: { delete: "" }, headers: all, body, signal }));
+  return objectXml.parseDeleteResult(
+    await read(client, { method: "POST", bucket, query: { delete: "" }, headers: all, body, signal }),
+  );
 }
 
 /** The upload id. */
@@ -220,17 +248,29 @@ export async function uploadPart(
   client: S3Client,
   part: UploadName & { readonly number: number; readonly body: Body },
 ): Promise<Readonly<Record<string, string>>> {
-  return done(client, { method: "PUT", ...target(part, { partNumber: part.number, uploadId: part.uploadId }), body: part.body });
+  return done(client, {
+    method: "PUT",
+    ...target(part, { partNumber: part.number, uploadId: part.uploadId }),
+    body: part.body,
+  });
 }
 
 /** Copies bytes [start, end) of an object as a part; the whole object without a range. */
 export async function uploadPartCopy(
   client: S3Client,
-  part: UploadName & { readonly number: number; readonly from: CopyObject["from"]; readonly start?: number; readonly end?: number },
+  part: UploadName & {
+    readonly number: number;
+    readonly from: CopyObject["from"];
+    readonly start?: number;
+    readonly end?: number;
+  },
 ): Promise<objectXml.CopyAnswer> {
   const range = part.end === undefined ? {} : { "x-amz-copy-source-range": `bytes=${part.start ?? 0}-${part.end - 1}` };
   const headers = { ...part.headers, "x-amz-copy-source": copySource(part.from), ...range };
-  const request = { method: "PUT", ...target({ ...part, headers }, { partNumber: part.number, uploadId: part.uploadId }) };
+  const request = {
+    method: "PUT",
+    ...target({ ...part, headers }, { partNumber: part.number, uploadId: part.uploadId }),
+  };
   return objectXml.parseCopyResult(await read(client, request));
 }
 
@@ -283,7 +323,9 @@ export async function listUploads(client: S3Client, page: ListUploads): Promise<
     "key-marker": page.keyMarker,
     "upload-id-marker": page.uploadIdMarker,
   });
-  return objectXml.parseUploadsPage(await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }));
+  return objectXml.parseUploadsPage(
+    await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }),
+  );
 }
 
 /** Where a sub-resource lies: a bucket, or an object in it. */
@@ -323,7 +365,11 @@ export async function getVersioning(client: S3Client, name: ResourceName): Promi
 }
 
 export async function putVersioning(client: S3Client, name: ResourceName, config: VersioningConfig): Promise<void> {
-  await done(client, { method: "PUT", ...subResource(name, "versioning"), ...document(bucketXml.renderVersioning(config)) });
+  await done(client, {
+    method: "PUT",
+    ...subResource(name, "versioning"),
+    ...document(bucketXml.renderVersioning(config)),
+  });
 }
 
 /** Undefined when the bucket has none. */
@@ -376,7 +422,10 @@ export async function startResync(
   return json(client, { method: "PUT", bucket, query, signal });
 }
 
-export async function resyncStatus(client: S3Client, name: ResourceName & { readonly arn?: string | undefined }): Promise<ResyncAnswer> {
+export async function resyncStatus(
+  client: S3Client,
+  name: ResourceName & { readonly arn?: string | undefined },
+): Promise<ResyncAnswer> {
   const query = queryOf({ "replication-reset-status": "", arn: name.arn });
   return json(client, { method: "GET", bucket: name.bucket, query, signal: name.signal });
 }
@@ -389,5 +438,10 @@ export async function cancelResync(client: S3Client, name: ResourceName & { read
 
 /** Replication metrics, second form (replication.md 9.1). */
 export async function replicationMetrics<T>(client: S3Client, name: ResourceName): Promise<T> {
-  return json<T>(client, { method: "GET", bucket: name.bucket, query: { "replication-metrics": "2" }, signal: name.signal });
+  return json<T>(client, {
+    method: "GET",
+    bucket: name.bucket,
+    query: { "replication-metrics": "2" },
+    signal: name.signal,
+  });
 }

@@ -129,7 +129,10 @@ export class S3Client {
     });
   }
 
-  #sign(request: S3Request, parts: { path: string; query: string; headers: Record<string, string> }): Record<string, string> {
+  #sign(
+    request: S3Request,
+    parts: { path: string; query: string; headers: Record<string, string> },
+  ): Record<string, string> {
     const { accessKey, secretKey, sessionToken } = this.endpoint;
     const nowMs = this.#now();
     if (accessKey === "") return { ...parts.headers, "x-amz-date": amzDate(nowMs) };
@@ -147,7 +150,8 @@ export class S3Client {
 
   #payloadHash(body: S3Request["body"]): string {
     if (body === undefined) return EMPTY_HASH;
-    if (!Buffer.isBuffer(body) || this.#url.protocol === "https:" || body.length > SIGNED_BODY_BYTES_MAX) return "UNSIGNED-PAYLOAD";
+    if (!Buffer.isBuffer(body) || this.#url.protocol === "https:" || body.length > SIGNED_BODY_BYTES_MAX)
+      return "UNSIGNED-PAYLOAD";
     return createHash("sha256").update(body).digest("hex");
   }
 }
@@ -170,7 +174,8 @@ const unquote = (text: string): string => (text.startsWith('"') && text.endsWith
 export async function errorFields(request: S3Request, response: S3Response): Promise<ErrorFields> {
   const document = parseErrorDocument(await response.bytes());
   const { headers, status } = response;
-  const guess = status === 404 ? (request.key === undefined ? "NoSuchBucket" : "NoSuchKey") : status === 403 ? "AccessDenied" : "";
+  const guess =
+    status === 404 ? (request.key === undefined ? "NoSuchBucket" : "NoSuchKey") : status === 403 ? "AccessDenied" : "";
   return {
     status,
     code: document?.code || headers[ERROR_CODE] || guess,

@@ -62,7 +62,11 @@ export class Transport {
         ...(resolve === undefined
           ? {}
           : {
-              lookup: (host: string, _options: unknown, done: (error: null, addresses: { address: string; family: number }[]) => void) => {
+              lookup: (
+                host: string,
+                _options: unknown,
+                done: (error: null, addresses: { address: string; family: number }[]) => void,
+              ) => {
                 const address = resolve[host] ?? host;
                 done(null, [{ address, family: address.includes(":") ? 6 : 4 }]);
               },

@@ -63,7 +63,10 @@ export function generatedAccessKey(random: Random): string {
 }
 
 export function generatedSecret(random: Random): string {
-  return random.bytes((GENERATED_SECRET_KEY_CHARS * 3) / 4).toString("base64").replaceAll("/", "+");
+  return random
+    .bytes((GENERATED_SECRET_KEY_CHARS * 3) / 4)
+    .toString("base64")
+    .replaceAll("/", "+");
 }
 
 function credentialsOf(request: AccessKeyRequest, random: Random): { accessKey: string; secretKey: string } {
@@ -124,7 +127,12 @@ export function createAccessKeys(context: IdentityContext & { readonly random: R
           const { row } = await userOf(transaction, request.parent, rootAccessKey);
           transaction.putUser(request.parent, { ...row, keysMade: row.keysMade + 1 });
         }
-        transaction.putAccessKey(accessKey, { parent: storedParent(request.parent), enabled: true, secret, ...members });
+        transaction.putAccessKey(accessKey, {
+          parent: storedParent(request.parent),
+          enabled: true,
+          secret,
+          ...members,
+        });
       });
       return { accessKey, secretKey, expires: members.expires };
     },

@@ -21,7 +21,7 @@ test("the last address that is no proxy counts: what stands before it was writte
   assert.equal(at("6.6.6.6, 1.2.3.4, 10.0.0.2"), "1.2.3.4");
   assert.equal(at("10.0.0.3, 10.0.0.2"), "10.0.0.3", "proxies only: the first of them");
   assert.equal(at("unknown, 1.2.3.4:5678"), "1.2.3.4");
-  assert.equal(at("\"[2001:db8::1]:443\""), "2001:db8::1");
+  assert.equal(at('"[2001:db8::1]:443"'), "2001:db8::1");
   assert.equal(at("nonsense"), "10.0.0.1");
   assert.equal(of(from("10.0.0.1", { "x-real-ip": "1.2.3.4" })).address, "1.2.3.4");
 });

@@ -26,7 +26,10 @@ function plain(address: string): string {
 }
 
 function listOf(value: string | string[] | undefined): string[] {
-  return (Array.isArray(value) ? value.join(",") : (value ?? "")).split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return (Array.isArray(value) ? value.join(",") : (value ?? ""))
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }
 
 /**

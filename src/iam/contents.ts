@@ -10,7 +10,11 @@ export interface IamContents {
   readonly policies: readonly PolicyInfo[];
   readonly users: readonly (UserInfo & { readonly secretKey: string })[];
   readonly groups: readonly GroupInfo[];
-  readonly accessKeys: readonly (AccessKeyInfo & { readonly secretKey: string; readonly ofRoot: boolean; readonly groups: readonly string[] })[];
+  readonly accessKeys: readonly (AccessKeyInfo & {
+    readonly secretKey: string;
+    readonly ofRoot: boolean;
+    readonly groups: readonly string[];
+  })[];
 }
 
 /** Temporary credentials are left out: they belong to the site that made them. */

@@ -41,7 +41,10 @@ test("a few bad signatures are free, more wait one after another, and time forgi
 test("only so many answers wait, and the quietest address is forgotten first", async () => {
   const clock = stoppedClock();
   const waiting: (() => void)[] = [];
-  const failures = new Failures({ ...clock, nowMs: () => clock.nowAt, sleep: () => new Promise((resolve) => waiting.push(() => resolve())) }, LIMITS);
+  const failures = new Failures(
+    { ...clock, nowMs: () => clock.nowAt, sleep: () => new Promise((resolve) => waiting.push(() => resolve())) },
+    LIMITS,
+  );
   for (let i = 0; i < 3; i++) await failures.note("a");
   const held = [failures.note("a"), failures.note("a")];
   await failures.note("a");

@@ -49,7 +49,9 @@ test("groups add their policies; a disabled group takes everything away", async 
   assert.equal(await may(iam, "ann", { ...GET, action: "s3:PutObject" }), true);
   await iam.groups.setEnabled("readers", false);
   assert.equal(await may(iam, "ann", { ...GET, action: "s3:PutObject" }), false);
-  await assert.rejects(iam.policies.attach({ kind: "group", name: "readers" }, ["diagnostics"]), { code: "XMinioAdminGroupDisabled" });
+  await assert.rejects(iam.policies.attach({ kind: "group", name: "readers" }, ["diagnostics"]), {
+    code: "XMinioAdminGroupDisabled",
+  });
   assert.deepEqual((await iam.users.info("ann")).groups, ["readers"]);
 });
 
@@ -71,10 +73,16 @@ test("an access key has its parent's rights within its session policy", async ()
   assert.match(plain.accessKey, /^[0-9A-Z]{20}$/);
   assert.match(plain.secretKey, /^[A-Za-z0-9+]{40}$/);
   assert.equal(await may(iam, plain.accessKey, GET), true);
-  const bound = await iam.accessKeys.create({ parent: "ann", sessionPolicy: policy(allow("s3:GetObject", arn("b/*"))) });
+  const bound = await iam.accessKeys.create({
+    parent: "ann",
+    sessionPolicy: policy(allow("s3:GetObject", arn("b/*"))),
+  });
   assert.equal(await may(iam, bound.accessKey, GET), true);
   assert.equal(await may(iam, bound.accessKey, { ...GET, bucket: "c" }), false);
-  const beyond = await iam.accessKeys.create({ parent: "ann", sessionPolicy: policy({ Effect: "Allow", Action: "admin:*" }) });
+  const beyond = await iam.accessKeys.create({
+    parent: "ann",
+    sessionPolicy: policy({ Effect: "Allow", Action: "admin:*" }),
+  });
   assert.equal(await may(iam, beyond.accessKey, { action: "admin:ServerInfo" }), false, "not more than the parent");
   const rootKey = { parent: TEST_ROOT.accessKey, accessKey: "rootkey", secretKey: SECRET };
   const ofRoot = await iam.accessKeys.create({ ...rootKey, sessionPolicy: policy(allow("s3:GetObject")) });
@@ -108,7 +116,10 @@ test("keys end with their expiry, their status, and their parent", async () => {
 
 test("bucket policies: alone for the anonymous, beside the own policies for others", async () => {
   const { iam } = await withUser("ann");
-  const open = JSON.stringify({ Version: "2012-10-17", Statement: [{ ...allow("s3:GetObject", arn("b/*")), Principal: "*" }] });
+  const open = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [{ ...allow("s3:GetObject", arn("b/*")), Principal: "*" }],
+  });
   const shut = JSON.stringify({ Version: "2012-10-17", Statement: [{ ...deny("s3:*", arn("b/*")), Principal: "*" }] });
   assert.equal(await iam.allowed(iam.anonymous, GET), false);
   assert.equal(await iam.allowed(iam.anonymous, { ...GET, bucketPolicy: open }), true);
@@ -125,7 +136,12 @@ test("policy variables and groups come from the identity, not from the request",
   const { iam } = await withUser("ann");
   await iam.policies.put("home", policy(allow("s3:GetObject", arn("home/${aws:username}/*"))));
   await iam.policies.map({ kind: "user", name: "ann" }, ["home"]);
-  const asked = (key: string): Access => ({ action: "s3:GetObject", bucket: "home", key, conditions: { username: ["bob"] } });
+  const asked = (key: string): Access => ({
+    action: "s3:GetObject",
+    bucket: "home",
+    key,
+    conditions: { username: ["bob"] },
+  });
   assert.equal(await may(iam, "ann", asked("ann/x")), true);
   assert.equal(await may(iam, "ann", asked("bob/x")), false);
 });
@@ -217,9 +233,18 @@ test("what may not be named, made or removed", async () => {
     [async () => iam.policies.put("a,b", policy(allow("s3:*"))), "PolicyInvalidName"],
     [async () => iam.policies.put("p", policy()), "XMinioMalformedIAMPolicy"],
     [async () => iam.policies.put("p", JSON.stringify({ Statement: [allow("s3:*")] })), "MalformedPolicy"],
-    [async () => iam.accessKeys.create({ parent: "ann", accessKey: "ann", secretKey: SECRET }), "XMinioIAMActionNotAllowed"],
-    [async () => iam.accessKeys.create({ parent: "ann", accessKey: "annkey", secretKey: SECRET }), "XMinioIAMServiceAccountNotAllowed"],
-    [async () => iam.accessKeys.create({ parent: "ann", accessKey: "x".repeat(21), secretKey: SECRET }), "XMinioAdminInvalidAccessKey"],
+    [
+      async () => iam.accessKeys.create({ parent: "ann", accessKey: "ann", secretKey: SECRET }),
+      "XMinioIAMActionNotAllowed",
+    ],
+    [
+      async () => iam.accessKeys.create({ parent: "ann", accessKey: "annkey", secretKey: SECRET }),
+      "XMinioIAMServiceAccountNotAllowed",
+    ],
+    [
+      async () => iam.accessKeys.create({ parent: "ann", accessKey: "x".repeat(21), secretKey: SECRET }),
+      "XMinioAdminInvalidAccessKey",
+    ],
     [async () => iam.accessKeys.create({ parent: "ann", accessKey: "only" }), "XMinioAdminNoSecretKey"],
     [async () => iam.accessKeys.create({ parent: "ann", secretKey: SECRET }), "XMinioAdminNoAccessKey"],
     [async () => iam.accessKeys.create({ parent: "ann", name: "1st" }), "XMinioInvalidResource"],

@@ -27,7 +27,6 @@ import type { Access, Iam, Identity } from "./types.ts";
 import { createGroups, createUsers } from "./users.ts";
 import type { GroupsApi, UsersApi } from "./users.ts";
 
-
 export interface IamDeps {
   readonly index: OrderedIndex;
   readonly root: { readonly accessKey: string; readonly secretKey: string };
@@ -55,7 +54,11 @@ export interface IamService extends Iam {
 /** Bucket policies parsed, by bucket and text. */
 const BUCKET_POLICY_CACHE_MAX = 1000;
 /** A Deny for everyone must not lock the owner out of repairing it. */
-const POLICY_CALLS: ReadonlySet<string> = new Set(["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]);
+const POLICY_CALLS: ReadonlySet<string> = new Set([
+  "s3:GetBucketPolicy",
+  "s3:PutBucketPolicy",
+  "s3:DeleteBucketPolicy",
+]);
 const NOTHING: readonly Policy[] = [];
 
 const ANONYMOUS: Identity = { kind: "anonymous", accessKey: "", secretKey: "", user: "", enabled: true };
@@ -102,7 +105,8 @@ class Authorizer implements Iam {
     const user = this.#userOf(row);
     if (user === undefined || (row.session !== undefined && extra.rootMark !== this.#rootMark)) return undefined;
     const expired = row.expires !== undefined && row.expires <= this.#clock.nowMs();
-    const parentEnabled = row.parent === ROOT_PARENT ? this.#rootAccess() : (await this.#store.users.get(user))?.row.enabled === true;
+    const parentEnabled =
+      row.parent === ROOT_PARENT ? this.#rootAccess() : (await this.#store.users.get(user))?.row.enabled === true;
     return {
       kind: row.session === undefined ? "service-account" : "sts",
       accessKey: name,
@@ -196,7 +200,11 @@ class Authorizer implements Iam {
   }
 
   /** What the identity says about itself comes from here, never from the request. */
-  #values(identity: Identity, groups: readonly string[], conditions: Readonly<Record<string, readonly string[]>>): Values {
+  #values(
+    identity: Identity,
+    groups: readonly string[],
+    conditions: Readonly<Record<string, readonly string[]>>,
+  ): Values {
     const request = valuesOf(conditions);
     return (key) => {
       switch (key) {

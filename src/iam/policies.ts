@@ -90,7 +90,11 @@ async function mapped(transaction: Transaction, entity: Entity, rootAccessKey: s
   };
 }
 
-function createMapping({ store, clock, rootAccessKey }: IdentityContext): Pick<PoliciesApi, "map" | "attach" | "detach"> {
+function createMapping({
+  store,
+  clock,
+  rootAccessKey,
+}: IdentityContext): Pick<PoliciesApi, "map" | "attach" | "detach"> {
   return {
     map: (entity, policies) =>
       store.change(async (transaction) => {
@@ -115,7 +119,11 @@ function createMapping({ store, clock, rootAccessKey }: IdentityContext): Pick<P
         const mapping = await mapped(transaction, entity, rootAccessKey);
         const changed = [...new Set(policies)].filter((name) => mapping.policies.includes(name));
         const updated = clock.nowNs();
-        if (changed.length > 0) mapping.store(mapping.policies.filter((name) => !changed.includes(name)), updated);
+        if (changed.length > 0)
+          mapping.store(
+            mapping.policies.filter((name) => !changed.includes(name)),
+            updated,
+          );
         return { changed, updated };
       }),
   };

@@ -1,10 +1,16 @@
 /** The names a policy may use: actions of each class and the condition keys that go with them (admin-api.md 7.3, 7.4). */
 import { wildcardMatch } from "./wildcard.ts";
 
-const words = (prefix: string, text: string): string[] => text.trim().split(/\s+/).map((word) => prefix + word);
+const words = (prefix: string, text: string): string[] =>
+  text
+    .trim()
+    .split(/\s+/)
+    .map((word) => prefix + word);
 
 /** The last lines are AWS actions that MinIO does not know; accepted, so that policies written for AWS can be stored. */
-export const S3_ACTIONS: readonly string[] = words("s3:", `
+export const S3_ACTIONS: readonly string[] = words(
+  "s3:",
+  `
   AbortMultipartUpload BypassGovernanceRetention CreateBucket DeleteBucket DeleteBucketCors DeleteBucketPolicy
   DeleteObject DeleteObjectTagging DeleteObjectVersion DeleteObjectVersionTagging ForceDeleteBucket GetBucketCors
   GetBucketLocation GetBucketNotification GetBucketObjectLockConfiguration GetBucketPolicy GetBucketPolicyStatus
@@ -20,9 +26,12 @@ export const S3_ACTIONS: readonly string[] = words("s3:", `
   PutObjectVersionAcl GetBucketPublicAccessBlock PutBucketPublicAccessBlock DeleteBucketPublicAccessBlock
   GetBucketOwnershipControls PutBucketOwnershipControls GetBucketLogging PutBucketLogging GetBucketWebsite
   PutBucketWebsite DeleteBucketWebsite GetAccelerateConfiguration PutAccelerateConfiguration GetBucketRequestPayment
-  PutBucketRequestPayment`);
+  PutBucketRequestPayment`,
+);
 
-const ADMIN_NAMES = words("admin:", `
+const ADMIN_NAMES = words(
+  "admin:",
+  `
   Heal Decommission Rebalance StorageInfo Prometheus DataUsageInfo TopLocksInfo Profiling ServerTrace ConsoleLog
   KMSCreateKey KMSKeyStatus ServerInfo OBDInfo BandwidthMonitor ServerUpdate ServiceRestart ServiceStop ServiceFreeze
   ConfigUpdate CreateUser DeleteUser ListUsers EnableUser DisableUser GetUser SiteReplicationAdd
@@ -32,12 +41,16 @@ const ADMIN_NAMES = words("admin:", `
   AttachUserOrGroupPolicy UpdatePolicyAssociation ListUserPolicies SetBucketQuota GetBucketQuota SetBucketTarget
   GetBucketTarget ReplicationDiff ImportBucketMetadata ExportBucketMetadata SetTier ListTier ExportIAM ImportIAM
   ListBatchJobs DescribeBatchJob StartBatchJob CancelBatchJob ForceUnlock LicenseInfo InspectData GenerateBatchJob
-  ClusterInfo PoolList PoolInfo SetInfo DriveInfo *`);
+  ClusterInfo PoolList PoolInfo SetInfo DriveInfo *`,
+);
 
-const KMS_NAMES = words("kms:", `
+const KMS_NAMES = words(
+  "kms:",
+  `
   CreateKey DeleteKey ListKeys ImportKey DescribePolicy AssignPolicy DeletePolicy SetPolicy GetPolicy ListPolicies
   DescribeIdentity DescribeSelfIdentity DeleteIdentity ListIdentities KeyStatus Status API Metrics Version AuditLog
-  ErrorLog *`);
+  ErrorLog *`,
+);
 
 export const ADMIN_ACTIONS: ReadonlySet<string> = new Set(ADMIN_NAMES);
 export const KMS_ACTIONS: ReadonlySet<string> = new Set(KMS_NAMES);
@@ -57,13 +70,19 @@ export function namesS3Action(pattern: string): boolean {
   return S3_ACTIONS.some((action) => wildcardMatch(pattern, action));
 }
 
-const JWT_KEYS = words("jwt:", `
+const JWT_KEYS = words(
+  "jwt:",
+  `
   sub iss aud jti upn name groups given_name family_name middle_name nickname preferred_username profile picture
-  website email gender birthdate phone_number address scope client_id`);
+  website email gender birthdate phone_number address scope client_id`,
+);
 
 const IDENTITY_KEYS = [
-  ...words("aws:", `
-    Referer SourceIp UserAgent SecureTransport CurrentTime EpochTime principaltype userid username groups`),
+  ...words(
+    "aws:",
+    `
+    Referer SourceIp UserAgent SecureTransport CurrentTime EpochTime principaltype userid username groups`,
+  ),
   ...words("ldap:", "user username groups"),
   ...JWT_KEYS,
 ];
@@ -74,11 +93,17 @@ export const COMMON_KEYS: readonly string[] = [
   ...words("s3:", "signatureversion authType signatureAge x-amz-content-sha256 LocationConstraint"),
 ];
 
-const SSE = words("s3:", `
+const SSE = words(
+  "s3:",
+  `
   x-amz-server-side-encryption x-amz-server-side-encryption-customer-algorithm
-  x-amz-server-side-encryption-aws-kms-key-id`);
-const LOCK = words("s3:", `
-  object-lock-remaining-retention-days object-lock-retain-until-date object-lock-mode object-lock-legal-hold`);
+  x-amz-server-side-encryption-aws-kms-key-id`,
+);
+const LOCK = words(
+  "s3:",
+  `
+  object-lock-remaining-retention-days object-lock-retain-until-date object-lock-mode object-lock-legal-hold`,
+);
 const EXISTING_TAG = "s3:ExistingObjectTag/*";
 const REQUEST_TAGS = ["s3:RequestObjectTagKeys", "s3:RequestObjectTag/*"];
 const LISTING = words("s3:", "prefix delimiter max-keys");
@@ -88,10 +113,24 @@ const KEYS_BY_ACTION: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^s3:ListBucket(Versions|MultipartUploads)?$/, LISTING],
   [/^s3:GetObject(Version)?(Attributes)?$/, [...SSE, "s3:versionid", EXISTING_TAG]],
   [/^s3:PutObjectRetention$/, [...SSE, ...LOCK, "s3:versionid"]],
-  [/^s3:PutObject$/, [...SSE, ...LOCK, ...REQUEST_TAGS, ...words("s3:", `
-    x-amz-copy-source x-amz-metadata-directive x-amz-storage-class x-amz-acl versionid`)]],
+  [
+    /^s3:PutObject$/,
+    [
+      ...SSE,
+      ...LOCK,
+      ...REQUEST_TAGS,
+      ...words(
+        "s3:",
+        `
+    x-amz-copy-source x-amz-metadata-directive x-amz-storage-class x-amz-acl versionid`,
+      ),
+    ],
+  ],
   [/^s3:BypassGovernanceRetention$/, [...LOCK, ...REQUEST_TAGS]],
-  [/^s3:(PutObjectLegalHold|PutBucketObjectLockConfiguration|GetObject(Retention|LegalHold))$/, [...LOCK, "s3:versionid"]],
+  [
+    /^s3:(PutObjectLegalHold|PutBucketObjectLockConfiguration|GetObject(Retention|LegalHold))$/,
+    [...LOCK, "s3:versionid"],
+  ],
   [/^s3:(Get|Put|Delete)Object(Version)?Tagging$/, ["s3:versionid", EXISTING_TAG, ...REQUEST_TAGS]],
   [/^s3:DeleteObject(Version)?$/, ["s3:versionid", EXISTING_TAG]],
   [/^s3:(Replicate\w+|GetObjectVersionForReplication)$/, ["s3:versionid", EXISTING_TAG]],

@@ -33,47 +33,188 @@ const matching: readonly Row[] = [
   ["another action", getB, "s3:PutObject", "b/k", {}, "none"],
   ["case of actions counts", getB, "s3:getobject", "b/k", {}, "none"],
   ["b names bucket calls", one({ Action: "s3:ListBucket", Resource: arn("b") }), "s3:ListBucket", "b", {}, "allow"],
-  ["b/* covers bucket calls", one({ Action: "s3:ListBucket", Resource: arn("b/*") }), "s3:ListBucket", "b", {}, "allow"],
+  [
+    "b/* covers bucket calls",
+    one({ Action: "s3:ListBucket", Resource: arn("b/*") }),
+    "s3:ListBucket",
+    "b",
+    {},
+    "allow",
+  ],
   ["b does not cover keys", one({ Action: "s3:GetObject", Resource: arn("b") }), "s3:GetObject", "b/k", {}, "none"],
   ["b* covers its keys", one({ Action: "s3:GetObject", Resource: arn("b*") }), "s3:GetObject", "b2/k", {}, "allow"],
   ["question mark is one", one({ Action: "s3:GetObject", Resource: arn("b/?") }), "s3:GetObject", "b/kk", {}, "none"],
   ["question mark matches", one({ Action: "s3:GetObject", Resource: arn("b/?") }), "s3:GetObject", "b/k", {}, "allow"],
   ["bare star resource", one({ Action: "s3:*", Resource: "*" }), "s3:DeleteObject", "b/k", {}, "allow"],
-  ["list buckets on star", one({ Action: "s3:ListAllMyBuckets", Resource: arn("*") }), "s3:ListAllMyBuckets", "", {}, "allow"],
-  ["list buckets on b", one({ Action: "s3:ListAllMyBuckets", Resource: arn("b") }), "s3:ListAllMyBuckets", "", {}, "none"],
-  ["GetObjectVersion implies GetObject", one({ Action: "s3:GetObjectVersion", Resource: arn("b/*") }), "s3:GetObject", "b/k", {}, "allow"],
+  [
+    "list buckets on star",
+    one({ Action: "s3:ListAllMyBuckets", Resource: arn("*") }),
+    "s3:ListAllMyBuckets",
+    "",
+    {},
+    "allow",
+  ],
+  [
+    "list buckets on b",
+    one({ Action: "s3:ListAllMyBuckets", Resource: arn("b") }),
+    "s3:ListAllMyBuckets",
+    "",
+    {},
+    "none",
+  ],
+  [
+    "GetObjectVersion implies GetObject",
+    one({ Action: "s3:GetObjectVersion", Resource: arn("b/*") }),
+    "s3:GetObject",
+    "b/k",
+    {},
+    "allow",
+  ],
   ["GetObject does not imply versions", getB, "s3:GetObjectVersion", "b/k", {}, "none"],
-  ["attributes of versions imply attributes",
-    one({ Action: "s3:GetObjectVersionAttributes", Resource: arn("b/*") }), "s3:GetObjectAttributes", "b/k", {}, "allow"],
-  ["ListBucket grants ListBucketVersions", one({ Action: "s3:ListBucket", Resource: arn("b") }), "s3:ListBucketVersions", "b", {}, "allow"],
-  ["a Deny of versions by name stays", doc(
-    { Effect: "Allow", Action: "s3:ListBucket", Resource: arn("b") },
-    { Effect: "Deny", Action: "s3:ListBucketVersions", Resource: arn("b") }), "s3:ListBucketVersions", "b", {}, "deny"],
-  ["Deny wins over Allow before it", doc(
-    { Effect: "Allow", Action: "s3:*", Resource: arn("*") },
-    { Effect: "Deny", Action: "s3:DeleteObject", Resource: arn("b/*") }), "s3:DeleteObject", "b/k", {}, "deny"],
-  ["Deny wins over Allow after it", doc(
-    { Effect: "Deny", Action: "s3:Delete*", Resource: arn("b/*") },
-    { Effect: "Allow", Action: "s3:*", Resource: arn("*") }), "s3:DeleteObject", "b/k", {}, "deny"],
-  ["Deny elsewhere does not touch", doc(
-    { Effect: "Deny", Action: "s3:*", Resource: arn("c/*") },
-    { Effect: "Allow", Action: "s3:*", Resource: arn("*") }), "s3:GetObject", "b/k", {}, "allow"],
-  ["NotAction leaves out", one({ NotAction: "s3:DeleteObject", Resource: arn("*") }), "s3:DeleteObject", "b/k", {}, "none"],
-  ["NotAction takes the rest", one({ NotAction: "s3:DeleteObject", Resource: arn("*") }), "s3:PutObject", "b/k", {}, "allow"],
-  ["NotAction hands out no administration", one({ NotAction: "s3:DeleteObject", Resource: arn("*") }), "admin:CreateUser", "", {}, "none"],
-  ["a Deny with NotAction reaches administration", doc(
-    { Effect: "Allow", Action: "admin:*" },
-    { Effect: "Deny", NotAction: "s3:*", Resource: arn("*") }), "admin:CreateUser", "", {}, "deny"],
-  ["NotResource leaves out", one({ Action: "s3:*", NotResource: arn("b/secret/*") }), "s3:GetObject", "b/secret/x", {}, "none"],
-  ["NotResource takes the rest", one({ Action: "s3:*", NotResource: arn("b/secret/*") }), "s3:GetObject", "b/open", {}, "allow"],
+  [
+    "attributes of versions imply attributes",
+    one({ Action: "s3:GetObjectVersionAttributes", Resource: arn("b/*") }),
+    "s3:GetObjectAttributes",
+    "b/k",
+    {},
+    "allow",
+  ],
+  [
+    "ListBucket grants ListBucketVersions",
+    one({ Action: "s3:ListBucket", Resource: arn("b") }),
+    "s3:ListBucketVersions",
+    "b",
+    {},
+    "allow",
+  ],
+  [
+    "a Deny of versions by name stays",
+    doc(
+      { Effect: "Allow", Action: "s3:ListBucket", Resource: arn("b") },
+      { Effect: "Deny", Action: "s3:ListBucketVersions", Resource: arn("b") },
+    ),
+    "s3:ListBucketVersions",
+    "b",
+    {},
+    "deny",
+  ],
+  [
+    "Deny wins over Allow before it",
+    doc(
+      { Effect: "Allow", Action: "s3:*", Resource: arn("*") },
+      { Effect: "Deny", Action: "s3:DeleteObject", Resource: arn("b/*") },
+    ),
+    "s3:DeleteObject",
+    "b/k",
+    {},
+    "deny",
+  ],
+  [
+    "Deny wins over Allow after it",
+    doc(
+      { Effect: "Deny", Action: "s3:Delete*", Resource: arn("b/*") },
+      { Effect: "Allow", Action: "s3:*", Resource: arn("*") },
+    ),
+    "s3:DeleteObject",
+    "b/k",
+    {},
+    "deny",
+  ],
+  [
+    "Deny elsewhere does not touch",
+    doc(
+      { Effect: "Deny", Action: "s3:*", Resource: arn("c/*") },
+      { Effect: "Allow", Action: "s3:*", Resource: arn("*") },
+    ),
+    "s3:GetObject",
+    "b/k",
+    {},
+    "allow",
+  ],
+  [
+    "NotAction leaves out",
+    one({ NotAction: "s3:DeleteObject", Resource: arn("*") }),
+    "s3:DeleteObject",
+    "b/k",
+    {},
+    "none",
+  ],
+  [
+    "NotAction takes the rest",
+    one({ NotAction: "s3:DeleteObject", Resource: arn("*") }),
+    "s3:PutObject",
+    "b/k",
+    {},
+    "allow",
+  ],
+  [
+    "NotAction hands out no administration",
+    one({ NotAction: "s3:DeleteObject", Resource: arn("*") }),
+    "admin:CreateUser",
+    "",
+    {},
+    "none",
+  ],
+  [
+    "a Deny with NotAction reaches administration",
+    doc({ Effect: "Allow", Action: "admin:*" }, { Effect: "Deny", NotAction: "s3:*", Resource: arn("*") }),
+    "admin:CreateUser",
+    "",
+    {},
+    "deny",
+  ],
+  [
+    "NotResource leaves out",
+    one({ Action: "s3:*", NotResource: arn("b/secret/*") }),
+    "s3:GetObject",
+    "b/secret/x",
+    {},
+    "none",
+  ],
+  [
+    "NotResource takes the rest",
+    one({ Action: "s3:*", NotResource: arn("b/secret/*") }),
+    "s3:GetObject",
+    "b/open",
+    {},
+    "allow",
+  ],
   ["star action keeps its resource", one({ Action: "*", Resource: arn("b/*") }), "s3:GetObject", "c/k", {}, "none"],
-  ["star action covers administration", one({ Action: "*", Resource: arn("b/*") }), "admin:ServerInfo", "", {}, "allow"],
+  [
+    "star action covers administration",
+    one({ Action: "*", Resource: arn("b/*") }),
+    "admin:ServerInfo",
+    "",
+    {},
+    "allow",
+  ],
   ["admin star", one({ Action: "admin:*" }), "admin:SetBucketTarget", "b", {}, "allow"],
-  ["admin by name ignores Resource", one({ Action: "admin:ServerInfo", Resource: arn("x") }), "admin:ServerInfo", "", {}, "allow"],
+  [
+    "admin by name ignores Resource",
+    one({ Action: "admin:ServerInfo", Resource: arn("x") }),
+    "admin:ServerInfo",
+    "",
+    {},
+    "allow",
+  ],
   ["admin actions grant no S3", one({ Action: "admin:*" }), "s3:GetObject", "b/k", {}, "none"],
   ["kms without resource", one({ Action: "kms:*" }), "kms:Status", "/key1", {}, "allow"],
-  ["kms key by name", one({ Action: "kms:CreateKey", Resource: "arn:minio:kms:::key*" }), "kms:CreateKey", "/key1", {}, "allow"],
-  ["kms other key", one({ Action: "kms:CreateKey", Resource: "arn:minio:kms:::key*" }), "kms:CreateKey", "/other", {}, "none"],
+  [
+    "kms key by name",
+    one({ Action: "kms:CreateKey", Resource: "arn:minio:kms:::key*" }),
+    "kms:CreateKey",
+    "/key1",
+    {},
+    "allow",
+  ],
+  [
+    "kms other key",
+    one({ Action: "kms:CreateKey", Resource: "arn:minio:kms:::key*" }),
+    "kms:CreateKey",
+    "/other",
+    {},
+    "none",
+  ],
 ];
 
 const get = (Condition: Json): string => one({ Action: ["s3:GetObject"], Resource: arn("b/*"), Condition });
@@ -90,15 +231,36 @@ const conditions: readonly Row[] = [
   ["StringEquals other", list({ StringEquals: { "s3:prefix": "a/" } }), L, "b", { prefix: ["A/"] }, "none"],
   ["StringEquals absent", list({ StringEquals: { "s3:prefix": "a/" } }), L, "b", {}, "none"],
   ["StringEqualsIfExists absent", list({ StringEqualsIfExists: { "s3:prefix": "a/" } }), L, "b", {}, "allow"],
-  ["StringEqualsIfExists other", list({ StringEqualsIfExists: { "s3:prefix": "a/" } }), L, "b", { prefix: ["c"] }, "none"],
+  [
+    "StringEqualsIfExists other",
+    list({ StringEqualsIfExists: { "s3:prefix": "a/" } }),
+    L,
+    "b",
+    { prefix: ["c"] },
+    "none",
+  ],
   ["StringNotEquals absent", list({ StringNotEquals: { "s3:prefix": "a/" } }), L, "b", {}, "allow"],
   ["StringNotEquals same", list({ StringNotEquals: { "s3:prefix": "a/" } }), L, "b", { prefix: ["a/"] }, "none"],
   ["IgnoreCase", get({ StringEqualsIgnoreCase: { "aws:UserAgent": "Tool" } }), G, "b/k", ua("tOOL"), "allow"],
-  ["NotEqualsIgnoreCase", get({ StringNotEqualsIgnoreCase: { "aws:UserAgent": "Tool" } }), G, "b/k", ua("tool"), "none"],
+  [
+    "NotEqualsIgnoreCase",
+    get({ StringNotEqualsIgnoreCase: { "aws:UserAgent": "Tool" } }),
+    G,
+    "b/k",
+    ua("tool"),
+    "none",
+  ],
   ["StringLike", get({ StringLike: { "aws:UserAgent": "mc/*" } }), G, "b/k", ua("mc/1"), "allow"],
   ["StringLike is case-sensitive", get({ StringLike: { "aws:UserAgent": "mc/*" } }), G, "b/k", ua("MC/1"), "none"],
   ["StringNotLike", get({ StringNotLike: { "aws:UserAgent": "mc/*" } }), G, "b/k", ua("curl"), "allow"],
-  ["header spelling does not matter", get({ StringLike: { "aws:UserAgent": "mc*" } }), G, "b/k", { useragent: ["mc"] }, "allow"],
+  [
+    "header spelling does not matter",
+    get({ StringLike: { "aws:UserAgent": "mc*" } }),
+    G,
+    "b/k",
+    { useragent: ["mc"] },
+    "allow",
+  ],
   ["BinaryEquals", get({ BinaryEquals: { "aws:UserAgent": "bWM=" } }), G, "b/k", ua("mc"), "allow"],
   ["IpAddress block", get({ IpAddress: { "aws:SourceIp": "10.0.0.0/8" } }), G, "b/k", ip("10.9.8.7"), "allow"],
   ["IpAddress outside", get({ IpAddress: { "aws:SourceIp": "10.0.0.0/8" } }), G, "b/k", ip("11.0.0.1"), "none"],
@@ -107,38 +269,148 @@ const conditions: readonly Row[] = [
   ["IpAddress absent", get({ IpAddress: { "aws:SourceIp": "0.0.0.0/0" } }), G, "b/k", {}, "none"],
   ["NotIpAddress", get({ NotIpAddress: { "aws:SourceIp": "10.0.0.0/8" } }), G, "b/k", ip("11.0.0.1"), "allow"],
   ["Null true, absent", put({ Null: { "s3:x-amz-server-side-encryption": "true" } }), P, "b/k", {}, "allow"],
-  ["Null true, present",
-    put({ Null: { "s3:x-amz-server-side-encryption": true } }), P, "b/k", { "x-amz-server-side-encryption": ["AES256"] }, "none"],
-  ["Null false, present",
-    put({ Null: { "s3:x-amz-server-side-encryption": false } }), P, "b/k", { "X-Amz-Server-Side-Encryption": ["AES256"] }, "allow"],
+  [
+    "Null true, present",
+    put({ Null: { "s3:x-amz-server-side-encryption": true } }),
+    P,
+    "b/k",
+    { "x-amz-server-side-encryption": ["AES256"] },
+    "none",
+  ],
+  [
+    "Null false, present",
+    put({ Null: { "s3:x-amz-server-side-encryption": false } }),
+    P,
+    "b/k",
+    { "X-Amz-Server-Side-Encryption": ["AES256"] },
+    "allow",
+  ],
   ["Bool", get({ Bool: { "aws:SecureTransport": "true" } }), G, "b/k", { SecureTransport: ["true"] }, "allow"],
   ["Bool other", get({ Bool: { "aws:SecureTransport": true } }), G, "b/k", { SecureTransport: ["false"] }, "none"],
-  ["NumericLessThanEquals", list({ NumericLessThanEquals: { "s3:max-keys": "10" } }), L, "b", { "max-keys": ["10"] }, "allow"],
+  [
+    "NumericLessThanEquals",
+    list({ NumericLessThanEquals: { "s3:max-keys": "10" } }),
+    L,
+    "b",
+    { "max-keys": ["10"] },
+    "allow",
+  ],
   ["NumericLessThan", list({ NumericLessThan: { "s3:max-keys": 10 } }), L, "b", { "max-keys": ["10"] }, "none"],
   ["NumericGreaterThan", list({ NumericGreaterThan: { "s3:max-keys": 10 } }), L, "b", { "max-keys": ["11"] }, "allow"],
-  ["NumericEquals is no text comparison", list({ NumericEquals: { "s3:max-keys": 10 } }), L, "b", { "max-keys": ["010"] }, "allow"],
+  [
+    "NumericEquals is no text comparison",
+    list({ NumericEquals: { "s3:max-keys": 10 } }),
+    L,
+    "b",
+    { "max-keys": ["010"] },
+    "allow",
+  ],
   ["Numeric of no number", list({ NumericEquals: { "s3:max-keys": 10 } }), L, "b", { "max-keys": ["ten"] }, "none"],
   ["NumericNotEquals absent", list({ NumericNotEquals: { "s3:max-keys": 10 } }), L, "b", {}, "allow"],
-  ["NumericGreaterThanIfExists absent", list({ NumericGreaterThanIfExists: { "s3:max-keys": 10 } }), L, "b", {}, "allow"],
-  ["DateGreaterThan",
-    get({ DateGreaterThan: { "aws:CurrentTime": "2024-01-01T00:00:00Z" } }), G, "b/k", { CurrentTime: ["2024-01-01T00:00:01Z"] }, "allow"],
-  ["DateLessThan", get({ DateLessThan: { "aws:CurrentTime": "2024-01-01T00:00:00Z" } }), G, "b/k", { CurrentTime: ["2024-01-01T00:00:01Z"] }, "none"],
-  ["Date with zone",
-    get({ DateEquals: { "aws:CurrentTime": "2024-01-01T02:00:00+02:00" } }), G, "b/k", { CurrentTime: ["2024-01-01T00:00:00Z"] }, "allow"],
-  ["ForAllValues all listed",
-    put({ "ForAllValues:StringEquals": { "s3:RequestObjectTagKeys": ["a", "b"] } }), P, "b/k", { RequestObjectTagKeys: ["a"] }, "allow"],
-  ["ForAllValues one foreign",
-    put({ "ForAllValues:StringEquals": { "s3:RequestObjectTagKeys": ["a", "b"] } }), P, "b/k", { RequestObjectTagKeys: ["a", "c"] }, "none"],
-  ["ForAllValues absent", put({ "ForAllValues:StringEquals": { "s3:RequestObjectTagKeys": ["a"] } }), P, "b/k", {}, "allow"],
-  ["ForAnyValue one listed",
-    put({ "ForAnyValue:StringLike": { "s3:RequestObjectTagKeys": ["a*"] } }), P, "b/k", { RequestObjectTagKeys: ["x", "ab"] }, "allow"],
-  ["ForAnyValue absent", put({ "ForAnyValue:StringEquals": { "s3:RequestObjectTagKeys": ["a"] } }), P, "b/k", {}, "none"],
-  ["object tag", get({ StringEquals: { "s3:ExistingObjectTag/class": "public" } }), G, "b/k", { "ExistingObjectTag/class": ["public"] }, "allow"],
-  ["tag keys keep their case",
-    get({ StringEquals: { "s3:ExistingObjectTag/class": "public" } }), G, "b/k", { "ExistingObjectTag/Class": ["public"] }, "none"],
-  ["two keys and", list({ StringEquals: { "s3:prefix": "a", "s3:delimiter": "/" } }), L, "b", { prefix: ["a"] }, "none"],
-  ["two operators and",
-    list({ StringEquals: { "s3:prefix": "a" }, StringLike: { "aws:UserAgent": "m*" } }), L, "b", { prefix: ["a"], UserAgent: ["mc"] }, "allow"],
+  [
+    "NumericGreaterThanIfExists absent",
+    list({ NumericGreaterThanIfExists: { "s3:max-keys": 10 } }),
+    L,
+    "b",
+    {},
+    "allow",
+  ],
+  [
+    "DateGreaterThan",
+    get({ DateGreaterThan: { "aws:CurrentTime": "2024-01-01T00:00:00Z" } }),
+    G,
+    "b/k",
+    { CurrentTime: ["2024-01-01T00:00:01Z"] },
+    "allow",
+  ],
+  [
+    "DateLessThan",
+    get({ DateLessThan: { "aws:CurrentTime": "2024-01-01T00:00:00Z" } }),
+    G,
+    "b/k",
+    { CurrentTime: ["2024-01-01T00:00:01Z"] },
+    "none",
+  ],
+  [
+    "Date with zone",
+    get({ DateEquals: { "aws:CurrentTime": "2024-01-01T02:00:00+02:00" } }),
+    G,
+    "b/k",
+    { CurrentTime: ["2024-01-01T00:00:00Z"] },
+    "allow",
+  ],
+  [
+    "ForAllValues all listed",
+    put({ "ForAllValues:StringEquals": { "s3:RequestObjectTagKeys": ["a", "b"] } }),
+    P,
+    "b/k",
+    { RequestObjectTagKeys: ["a"] },
+    "allow",
+  ],
+  [
+    "ForAllValues one foreign",
+    put({ "ForAllValues:StringEquals": { "s3:RequestObjectTagKeys": ["a", "b"] } }),
+    P,
+    "b/k",
+    { RequestObjectTagKeys: ["a", "c"] },
+    "none",
+  ],
+  [
+    "ForAllValues absent",
+    put({ "ForAllValues:StringEquals": { "s3:RequestObjectTagKeys": ["a"] } }),
+    P,
+    "b/k",
+    {},
+    "allow",
+  ],
+  [
+    "ForAnyValue one listed",
+    put({ "ForAnyValue:StringLike": { "s3:RequestObjectTagKeys": ["a*"] } }),
+    P,
+    "b/k",
+    { RequestObjectTagKeys: ["x", "ab"] },
+    "allow",
+  ],
+  [
+    "ForAnyValue absent",
+    put({ "ForAnyValue:StringEquals": { "s3:RequestObjectTagKeys": ["a"] } }),
+    P,
+    "b/k",
+    {},
+    "none",
+  ],
+  [
+    "object tag",
+    get({ StringEquals: { "s3:ExistingObjectTag/class": "public" } }),
+    G,
+    "b/k",
+    { "ExistingObjectTag/class": ["public"] },
+    "allow",
+  ],
+  [
+    "tag keys keep their case",
+    get({ StringEquals: { "s3:ExistingObjectTag/class": "public" } }),
+    G,
+    "b/k",
+    { "ExistingObjectTag/Class": ["public"] },
+    "none",
+  ],
+  [
+    "two keys and",
+    list({ StringEquals: { "s3:prefix": "a", "s3:delimiter": "/" } }),
+    L,
+    "b",
+    { prefix: ["a"] },
+    "none",
+  ],
+  [
+    "two operators and",
+    list({ StringEquals: { "s3:prefix": "a" }, StringLike: { "aws:UserAgent": "m*" } }),
+    L,
+    "b",
+    { prefix: ["a"], UserAgent: ["mc"] },
+    "allow",
+  ],
 ];
 
 const home = one({ Action: "s3:*", Resource: arn("homes/${aws:username}/*") });
@@ -147,10 +419,30 @@ const variables: readonly Row[] = [
   ["other user's home", home, G, "homes/bob/x", { username: ["ann"] }, "none"],
   ["variable without value stays text", home, G, "homes//x", {}, "none"],
   ["a wildcard as user name opens nothing", home, G, "homes/bob/x", { username: ["*"] }, "none"],
-  ["unknown variable stays text", one({ Action: "s3:*", Resource: arn("b/${no:such}") }), G, "b/x", { such: ["x"] }, "none"],
-  ["variable in a value", list({ StringLike: { "s3:prefix": "${aws:username}/*" } }), L, "b", { username: ["ann"], prefix: ["ann/x"] }, "allow"],
-  ["two variables",
-    one({ Action: "s3:*", Resource: arn("${aws:username}-${aws:SourceIp}/*") }), G, "ann-1.2.3.4/x", { username: ["ann"], SourceIp: ["1.2.3.4"] }, "allow"],
+  [
+    "unknown variable stays text",
+    one({ Action: "s3:*", Resource: arn("b/${no:such}") }),
+    G,
+    "b/x",
+    { such: ["x"] },
+    "none",
+  ],
+  [
+    "variable in a value",
+    list({ StringLike: { "s3:prefix": "${aws:username}/*" } }),
+    L,
+    "b",
+    { username: ["ann"], prefix: ["ann/x"] },
+    "allow",
+  ],
+  [
+    "two variables",
+    one({ Action: "s3:*", Resource: arn("${aws:username}-${aws:SourceIp}/*") }),
+    G,
+    "ann-1.2.3.4/x",
+    { username: ["ann"], SourceIp: ["1.2.3.4"] },
+    "allow",
+  ],
 ];
 
 for (const [name, rows] of Object.entries({ matching, conditions, variables })) {
@@ -168,7 +460,7 @@ test("documents that are refused", () => {
     "an array": "[]",
     "a statement that is no array": JSON.stringify({ Version: "2012-10-17", Statement: base }),
     "another version": JSON.stringify({ Version: "2008-10-17", Statement: [base] }),
-    "effect": doc({ ...base, Effect: "allow" }),
+    effect: doc({ ...base, Effect: "allow" }),
     "no action": doc({ Effect: "Allow", Resource: arn("b") }),
     "both actions": doc({ ...base, NotAction: "s3:PutObject" }),
     "unknown action": doc({ ...base, Action: "s3:Fly" }),
@@ -213,8 +505,13 @@ test("bucket policies: who, where and what is refused", () => {
   assert.equal(ask({ Action: "s3:ListBucket", Resource: arn("b") }, "", "s3:ListBucketVersions"), "allow");
   assert.equal(ask({ Action: "s3:ListBucket", Resource: [arn("*"), arn("*/*")] }, "", "s3:ListBucket"), "allow");
   const refused: Json[] = [
-    { Principal: undefined }, { Principal: "ann" }, { Principal: undefined, NotPrincipal: "*" },
-    { Resource: arn("c/*") }, { Resource: undefined }, { Action: "admin:ServerInfo" }, { Action: "s3:Nope" },
+    { Principal: undefined },
+    { Principal: "ann" },
+    { Principal: undefined, NotPrincipal: "*" },
+    { Resource: arn("c/*") },
+    { Resource: undefined },
+    { Action: "admin:ServerInfo" },
+    { Action: "s3:Nope" },
   ];
   for (const change of refused) {
     assert.throws(() => parsed(change), { code: "MalformedPolicy" }, JSON.stringify(change));
@@ -242,12 +539,24 @@ test("built-in policies grant what their names say", () => {
 });
 
 test("a document survives parse and print, and merging drops duplicates", () => {
-  const source = doc({ Sid: "s", Effect: "Allow", Action: "s3:ListBucket", Resource: arn("b"),
-    Condition: { StringEquals: { "s3:prefix": "a", "s3:delimiter": "/" } } });
+  const source = doc({
+    Sid: "s",
+    Effect: "Allow",
+    Action: "s3:ListBucket",
+    Resource: arn("b"),
+    Condition: { StringEquals: { "s3:prefix": "a", "s3:delimiter": "/" } },
+  });
   const policy = parsePolicy(source);
   const printed = policyDocument(policy);
-  assert.deepEqual(printed["Statement"], [{ Sid: "s", Effect: "Allow", Action: ["s3:ListBucket"], Resource: [arn("b")],
-    Condition: { StringEquals: { "s3:prefix": ["a"], "s3:delimiter": ["/"] } } }]);
+  assert.deepEqual(printed["Statement"], [
+    {
+      Sid: "s",
+      Effect: "Allow",
+      Action: ["s3:ListBucket"],
+      Resource: [arn("b")],
+      Condition: { StringEquals: { "s3:prefix": ["a"], "s3:delimiter": ["/"] } },
+    },
+  ]);
   assert.deepEqual(policyDocument(parsePolicy(JSON.stringify(printed))), printed);
   assert.equal((mergedDocument([policy, policy])["Statement"] as unknown[]).length, 1);
 });
@@ -255,45 +564,70 @@ test("a document survives parse and print, and merging drops duplicates", () => 
 /** The slow and obvious reading of 7.2 and 7.5, written without the code under test. */
 function naive(statements: readonly Json[], action: string, bucket: string, key: string | undefined): Verdict {
   const like = (pattern: string, value: string): boolean => {
-    const source = [...pattern].map((c) => (c === "*" ? "[^]*" : c === "?" ? "[^]" : c.replace(/\W/g, "\\$&"))).join("");
+    const source = [...pattern]
+      .map((c) => (c === "*" ? "[^]*" : c === "?" ? "[^]" : c.replace(/\W/g, "\\$&")))
+      .join("");
     return new RegExp(`^(?:${source})$`).test(value);
   };
   const listed = (patterns: string[], value: string): boolean => patterns.some((pattern) => like(pattern, value));
   const hits = (s: Json): boolean => {
     const names = s["Action"] as string[] | undefined;
-    const byName = names === undefined ? !listed(s["NotAction"] as string[], action)
-      : listed(names, action) || (action === G && names.includes("s3:GetObjectVersion"));
+    const byName =
+      names === undefined
+        ? !listed(s["NotAction"] as string[], action)
+        : listed(names, action) || (action === G && names.includes("s3:GetObjectVersion"));
     const inside = ((s["Resource"] ?? s["NotResource"]) as string[]).some((resource) => {
       const pattern = resource.slice("arn:aws:s3:::".length);
       const request = `${bucket}/${key ?? ""}`;
       return like(pattern, request) || (request.endsWith("/") && pattern === request.slice(0, -1));
     });
-    return byName && inside === ("Resource" in s);
+    return byName && inside === "Resource" in s;
   };
   const found = statements.filter(hits).map((s) => s["Effect"]);
   return found.includes("Deny") ? "deny" : found.includes("Allow") ? "allow" : "none";
 }
 
 test("decisions agree with a naive evaluation", () => {
-  const actionPattern = fc.constantFrom("s3:*", "s3:Get*", G, P, "s3:GetObjectVersion", "s3:?etObject", "s3:Delete*", L);
+  const actionPattern = fc.constantFrom(
+    "s3:*",
+    "s3:Get*",
+    G,
+    P,
+    "s3:GetObjectVersion",
+    "s3:?etObject",
+    "s3:Delete*",
+    L,
+  );
   const resource = fc.constantFrom("*", "b", "b/*", "b/a*", "b?/*", "*/k", "b/a/?", "c*", "b/**k").map(arn);
   const pick = (item: fc.Arbitrary<string>) => fc.uniqueArray(item, { minLength: 1, maxLength: 3 });
-  const statement = fc.tuple(fc.constantFrom("Allow", "Deny"), fc.boolean(), pick(actionPattern), fc.boolean(), pick(resource))
+  const statement = fc
+    .tuple(fc.constantFrom("Allow", "Deny"), fc.boolean(), pick(actionPattern), fc.boolean(), pick(resource))
     .map(([Effect, positive, actions, within, resources]): Json => ({
-      Effect, [positive ? "Action" : "NotAction"]: actions, [within ? "Resource" : "NotResource"]: resources,
+      Effect,
+      [positive ? "Action" : "NotAction"]: actions,
+      [within ? "Resource" : "NotResource"]: resources,
     }));
-  const question = fc.tuple(fc.constantFrom(G, P, L, "s3:DeleteObject", "s3:GetObjectVersion"),
-    fc.constantFrom("b", "bb", "c"), fc.constantFrom(undefined, "k", "a/k", "a", "a/", "ab/ck"));
-  fc.assert(fc.property(fc.array(statement, { minLength: 1, maxLength: 5 }), question, (statements, [action, bucket, key]) => {
-    const got = evaluate([parsePolicy(doc(...statements))], { action, bucket, key, values: valuesOf({}) });
-    assert.equal(got, naive(statements, action, bucket, key));
-  }), { numRuns: 500 });
+  const question = fc.tuple(
+    fc.constantFrom(G, P, L, "s3:DeleteObject", "s3:GetObjectVersion"),
+    fc.constantFrom("b", "bb", "c"),
+    fc.constantFrom(undefined, "k", "a/k", "a", "a/", "ab/ck"),
+  );
+  fc.assert(
+    fc.property(fc.array(statement, { minLength: 1, maxLength: 5 }), question, (statements, [action, bucket, key]) => {
+      const got = evaluate([parsePolicy(doc(...statements))], { action, bucket, key, values: valuesOf({}) });
+      assert.equal(got, naive(statements, action, bucket, key));
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("wildcards agree with regular expressions", () => {
   const alphabet = fc.array(fc.constantFrom("a", "b", "/", "*", "?"), { maxLength: 8 }).map((parts) => parts.join(""));
-  fc.assert(fc.property(alphabet, alphabet, (pattern, text) => {
-    const source = [...pattern].map((c) => (c === "*" ? ".*" : c === "?" ? "." : c)).join("");
-    assert.equal(wildcardMatch(pattern, text), new RegExp(`^${source}$`).test(text));
-  }), { numRuns: 1000 });
+  fc.assert(
+    fc.property(alphabet, alphabet, (pattern, text) => {
+      const source = [...pattern].map((c) => (c === "*" ? ".*" : c === "?" ? "." : c)).join("");
+      assert.equal(wildcardMatch(pattern, text), new RegExp(`^${source}$`).test(text));
+    }),
+    { numRuns: 1000 },
+  );
 });

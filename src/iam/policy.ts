@@ -73,10 +73,14 @@ function stringList(object: JsonObject, name: string): string[] | undefined {
   if (value === undefined || value === null) return undefined;
   const list: unknown[] = Array.isArray(value) ? value : [value];
   if (list.length === 0) throw new PolicyFault(`${name} is empty`);
-  return [...new Set(list.map((item) => {
-    if (typeof item !== "string" || item === "") throw new PolicyFault(`${name} must hold strings`);
-    return item;
-  }))];
+  return [
+    ...new Set(
+      list.map((item) => {
+        if (typeof item !== "string" || item === "") throw new PolicyFault(`${name} must hold strings`);
+        return item;
+      }),
+    ),
+  ];
 }
 
 function parseResource(arn: string): ResourcePattern {
@@ -137,7 +141,7 @@ function parsePrincipals(statement: JsonObject): string[] {
   const value = member(statement, "Principal");
   if (value === "*") return ["*"];
   const names = isObject(value) ? stringList(value, "AWS") : undefined;
-  if (names === undefined) throw new PolicyFault("Principal must be \"*\" or {\"AWS\": ...}");
+  if (names === undefined) throw new PolicyFault('Principal must be "*" or {"AWS": ...}');
   return names;
 }
 
@@ -147,12 +151,14 @@ function parseStatement(value: unknown, form: "identity" | "bucket"): Statement 
   if (effect !== "Allow" && effect !== "Deny") throw new PolicyFault(`invalid Effect '${effect}'`);
   const actions = stringList(value, "Action") ?? [];
   const notActions = stringList(value, "NotAction") ?? [];
-  if ((actions.length === 0) === (notActions.length === 0)) throw new PolicyFault("either Action or NotAction is needed");
+  if ((actions.length === 0) === (notActions.length === 0))
+    throw new PolicyFault("either Action or NotAction is needed");
   const named = actions.length > 0 ? actions : notActions;
   const kind = classify(named);
   const resources = (stringList(value, "Resource") ?? []).map(parseResource);
   const notResources = (stringList(value, "NotResource") ?? []).map(parseResource);
-  if (resources.length > 0 && notResources.length > 0) throw new PolicyFault("Resource and NotResource exclude each other");
+  if (resources.length > 0 && notResources.length > 0)
+    throw new PolicyFault("Resource and NotResource exclude each other");
   checkResources(kind, [...resources, ...notResources]);
   return {
     sid: text(value, "Sid"),

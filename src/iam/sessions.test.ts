@@ -11,7 +11,10 @@ import { markingSealer, TEST_ROOT } from "./testing.ts";
 
 const GET = { action: "s3:GetObject", bucket: "b", key: "k" };
 const PUT = { ...GET, action: "s3:PutObject" };
-const READ_ONLY = JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "s3:GetObject", Resource: "*" }] });
+const READ_ONLY = JSON.stringify({
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Action: "s3:GetObject", Resource: "*" }],
+});
 
 function setUp(root: { accessKey: string; secretKey: string } = TEST_ROOT, index: OrderedIndex = memoryIndex()) {
   const base = systemClock();
@@ -32,7 +35,10 @@ test("a session has its user's rights within its policy, and its token", async (
   const narrow = await iam.sessions.create({ parent: "ann", seconds: 900, policy: READ_ONLY });
   const as = async (key: string) => (await iam.lookup(key)) ?? assert.fail();
   const identity = await as(narrow.accessKey);
-  assert.deepEqual([identity.kind, identity.user, identity.sessionToken, identity.secretKey], ["sts", "ann", narrow.sessionToken, narrow.secretKey]);
+  assert.deepEqual(
+    [identity.kind, identity.user, identity.sessionToken, identity.secretKey],
+    ["sts", "ann", narrow.sessionToken, narrow.secretKey],
+  );
   assert.deepEqual([await iam.allowed(identity, GET), await iam.allowed(identity, PUT)], [true, false]);
   assert.equal(await iam.allowed(await as(whole.accessKey), PUT), true);
   await iam.policies.map({ kind: "user", name: "ann" }, ["writeonly"]);
@@ -62,13 +68,24 @@ test("sessions end: by time, with their user, by revocation", async () => {
   await iam.users.remove("ann");
   assert.equal(await iam.lookup(three.accessKey), undefined);
   const rows = await index.scan({ start: Buffer.from("M"), end: Buffer.from("N") }, { limit: 100, keysOnly: true });
-  assert.deepEqual(rows.map(({ key }) => key.toString()), [], "nothing of it is left");
+  assert.deepEqual(
+    rows.map(({ key }) => key.toString()),
+    [],
+    "nothing of it is left",
+  );
 });
 
 test("root access can be switched off, for root and what is derived from it", async () => {
   const index = memoryIndex();
   let rootAccess = true;
-  const iam = createIam({ index, root: TEST_ROOT, sealer: markingSealer, clock: systemClock(), random: systemRandom, rootAccess: () => rootAccess });
+  const iam = createIam({
+    index,
+    root: TEST_ROOT,
+    sealer: markingSealer,
+    clock: systemClock(),
+    random: systemRandom,
+    rootAccess: () => rootAccess,
+  });
   await iam.accessKeys.create({ parent: TEST_ROOT.accessKey, accessKey: "rootkey", secretKey: "root key secret" });
   rootAccess = false;
   const enabled = async (key: string): Promise<boolean | undefined> => (await iam.lookup(key))?.enabled;
@@ -81,7 +98,11 @@ test("what may not be asked for", async () => {
   for (const seconds of [0, 899, 1.5, 40_000_000]) {
     await assert.rejects(iam.sessions.create({ parent: TEST_ROOT.accessKey, seconds }), { code: "InvalidArgument" });
   }
-  const one = (i: number): object => ({ Effect: "Allow", Action: "s3:*", Resource: `arn:aws:s3:::bucket-number-${i}/*` });
+  const one = (i: number): object => ({
+    Effect: "Allow",
+    Action: "s3:*",
+    Resource: `arn:aws:s3:::bucket-number-${i}/*`,
+  });
   const policy = JSON.stringify({ Version: "2012-10-17", Statement: Array.from({ length: 30 }, (_, i) => one(i)) });
   const tooLarge = { code: "XMinioIAMServiceAccountSessionPolicyTooLarge" };
   await assert.rejects(iam.sessions.create({ parent: TEST_ROOT.accessKey, seconds: 900, policy }), tooLarge);
@@ -100,8 +121,14 @@ test("other root credentials: sessions die, access keys and users live, secrets 
   assert.equal(await renamed.lookup(TEST_ROOT.accessKey), undefined, "the old root is nobody");
   assert.equal((await renamed.lookup("ann"))?.secretKey, "long enough");
   const key = (await renamed.lookup("rootkey")) ?? assert.fail();
-  assert.deepEqual([key.user, key.enabled, await renamed.allowed(key, { action: "admin:CreateUser" })], ["newroot", true, true]);
-  assert.deepEqual((await renamed.accessKeys.list("newroot")).map(({ accessKey }) => accessKey), ["rootkey"]);
+  assert.deepEqual(
+    [key.user, key.enabled, await renamed.allowed(key, { action: "admin:CreateUser" })],
+    ["newroot", true, true],
+  );
+  assert.deepEqual(
+    (await renamed.accessKeys.list("newroot")).map(({ accessKey }) => accessKey),
+    ["rootkey"],
+  );
   const { iam: taken } = setUp({ accessKey: "ann", secretKey: "another root secret" }, index);
   assert.equal((await taken.lookup("ann"))?.kind, "root");
   assert.equal(await taken.lookup("annkey"), undefined, "keys of a user whose name root took are not root's");

@@ -148,7 +148,8 @@ function useKey(policy: string, kind: EntityKind, name: string): Buffer {
   return namedRowKey(SPACE.iam, `use/${policy}\0${kind}\0${name}`);
 }
 const useRange = (policy: string) => namedRange(SPACE.iam, `use/${policy}\0`);
-const childKey = (parent: string, accessKey: string): Buffer => namedRowKey(SPACE.iam, `parent/${parent}\0${accessKey}`);
+const childKey = (parent: string, accessKey: string): Buffer =>
+  namedRowKey(SPACE.iam, `parent/${parent}\0${accessKey}`);
 const PRESENT = encodeRow({});
 
 /** One attempt at a change: what it reads is checked at its commit. */
@@ -213,7 +214,10 @@ export class Transaction {
     return first === undefined;
   }
 
-  async #read<Row extends object, Extra>(rows: Rows<Row, Extra>, name: string): Promise<Stored<Row, Extra> | undefined> {
+  async #read<Row extends object, Extra>(
+    rows: Rows<Row, Extra>,
+    name: string,
+  ): Promise<Stored<Row, Extra> | undefined> {
     const stored = await rows.get(name);
     this.commit.unchanged(rows.key(name), stored?.raw);
     return stored;

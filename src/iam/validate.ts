@@ -67,7 +67,9 @@ export function checkKeyDescription(description: string): void {
 export function checkKeyExpiry(expires: number, nowMs: number): void {
   const left = expires - nowMs;
   if (left >= KEY_LIFETIME_MS_MIN && left <= KEY_LIFETIME_MS_MAX) return;
-  throw new StoreError("XMinioAdminInvalidArgument", { message: "The expiration must lie 15 minutes to 365 days ahead." });
+  throw new StoreError("XMinioAdminInvalidArgument", {
+    message: "The expiration must lie 15 minutes to 365 days ahead.",
+  });
 }
 
 /** Text of a session policy as it is stored; undefined when it says "inherit". */
@@ -84,7 +86,8 @@ export function sessionPolicyText(source: string | undefined, bytesMax = SESSION
 
 /** What parses is not always fit to keep: a policy needs its version and something to say. */
 export function checkStorable(policy: { readonly version: string; readonly statements: readonly object[] }): void {
-  if (policy.version === "") throw new StoreError("MalformedPolicy", { message: "Policy is not valid: Version is missing" });
+  if (policy.version === "")
+    throw new StoreError("MalformedPolicy", { message: "Policy is not valid: Version is missing" });
   if (policy.statements.length > 0) return;
   throw new StoreError("XMinioMalformedIAMPolicy", { message: "Policy is not valid: Statement is empty" });
 }

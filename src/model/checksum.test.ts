@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { checksumHeaderName, checksumOf, combineCrc, compositeChecksum, createChecksum, parseChecksumAlgorithm } from "./checksum.ts";
+import {
+  checksumHeaderName,
+  checksumOf,
+  combineCrc,
+  compositeChecksum,
+  createChecksum,
+  parseChecksumAlgorithm,
+} from "./checksum.ts";
 import { CHECKSUM_ALGORITHMS } from "./version.ts";
 
 const CHECK = Buffer.from("123456789");
@@ -25,20 +32,28 @@ test("known values", () => {
 
 test("any split of the bytes gives the same value", () => {
   fc.assert(
-    fc.property(fc.constantFrom(...CHECKSUM_ALGORITHMS), fc.array(fc.uint8Array({ maxLength: 40 })), (algorithm, pieces) => {
-      const running = createChecksum(algorithm);
-      for (const piece of pieces) running.update(piece);
-      assert.equal(running.digest(), checksumOf(algorithm, Buffer.concat(pieces)));
-    }),
+    fc.property(
+      fc.constantFrom(...CHECKSUM_ALGORITHMS),
+      fc.array(fc.uint8Array({ maxLength: 40 })),
+      (algorithm, pieces) => {
+        const running = createChecksum(algorithm);
+        for (const piece of pieces) running.update(piece);
+        assert.equal(running.digest(), checksumOf(algorithm, Buffer.concat(pieces)));
+      },
+    ),
   );
 });
 
 test("combined part CRCs equal the CRC of the whole", () => {
   fc.assert(
-    fc.property(fc.constantFrom(...CRCS), fc.array(fc.uint8Array({ maxLength: 70 }), { minLength: 1 }), (algorithm, pieces) => {
-      const parts = pieces.map((piece) => ({ checksum: checksumOf(algorithm, piece), size: piece.length }));
-      assert.equal(combineCrc(algorithm, parts), checksumOf(algorithm, Buffer.concat(pieces)));
-    }),
+    fc.property(
+      fc.constantFrom(...CRCS),
+      fc.array(fc.uint8Array({ maxLength: 70 }), { minLength: 1 }),
+      (algorithm, pieces) => {
+        const parts = pieces.map((piece) => ({ checksum: checksumOf(algorithm, piece), size: piece.length }));
+        assert.equal(combineCrc(algorithm, parts), checksumOf(algorithm, Buffer.concat(pieces)));
+      },
+    ),
   );
 });
 

@@ -25,7 +25,8 @@ const KEY_BYTES_MAX = 1024;
 /** s3-api.md section 15: 3 to 63 of `a-z0-9.-`, alphanumeric ends, no `..`, `.-`, `-.`, not an IPv4 form, not reserved. */
 export function parseBucketName(text: string): BucketName {
   if (text === "minio" || text === ".minio.sys" || text === "resilver") throw new StoreError("AllAccessDisabled");
-  const bad = !BUCKET.test(text) || IPV4.test(text) || text.includes("..") || text.includes(".-") || text.includes("-.");
+  const bad =
+    !BUCKET.test(text) || IPV4.test(text) || text.includes("..") || text.includes(".-") || text.includes("-.");
   if (bad) throw new StoreError("InvalidBucketName");
   return text as BucketName;
 }
@@ -55,14 +56,16 @@ function hasDotSegment(text: string): boolean {
  */
 export function parseVersionId(text: string): VersionId {
   if (text === "null") return NULL_VERSION;
-  if (!UUID.test(text) || text === NIL_UUID) throw new StoreError("InvalidArgument", { message: "Invalid version id specified" });
+  if (!UUID.test(text) || text === NIL_UUID)
+    throw new StoreError("InvalidArgument", { message: "Invalid version id specified" });
   return text.toLowerCase() as VersionId;
 }
 
 /** `arn:minio:replication:<region>:<id>:<bucket>`: six fields, id and bucket not empty (replication.md 2.1). */
 export function parseArn(text: string): Arn {
   const fields = text.split(":");
-  const ok = fields.length === 6 && fields[0] === "arn" && fields[1] === "minio" && fields[4] !== "" && fields[5] !== "";
+  const ok =
+    fields.length === 6 && fields[0] === "arn" && fields[1] === "minio" && fields[4] !== "" && fields[5] !== "";
   if (!ok) throw new StoreError("XMinioAdminRemoteArnInvalid");
   return text as Arn;
 }

@@ -20,7 +20,8 @@ export async function createBucket(context: Context, name: BucketName, options: 
     owner: options.owner,
   };
   const commit = new CommitBuilder().unchanged(key, undefined).put(key, encodeRow(bucket));
-  if ((await context.index.commit(commit)) === "conflict") throw new StoreError("BucketAlreadyOwnedByYou", { bucket: name });
+  if ((await context.index.commit(commit)) === "conflict")
+    throw new StoreError("BucketAlreadyOwnedByYou", { bucket: name });
   return bucket;
 }
 
@@ -37,7 +38,11 @@ export async function listBuckets(context: Context): Promise<Bucket[]> {
   }
 }
 
-export async function updateBucket(context: Context, name: BucketName, change: (bucket: Bucket) => Bucket): Promise<Bucket> {
+export async function updateBucket(
+  context: Context,
+  name: BucketName,
+  change: (bucket: Bucket) => Bucket,
+): Promise<Bucket> {
   return context.commit<Bucket>(async () => {
     const row = await context.bucketRow(name);
     const result = change(row.bucket);
@@ -56,7 +61,8 @@ export async function deleteBucket(context: Context, name: BucketName, options: 
   for (const what of ["versions", "markers", "bytes"] as const) commit.delete(rows.usageCounter(bucket.id, what));
   if ((await context.index.commit(commit)) === "conflict") throw new StoreError("BucketNotEmpty", { bucket: name });
   await abortAll(context, bucket);
-  for (const space of [keys.SPACE.tombstone, keys.SPACE.damage]) await clear(context, keys.keyPrefixRange(space, bucket.id, ""));
+  for (const space of [keys.SPACE.tombstone, keys.SPACE.damage])
+    await clear(context, keys.keyPrefixRange(space, bucket.id, ""));
 }
 
 async function removeAll(context: Context, bucket: Bucket): Promise<void> {

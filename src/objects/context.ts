@@ -111,7 +111,9 @@ export class Context {
    * Runs `attempt`, which reads, builds one commit and says what to answer, until its commit's checks hold.
    * `attempt` may return without a commit: then nothing is written.
    */
-  async commit<T>(attempt: () => Promise<{ commit?: CommitBuilder | undefined; result: T; poke?: readonly Arn[] | undefined }>): Promise<T> {
+  async commit<T>(
+    attempt: () => Promise<{ commit?: CommitBuilder | undefined; result: T; poke?: readonly Arn[] | undefined }>,
+  ): Promise<T> {
     for (let tries = 0; tries < CONFLICT_RETRIES_MAX; tries++) {
       const { commit, result, poke } = await attempt();
       if (commit === undefined) return result;

@@ -46,7 +46,11 @@ export async function copy(context: Context, request: CopyRequest): Promise<PutR
 }
 
 /** A checksum that is already known is kept; else the one asked for, or CRC64NVME, is computed (s3-api.md section 5). */
-async function copyBytes(context: Context, found: FoundObject, wanted: ChecksumAlgorithm | undefined): Promise<CopiedBytes> {
+async function copyBytes(
+  context: Context,
+  found: FoundObject,
+  wanted: ChecksumAlgorithm | undefined,
+): Promise<CopiedBytes> {
   const { version } = found;
   const known = version.checksum?.type === "FULL_OBJECT" ? version.checksum : undefined;
   const algorithm = wanted ?? version.checksum?.algorithm ?? "CRC64NVME";
@@ -56,5 +60,10 @@ async function copyBytes(context: Context, found: FoundObject, wanted: ChecksumA
   }
   const body = { stream: found.read(0, version.size), size: version.size, checksumAlgorithm: algorithm };
   const written = await receive(context, body);
-  return { etag: written.md5 as string, checksum: checksumOf(body, written), blob: written.ref, inlineRow: written.inlineRow };
+  return {
+    etag: written.md5 as string,
+    checksum: checksumOf(body, written),
+    blob: written.ref,
+    inlineRow: written.inlineRow,
+  };
 }

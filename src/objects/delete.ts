@@ -11,20 +11,26 @@ import { checkVersionIdAllowed } from "./put.ts";
 import * as rows from "./rows.ts";
 import type { DeleteRequest, DeleteResult } from "./types.ts";
 
-type Attempt = { commit?: CommitBuilder; result: DeleteResult; poke?: readonly ReturnType<typeof rows.followers>[number][] };
+type Attempt = {
+  commit?: CommitBuilder;
+  result: DeleteResult;
+  poke?: readonly ReturnType<typeof rows.followers>[number][];
+};
 
 /** Absent versions are fine: the answer is the same as for one that was just removed. */
 export async function remove(context: Context, request: DeleteRequest): Promise<DeleteResult> {
   return context.commit<DeleteResult>(async () => {
     const row = await context.bucketRow(request.bucket);
     const commit = new CommitBuilder().unchanged(row.key, row.raw);
-    if (await nothingToMatch(context, commit, row, request)) return { result: { bucket: row.bucket, deleteMarker: false } };
+    if (await nothingToMatch(context, commit, row, request))
+      return { result: { bucket: row.bucket, deleteMarker: false } };
     if (request.versionId !== undefined) {
       return request.sourceDeleteMarker
         ? receiveMarker(context, commit, row, request, request.versionId)
         : purge(context, commit, row, request, request.versionId);
     }
-    if (keepsVersions(row.bucket, request.key)) return addMarker(context, commit, row, request, context.random.uuid() as VersionId);
+    if (keepsVersions(row.bucket, request.key))
+      return addMarker(context, commit, row, request, context.random.uuid() as VersionId);
     if (row.bucket.versioning?.status === "Suspended") return addMarker(context, commit, row, request, NULL_VERSION);
     const { result, ...rest } = await purge(context, commit, row, request, NULL_VERSION);
     return { ...rest, result: { bucket: result.bucket, deleteMarker: false } };
@@ -32,7 +38,12 @@ export async function remove(context: Context, request: DeleteRequest): Promise<
 }
 
 /** If-Match of a delete: 412 when the object is another one; true when there is none, which is as if it were deleted. */
-async function nothingToMatch(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest): Promise<boolean> {
+async function nothingToMatch(
+  context: Context,
+  commit: CommitBuilder,
+  row: BucketRow,
+  request: DeleteRequest,
+): Promise<boolean> {
   if (request.ifMatch === undefined) return false;
   const found =
     request.versionId === undefined
@@ -48,10 +59,17 @@ async function nothingToMatch(context: Context, commit: CommitBuilder, row: Buck
 }
 
 /** A new delete marker made here; a null marker takes the place of the null version. */
-async function addMarker(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest, versionId: VersionId): Promise<Attempt> {
+async function addMarker(
+  context: Context,
+  commit: CommitBuilder,
+  row: BucketRow,
+  request: DeleteRequest,
+  versionId: VersionId,
+): Promise<Attempt> {
   const { bucket } = row;
   const current = await context.currentRow(bucket.id, request.key);
-  const stone = versionId === NULL_VERSION ? await context.tombstoneRow(bucket.id, request.key, NULL_VERSION) : undefined;
+  const stone =
+    versionId === NULL_VERSION ? await context.tombstoneRow(bucket.id, request.key, NULL_VERSION) : undefined;
   const mtime = request.source?.mtime ?? rows.timeAfter(context, current?.version.mtime, stone?.tombstone?.time);
   if (stone !== undefined) {
     commit.unchanged(stone.key, stone.raw);
@@ -60,11 +78,21 @@ async function addMarker(context: Context, commit: CommitBuilder, row: BucketRow
     commit.unchanged(before.idKey, before.idRaw);
     if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
   }
-  const arns = rows.followers(bucket, { key: request.key, operation: "delete-marker", fromPeer: request.source !== undefined });
+  const arns = rows.followers(bucket, {
+    key: request.key,
+    operation: "delete-marker",
+    fromPeer: request.source !== undefined,
+  });
   const replication = request.source?.replica ? { replica: true, targets: {} } : rows.pending(arns);
   const marker: DeleteMarker = { kind: "delete-marker", key: request.key, versionId, mtime, replication };
   rows.putVersion(commit, bucket.id, marker);
-  rows.putLogRows(commit, context, bucket, { arns, version: marker, operation: "delete-marker", size: 0, time: context.clock.nowNs() });
+  rows.putLogRows(commit, context, bucket, {
+    arns,
+    version: marker,
+    operation: "delete-marker",
+    size: 0,
+    time: context.clock.nowNs(),
+  });
   return { commit, result: { bucket, versionId, deleteMarker: true }, poke: arns };
 }
 
@@ -77,7 +105,13 @@ async function replace(context: Context, commit: CommitBuilder, bucketId: string
  * A peer's delete marker D. Absent: it is made with its id and time. Present: MinIO sends the same request to remove it
  * again, then with the time of the purge; the same time is a repeat and changes nothing.
  */
-async function receiveMarker(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest, versionId: VersionId): Promise<Attempt> {
+async function receiveMarker(
+  context: Context,
+  commit: CommitBuilder,
+  row: BucketRow,
+  request: DeleteRequest,
+  versionId: VersionId,
+): Promise<Attempt> {
   const { bucket } = row;
   checkVersionIdAllowed(bucket, versionId);
   const before = await context.rowById(bucket.id, request.key, versionId);
@@ -117,7 +151,13 @@ async function receiveMarker(context: Context, commit: CommitBuilder, row: Bucke
  * Permanent removal of one version, with a tombstone that says whose will it was. A purge from a peer leaves one even
  * when the version is not here: it may still be on its way.
  */
-async function purge(context: Context, commit: CommitBuilder, row: BucketRow, request: DeleteRequest, versionId: VersionId): Promise<Attempt> {
+async function purge(
+  context: Context,
+  commit: CommitBuilder,
+  row: BucketRow,
+  request: DeleteRequest,
+  versionId: VersionId,
+): Promise<Attempt> {
   const { bucket } = row;
   const before = await context.rowById(bucket.id, request.key, versionId);
   const fromPeer = request.source !== undefined;
@@ -129,7 +169,8 @@ async function purge(context: Context, commit: CommitBuilder, row: BucketRow, re
   // A purge replaces what it removes as any other write does: after it, or older copies would count as newer.
   const time = request.source?.mtime ?? rows.timeAfter(context, old?.mtime, stone.tombstone?.time);
   // The null id is used again and again: what was written after the purge is not what was purged.
-  if (fromPeer && versionId === NULL_VERSION && old !== undefined && old.mtime > time) return { result: { bucket, deleteMarker: false } };
+  if (fromPeer && versionId === NULL_VERSION && old !== undefined && old.mtime > time)
+    return { result: { bucket, deleteMarker: false } };
   const known = stone.tombstone;
   if (fromPeer && old === undefined && known?.will === "everywhere" && known.time >= time) return { result };
   const tags = old?.kind === "object" ? old.tags?.value : undefined;
@@ -143,6 +184,12 @@ async function purge(context: Context, commit: CommitBuilder, row: BucketRow, re
     });
   }
   if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
-  rows.putLogRows(commit, context, bucket, { arns, version: { key: request.key, versionId }, operation: "purge", size: 0, time: context.clock.nowNs() });
+  rows.putLogRows(commit, context, bucket, {
+    arns,
+    version: { key: request.key, versionId },
+    operation: "purge",
+    size: 0,
+    time: context.clock.nowNs(),
+  });
   return { commit, result, poke: arns };
 }

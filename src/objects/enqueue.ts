@@ -21,7 +21,12 @@ export interface EnqueueDeps {
  * Versions that carry a status for `arn` by now, or are gone, are left out. Rows get the order of `versions`. A version
  * that came from a peer is compared before it is sent: the peer may be this very target. Returns how many were put.
  */
-export async function enqueueVersions(deps: EnqueueDeps, bucket: Bucket, arn: Arn, versions: readonly Version[]): Promise<number> {
+export async function enqueueVersions(
+  deps: EnqueueDeps,
+  bucket: Bucket,
+  arn: Arn,
+  versions: readonly Version[],
+): Promise<number> {
   for (;;) {
     const commit = new CommitBuilder();
     let count = 0;
@@ -31,7 +36,10 @@ export async function enqueueVersions(deps: EnqueueDeps, bucket: Bucket, arn: Ar
       if (raw === undefined) continue;
       const version = decodeVersion(raw);
       if (version.replication.targets[arn] !== undefined) continue;
-      const replication = { ...version.replication, targets: { ...version.replication.targets, [arn]: "PENDING" as const } };
+      const replication = {
+        ...version.replication,
+        targets: { ...version.replication.targets, [arn]: "PENDING" as const },
+      };
       commit.unchanged(rowKey, raw).put(rowKey, encodeVersion({ ...version, replication }));
       putRow(commit, deps, { bucket, arn, version });
       count++;

@@ -75,7 +75,8 @@ const afterKey = (bucketId: string, key: string): Buffer => {
   const prefix = keys.objectPrefix(keys.SPACE.version, bucketId, key);
   return Buffer.concat([prefix.subarray(0, prefix.length - 1), ONE]);
 };
-const afterPrefix = (bucketId: string, prefix: string): Buffer => keys.keyPrefixRange(keys.SPACE.version, bucketId, prefix).end;
+const afterPrefix = (bucketId: string, prefix: string): Buffer =>
+  keys.keyPrefixRange(keys.SPACE.version, bucketId, prefix).end;
 
 /** Where a page begins: after `after`, which may be a key or a common prefix of the page before. */
 function startOf(bucketId: string, request: { prefix: string; delimiter: string }, after: string): KeyRange {
@@ -103,7 +104,8 @@ export async function list(context: Context, request: ListRequest): Promise<List
       walk.jump(afterKey(bucket.id, key));
       continue;
     }
-    if (objects.length + commonPrefixes.length >= request.maxKeys) return { bucket, objects, commonPrefixes, truncated: true, next };
+    if (objects.length + commonPrefixes.length >= request.maxKeys)
+      return { bucket, objects, commonPrefixes, truncated: true, next };
     if (common === undefined) {
       objects.push(version);
       next = key;

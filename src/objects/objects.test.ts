@@ -32,12 +32,20 @@ test("a versioned bucket keeps every version, newest current, and delete markers
   assert.equal(await textOf((await objects.find({ ...at, versionId: one.version.versionId })).read(0, 3)), "one");
   const marker = await objects.delete(at);
   assert.equal(marker.deleteMarker, true);
-  await assert.rejects(objects.find(at), (error) => hasCode(error, "NoSuchKey") && error.detail.headers?.["x-amz-delete-marker"] === "true");
-  await assert.rejects(objects.find({ ...at, versionId: marker.versionId }), (error) => hasCode(error, "MethodNotAllowed"));
+  await assert.rejects(
+    objects.find(at),
+    (error) => hasCode(error, "NoSuchKey") && error.detail.headers?.["x-amz-delete-marker"] === "true",
+  );
+  await assert.rejects(objects.find({ ...at, versionId: marker.versionId }), (error) =>
+    hasCode(error, "MethodNotAllowed"),
+  );
   await objects.delete({ ...at, versionId: marker.versionId });
   assert.equal(await textOf((await objects.find(at)).read(0, 3)), "two");
   const page = await objects.listVersions({ bucket: BUCKET, prefix: "", delimiter: "", keyMarker: "", maxKeys: 10 });
-  assert.deepEqual(page.versions.map((item) => item.isLatest), [true, false]);
+  assert.deepEqual(
+    page.versions.map((item) => item.isLatest),
+    [true, false],
+  );
 });
 
 test("an unversioned bucket replaces, a suspended one replaces the null version", async () => {
@@ -56,7 +64,10 @@ test("an unversioned bucket replaces, a suspended one replaces the null version"
   const marker = await objects.delete({ bucket: BUCKET, key: objectKey("a") });
   assert.equal(marker.versionId, "null");
   const page = await objects.listVersions({ bucket: BUCKET, prefix: "", delimiter: "", keyMarker: "", maxKeys: 10 });
-  assert.deepEqual(page.versions.map((item) => item.version.kind), ["delete-marker", "object"]);
+  assert.deepEqual(
+    page.versions.map((item) => item.version.kind),
+    ["delete-marker", "object"],
+  );
   await assert.rejects(objects.deleteBucket(BUCKET, { force: false }), (error) => hasCode(error, "BucketNotEmpty"));
   await objects.deleteBucket(BUCKET, { force: true });
   await assert.rejects(objects.bucket(BUCKET), (error) => hasCode(error, "NoSuchBucket"));
@@ -64,18 +75,26 @@ test("an unversioned bucket replaces, a suspended one replaces the null version"
 
 test("conditions are decided in the commit: of many writers with If-None-Match one wins", async () => {
   const objects = await versioned(testSite());
-  const tries = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => put(objects, "a", `w${i}`, { conditions: { ifNoneMatch: "*" } })));
+  const tries = await Promise.allSettled(
+    Array.from({ length: 8 }, (_, i) => put(objects, "a", `w${i}`, { conditions: { ifNoneMatch: "*" } })),
+  );
   assert.equal(tries.filter((result) => result.status === "fulfilled").length, 1);
-  await assert.rejects(put(objects, "b", "x", { conditions: { ifMatch: "*" } }), (error) => hasCode(error, "NoSuchKey"));
+  await assert.rejects(put(objects, "b", "x", { conditions: { ifMatch: "*" } }), (error) =>
+    hasCode(error, "NoSuchKey"),
+  );
 });
 
 test("a body that is not what was claimed stores nothing", async () => {
   const site = testSite();
   const objects = await versioned(site);
   const bad = { ...bodyOf("z".repeat(5000)), md5: "0".repeat(32) };
-  await assert.rejects(objects.put({ bucket: BUCKET, key: objectKey("a"), attributes: PLAIN, body: bad }), (error) => hasCode(error, "BadDigest"));
+  await assert.rejects(objects.put({ bucket: BUCKET, key: objectKey("a"), attributes: PLAIN, body: bad }), (error) =>
+    hasCode(error, "BadDigest"),
+  );
   const short = { ...bodyOf("abc"), size: 4 };
-  await assert.rejects(objects.put({ bucket: BUCKET, key: objectKey("a"), attributes: PLAIN, body: short }), (error) => hasCode(error, "IncompleteBody"));
+  await assert.rejects(objects.put({ bucket: BUCKET, key: objectKey("a"), attributes: PLAIN, body: short }), (error) =>
+    hasCode(error, "IncompleteBody"),
+  );
   assert.equal(site.blobs.files.size, 0);
   await assert.rejects(objects.find({ bucket: BUCKET, key: objectKey("a") }), (error) => hasCode(error, "NoSuchKey"));
 });
@@ -93,13 +112,20 @@ test("a write that must follow is a row in the same commit, with exact counters"
     versionId: "8f14e45f-ceea-467f-a8d9-0f6f8e5b3c11" as VersionId,
     source: { replica: true, mtime: 5n, etag: "e" },
   });
-  assert.equal((await site.index.scan(keys.targetRange(keys.SPACE.log, ARN), { limit: 10 })).length, 1, "a replica goes no further");
+  assert.equal(
+    (await site.index.scan(keys.targetRange(keys.SPACE.log, ARN), { limit: 10 })).length,
+    1,
+    "a replica goes no further",
+  );
 });
 
 test("purges: local ones are undone by a resync only, those of a rule never", async () => {
   const id = "8f14e45f-ceea-467f-a8d9-0f6f8e5b3c11" as VersionId;
   const source = { replica: true, mtime: 5_000_000_000n, etag: "e" };
-  for (const [rules, byResync] of [[undefined, true], [RULES, false]] as const) {
+  for (const [rules, byResync] of [
+    [undefined, true],
+    [RULES, false],
+  ] as const) {
     const objects = await versioned(testSite(), rules);
     await put(objects, "a", "x", { versionId: id, source });
     await objects.delete({ bucket: BUCKET, key: objectKey("a"), versionId: id });
@@ -117,10 +143,14 @@ test("a replica that is here already answers 412, a damaged one is healed", asyn
   const text = "x".repeat(5000);
   const source = { replica: true, mtime: 5_000_000_000n, etag: "e" };
   await put(objects, "a", text, { versionId: id, source });
-  await assert.rejects(put(objects, "a", text, { versionId: id, source }), (error) => hasCode(error, "PreconditionFailed"));
+  await assert.rejects(put(objects, "a", text, { versionId: id, source }), (error) =>
+    hasCode(error, "PreconditionFailed"),
+  );
   const at = { bucket: BUCKET, key: objectKey("a"), versionId: id };
   for (const file of site.blobs.files.keys()) site.blobs.files.delete(file);
-  await assert.rejects(textOf((await objects.find(at)).read(0, 10)), (error) => hasCode(error, "XResilverObjectDamaged"));
+  await assert.rejects(textOf((await objects.find(at)).read(0, 10)), (error) =>
+    hasCode(error, "XResilverObjectDamaged"),
+  );
   assert.equal((await objects.find(at)).version.damaged, "missing");
   await put(objects, "a", text, { versionId: id, source });
   assert.equal(await textOf((await objects.find(at)).read(0, 5000)), text);
@@ -147,7 +177,13 @@ test("registers: the newer wins, an old copy erases nothing", async () => {
   const tagged = await objects.setTags(at, { k: "new" });
   const time = tagged.tags?.time ?? 0n;
   const copy = (tags: Record<string, string>, tagsTime: bigint): Promise<unknown> =>
-    objects.applyReplicaMetadata({ ...at, tags, retention: undefined, legalHold: undefined, source: { replica: true, tagsTime } });
+    objects.applyReplicaMetadata({
+      ...at,
+      tags,
+      retention: undefined,
+      legalHold: undefined,
+      source: { replica: true, tagsTime },
+    });
   await copy({ k: "old" }, time - 1n);
   assert.deepEqual((await objects.find(at)).version.tags?.value, { k: "new" });
   await copy({ k: "newer" }, time + 1n);
@@ -165,21 +201,37 @@ test("multipart: completion names the parts, nothing is left of the upload", asy
   const three = await objects.putPart(at, 3, bodyOf("tail"));
   await objects.putPart(at, 4, bodyOf("unused"));
   await assert.rejects(
-    objects.completeUpload({ ...at, parts: [{ number: 3, etag: three.etag }, { number: 1, etag: one.etag }] }),
+    objects.completeUpload({
+      ...at,
+      parts: [
+        { number: 3, etag: three.etag },
+        { number: 1, etag: one.etag },
+      ],
+    }),
     (error) => hasCode(error, "InvalidPartOrder"),
   );
-  const done = await objects.completeUpload({ ...at, parts: [{ number: 1, etag: one.etag }, { number: 3, etag: three.etag }] });
+  const done = await objects.completeUpload({
+    ...at,
+    parts: [
+      { number: 1, etag: one.etag },
+      { number: 3, etag: three.etag },
+    ],
+  });
   assert.match(done.version.etag, /^[0-9a-f]{32}-2$/);
   const found = await objects.find({ bucket: BUCKET, key: objectKey("m") });
   assert.equal(await textOf(found.read(big.length - 2, big.length + 4)), "aatail");
   await assert.rejects(objects.upload(at), (error) => hasCode(error, "NoSuchUpload"));
   assert.equal((await site.index.scan(keys.uploadPartRange(upload.uploadId), { limit: 5 })).length, 0);
-  await assert.rejects(objects.upload({ ...at, uploadId: "../x" as UploadId }), (error) => hasCode(error, "NoSuchUpload"));
+  await assert.rejects(objects.upload({ ...at, uploadId: "../x" as UploadId }), (error) =>
+    hasCode(error, "NoSuchUpload"),
+  );
 });
 
 test("copy keeps metadata and tags, and a copy of a multipart object is one part", async () => {
   const objects = await versioned(testSite());
-  await put(objects, "a", "hello", { attributes: { ...PLAIN, userMetadata: { "x-amz-meta-c": "1" }, tags: { t: "1" } } });
+  await put(objects, "a", "hello", {
+    attributes: { ...PLAIN, userMetadata: { "x-amz-meta-c": "1" }, tags: { t: "1" } },
+  });
   const from = { bucket: BUCKET, key: objectKey("a") };
   const copied = await objects.copy({ bucket: BUCKET, key: objectKey("b"), from });
   assert.equal(copied.version.userMetadata["x-amz-meta-c"], "1");
@@ -191,7 +243,10 @@ test("copy keeps metadata and tags, and a copy of a multipart object is one part
 test("listing pages of any size give what one walk over the keys gives", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.uniqueArray(fc.string({ unit: fc.constantFrom("a", "b", "/", "ü", "\u{1F680}"), minLength: 1, maxLength: 6 }), { maxLength: 25 }),
+      fc.uniqueArray(
+        fc.string({ unit: fc.constantFrom("a", "b", "/", "ü", "\u{1F680}"), minLength: 1, maxLength: 6 }),
+        { maxLength: 25 },
+      ),
       fc.constantFrom("", "/", "b"),
       fc.constantFrom("", "a", "a/", "b"),
       fc.integer({ min: 1, max: 7 }),

@@ -66,10 +66,17 @@ export interface Objects {
   copyPart(
     selector: UploadSelector,
     number: number,
-    from: { source: VersionSelector; conditions?: ReadConditions | undefined; range?: { start: number; end: number } | undefined },
+    from: {
+      source: VersionSelector;
+      conditions?: ReadConditions | undefined;
+      range?: { start: number; end: number } | undefined;
+    },
   ): Promise<StoredPart & { from: ObjectVersion }>;
   /** Ascending part numbers after `after`. */
-  listParts(selector: UploadSelector, options: { after: number; limit: number }): Promise<{ upload: Upload; parts: StoredPart[]; truncated: boolean }>;
+  listParts(
+    selector: UploadSelector,
+    options: { after: number; limit: number },
+  ): Promise<{ upload: Upload; parts: StoredPart[]; truncated: boolean }>;
   listUploads(request: ListUploadsRequest): Promise<ListUploadsPage>;
   completeUpload(request: CompleteUploadRequest): Promise<PutResult>;
   /** NoSuchUpload when absent. */
@@ -79,7 +86,12 @@ export interface Objects {
    * Records what a sender achieved for one version and target: status on the version, in one commit. `sent`: the version
    * as it was sent; one that changed since keeps its status, because another row is on its way.
    */
-  setTargetStatus(selector: VersionSelector & { versionId: VersionId }, arn: Arn, status: TargetStatus, sent?: Version): Promise<void>;
+  setTargetStatus(
+    selector: VersionSelector & { versionId: VersionId },
+    arn: Arn,
+    status: TargetStatus,
+    sent?: Version,
+  ): Promise<void>;
   /**
    * Ends rows of a target's change log, or moves them to its retry queue, with counters and statuses in one commit.
    * Rows that are already gone are skipped. At most a few hundred at a time.

@@ -19,7 +19,14 @@ import * as keys from "../storage/keys.ts";
 import { checkWrite, hasConditions, preconditionFailed } from "./conditions.ts";
 import type { Context, VersionRow } from "./context.ts";
 import * as rows from "./rows.ts";
-import type { IncomingBody, ObjectAttributesInput, PutRequest, PutResult, ReplicaSource, WriteConditions } from "./types.ts";
+import type {
+  IncomingBody,
+  ObjectAttributesInput,
+  PutRequest,
+  PutResult,
+  ReplicaSource,
+  WriteConditions,
+} from "./types.ts";
 
 /** Everything of a new object but its place in time: what PUT, copy and complete hand to `commitObject`. */
 export interface NewObject {
@@ -125,7 +132,10 @@ async function refuseEarly(context: Context, request: PutRequest): Promise<void>
 /** replication.md 3.2: a UUID needs versioning Enabled; `null` is fine anywhere. */
 export function checkVersionIdAllowed(bucket: Bucket, versionId: VersionId): void {
   if (versionId !== NULL_VERSION && bucket.versioning?.status !== "Enabled") {
-    throw new StoreError("InvalidArgument", { message: "A version id needs a bucket with versioning enabled.", bucket: bucket.name });
+    throw new StoreError("InvalidArgument", {
+      message: "A version id needs a bucket with versioning enabled.",
+      bucket: bucket.name,
+    });
   }
 }
 
@@ -142,7 +152,8 @@ export function decideExisting(existing: Version, source: ReplicaSource | undefi
     throw new StoreError("PreconditionFailed", { key: existing.key });
   }
   // Damaged bytes are replaced by those of the same version; an older null version is not what was lost.
-  if (existing.damaged !== undefined && (!isNull || source?.mtime === undefined || source.mtime >= existing.mtime)) return;
+  if (existing.damaged !== undefined && (!isNull || source?.mtime === undefined || source.mtime >= existing.mtime))
+    return;
   if (source?.etag !== undefined && source.etag === existing.etag && sameSecondOrOlder(source, existing)) {
     throw preconditionFailed(existing);
   }
@@ -167,7 +178,8 @@ interface Place {
 function placeOf(context: Context, row: { bucket: Bucket; key: Buffer; raw: Buffer }, object: NewObject): Place {
   const { bucket } = row;
   if (object.versionId !== undefined) checkVersionIdAllowed(bucket, object.versionId);
-  const versioned = object.versionId === undefined ? keepsVersions(bucket, object.key) : object.versionId !== NULL_VERSION;
+  const versioned =
+    object.versionId === undefined ? keepsVersions(bucket, object.key) : object.versionId !== NULL_VERSION;
   const versionId = object.versionId ?? (versioned ? (context.random.uuid() as VersionId) : NULL_VERSION);
   return { bucketRaw: row, bucket, versionId, versioned };
 }
@@ -188,17 +200,25 @@ export async function commitObject(context: Context, object: NewObject): Promise
     const stone = known ? await context.tombstoneRow(bucket.id, object.key, versionId) : undefined;
     if (stone !== undefined) commit.unchanged(stone.key, stone.raw);
     const purged = purgedBefore(stone?.tombstone, object.source);
-    if (purged !== undefined) return { result: { bucket, version: build(context, object, place, {}), versioned: place.versioned, purged } };
+    if (purged !== undefined)
+      return { result: { bucket, version: build(context, object, place, {}), versioned: place.versioned, purged } };
     if (stone?.tombstone !== undefined) commit.delete(stone.key);
     // 4. Conditions, against the current version, in the same commit.
-    const current = object.source?.mtime === undefined || hasConditions(object.conditions) ? await context.currentRow(bucket.id, object.key) : undefined;
+    const current =
+      object.source?.mtime === undefined || hasConditions(object.conditions)
+        ? await context.currentRow(bucket.id, object.key)
+        : undefined;
     if (hasConditions(object.conditions)) {
       checkWrite(object.conditions, current?.version);
       commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, bucket.id, object.key)), current?.key);
     }
     if (bucket.quota !== undefined) await checkQuota(context, bucket, object.size - sizeOf(before?.row?.version));
     // 5. The rows.
-    const version = build(context, object, place, { before: before?.row, current: current?.version, purge: stone?.tombstone });
+    const version = build(context, object, place, {
+      before: before?.row,
+      current: current?.version,
+      purge: stone?.tombstone,
+    });
     if (before?.row !== undefined) {
       // The row may move to another time or be changed in place by a register write: its bytes are part of the check.
       commit.unchanged(before.row.key, before.row.raw);
@@ -208,8 +228,17 @@ export async function commitObject(context: Context, object: NewObject): Promise
     if (object.inlineRow !== undefined && object.blob !== undefined) {
       commit.put(keys.blobRowKey(keys.SPACE.data, object.blob.id), object.inlineRow);
     }
-    const arns = object.source === undefined ? rows.followers(bucket, { key: object.key, tags: version.tags?.value, operation: "put", fromPeer: false }) : [];
-    rows.putLogRows(commit, context, bucket, { arns, version, operation: "put", size: version.size, time: context.clock.nowNs() });
+    const arns =
+      object.source === undefined
+        ? rows.followers(bucket, { key: object.key, tags: version.tags?.value, operation: "put", fromPeer: false })
+        : [];
+    rows.putLogRows(commit, context, bucket, {
+      arns,
+      version,
+      operation: "put",
+      size: version.size,
+      time: context.clock.nowNs(),
+    });
     object.also?.(commit);
     return { commit, result: { bucket, version, versioned: place.versioned }, poke: arns };
   });
@@ -254,7 +283,9 @@ function build(context: Context, object: NewObject, place: Place, { before, curr
   const cleared = source?.tagsTime === undefined ? undefined : {};
   const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : cleared;
   const arns =
-    source === undefined ? rows.followers(place.bucket, { key: object.key, tags, operation: "put", fromPeer: false }) : [];
+    source === undefined
+      ? rows.followers(place.bucket, { key: object.key, tags, operation: "put", fromPeer: false })
+      : [];
   return {
     kind: "object",
     key: object.key,

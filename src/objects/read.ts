@@ -12,7 +12,10 @@ import * as rows from "./rows.ts";
 import { markDamaged } from "./status.ts";
 import type { FoundObject, VersionSelector } from "./types.ts";
 
-async function locate(context: Context, selector: VersionSelector): Promise<{ bucket: Bucket; row: VersionRow | undefined }> {
+async function locate(
+  context: Context,
+  selector: VersionSelector,
+): Promise<{ bucket: Bucket; row: VersionRow | undefined }> {
   const { bucket } = await context.bucketRow(selector.bucket);
   const row =
     selector.versionId === undefined
@@ -22,13 +25,19 @@ async function locate(context: Context, selector: VersionSelector): Promise<{ bu
 }
 
 /** Objects.version */
-export async function version(context: Context, selector: VersionSelector): Promise<{ bucket: Bucket; version: Version } | undefined> {
+export async function version(
+  context: Context,
+  selector: VersionSelector,
+): Promise<{ bucket: Bucket; version: Version } | undefined> {
   const { bucket, row } = await locate(context, selector);
   return row === undefined ? undefined : { bucket, version: row.version };
 }
 
 /** Objects.tombstone */
-export async function tombstone(context: Context, selector: VersionSelector & { versionId: VersionId }): Promise<Tombstone | undefined> {
+export async function tombstone(
+  context: Context,
+  selector: VersionSelector & { versionId: VersionId },
+): Promise<Tombstone | undefined> {
   const { bucket } = await context.bucketRow(selector.bucket);
   return (await context.tombstoneRow(bucket.id, selector.key, selector.versionId)).tombstone;
 }

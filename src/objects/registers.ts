@@ -9,7 +9,11 @@ import type { BucketRow, Context, VersionRow } from "./context.ts";
 import * as rows from "./rows.ts";
 import type { ReplicaMetadataRequest, VersionSelector } from "./types.ts";
 
-async function objectRow(context: Context, bucket: Bucket, selector: VersionSelector): Promise<VersionRow & { version: ObjectVersion }> {
+async function objectRow(
+  context: Context,
+  bucket: Bucket,
+  selector: VersionSelector,
+): Promise<VersionRow & { version: ObjectVersion }> {
   const row =
     selector.versionId === undefined
       ? await context.currentRow(bucket.id, selector.key)
@@ -43,7 +47,10 @@ async function change(
       replica: old.version.replication.replica === true,
     });
     const version: ObjectVersion = { ...edited, replication: rows.changedState(arns, old.version.replication, now) };
-    const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(old.key, old.raw).put(old.key, encodeVersion(version));
+    const commit = new CommitBuilder()
+      .unchanged(row.key, row.raw)
+      .unchanged(old.key, old.raw)
+      .put(old.key, encodeVersion(version));
     rows.putLogRows(commit, context, bucket, { arns, version, operation: "metadata", size: 0, time: now });
     return { commit, result: version, poke: arns };
   });
@@ -51,15 +58,28 @@ async function change(
 
 /** Objects.setTags. No tags is a value too: it must win over older tags at the peers. */
 export function setTags(context: Context, selector: VersionSelector, tags: Tags): Promise<ObjectVersion> {
-  return change(context, selector, (version, time) => ({ ...version, tags: { value: tags, time: time(version.tags) } }));
+  return change(context, selector, (version, time) => ({
+    ...version,
+    tags: { value: tags, time: time(version.tags) },
+  }));
 }
 
-export function setRetention(context: Context, selector: VersionSelector, retention: Retention | null): Promise<ObjectVersion> {
-  return change(context, selector, (version, time) => ({ ...version, retention: { value: retention, time: time(version.retention) } }));
+export function setRetention(
+  context: Context,
+  selector: VersionSelector,
+  retention: Retention | null,
+): Promise<ObjectVersion> {
+  return change(context, selector, (version, time) => ({
+    ...version,
+    retention: { value: retention, time: time(version.retention) },
+  }));
 }
 
 export function setLegalHold(context: Context, selector: VersionSelector, on: boolean): Promise<ObjectVersion> {
-  return change(context, selector, (version, time) => ({ ...version, legalHold: { value: on, time: time(version.legalHold) } }));
+  return change(context, selector, (version, time) => ({
+    ...version,
+    legalHold: { value: on, time: time(version.legalHold) },
+  }));
 }
 
 /**

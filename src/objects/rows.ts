@@ -55,7 +55,8 @@ export function removeVersion(commit: CommitBuilder, bucketId: string, row: Vers
   if (version.blob !== undefined) dropBlob(commit, version.blob);
   for (const part of parts) dropBlob(commit, part.blob);
   if (version.partCount > 0) commit.delete(keys.idRowKey(keys.SPACE.parts, bucketId, version.key, version.versionId));
-  if (version.damaged !== undefined) commit.delete(keys.idRowKey(keys.SPACE.damage, bucketId, version.key, version.versionId));
+  if (version.damaged !== undefined)
+    commit.delete(keys.idRowKey(keys.SPACE.damage, bucketId, version.key, version.versionId));
 }
 
 /** One row in the log of each target, and the counters with it. */
@@ -63,7 +64,13 @@ export function putLogRows(
   commit: CommitBuilder,
   context: Context,
   bucket: Bucket,
-  entry: { arns: readonly Arn[]; version: Pick<Version, "key" | "versionId">; operation: LogRow["operation"]; size: number; time: UnixNs },
+  entry: {
+    arns: readonly Arn[];
+    version: Pick<Version, "key" | "versionId">;
+    operation: LogRow["operation"];
+    size: number;
+    time: UnixNs;
+  },
 ): void {
   if (entry.arns.length === 0) return;
   const row: LogRow = {
@@ -87,7 +94,13 @@ export function putLogRows(
 /** The targets a change made here must reach. Writes that came from a peer go no further (replication.md 1.4). */
 export function followers(
   bucket: Bucket,
-  change: { key: Version["key"]; tags?: Tags | undefined; operation: ReplicatedOperation; fromPeer: boolean; replica?: boolean },
+  change: {
+    key: Version["key"];
+    tags?: Tags | undefined;
+    operation: ReplicatedOperation;
+    fromPeer: boolean;
+    replica?: boolean;
+  },
 ): Arn[] {
   if (change.fromPeer || bucket.replication === undefined) return [];
   return targetsFor(bucket.replication, {
@@ -119,7 +132,12 @@ export interface Purge {
   readonly replication: ReplicationState;
 }
 
-export function putTombstone(commit: CommitBuilder, bucketId: string, version: Pick<Version, "key" | "versionId" | "kind">, purge: Purge): void {
+export function putTombstone(
+  commit: CommitBuilder,
+  bucketId: string,
+  version: Pick<Version, "key" | "versionId" | "kind">,
+  purge: Purge,
+): void {
   const tombstone: Tombstone = {
     key: version.key,
     versionId: version.versionId,

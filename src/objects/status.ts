@@ -19,7 +19,14 @@ export async function setTargetStatus(
   await context.commit<void>(async () => {
     const { bucket } = await context.bucketRow(selector.bucket);
     const commit = new CommitBuilder();
-    await addStatus(context, commit, { bucketId: bucket.id, key: selector.key, versionId: selector.versionId, arn, status, sent });
+    await addStatus(context, commit, {
+      bucketId: bucket.id,
+      key: selector.key,
+      versionId: selector.versionId,
+      arn,
+      status,
+      sent,
+    });
     return { commit: commit.puts.length > 0 ? commit : undefined, result: undefined };
   });
 }
@@ -96,7 +103,15 @@ export async function finishLogRows(context: Context, arn: Arn, finished: readon
     for (const item of last.values()) {
       if (item.status === undefined) continue;
       const { bucketId, key, versionId } = item.row;
-      await addStatus(context, commit, { bucketId, key, versionId, arn, status: item.status, sent: item.sent, knownOnly: true });
+      await addStatus(context, commit, {
+        bucketId,
+        key,
+        versionId,
+        arn,
+        status: item.status,
+        sent: item.sent,
+        knownOnly: true,
+      });
     }
     return { commit: commit.deletes.length + commit.puts.length > 0 ? commit : undefined, result: undefined };
   });

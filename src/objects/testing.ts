@@ -20,7 +20,13 @@ export function testSite(): TestSite {
   const index = memoryIndex();
   const blobs = memoryBlobStore(systemRandom);
   const poked: string[] = [];
-  const objects = createObjects({ index, blobs, clock: systemClock(), random: systemRandom, poke: (arns) => void poked.push(...arns) });
+  const objects = createObjects({
+    index,
+    blobs,
+    clock: systemClock(),
+    random: systemRandom,
+    poke: (arns) => void poked.push(...arns),
+  });
   return { objects, index, blobs, poked };
 }
 

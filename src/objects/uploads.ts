@@ -52,7 +52,8 @@ export async function createUpload(context: Context, request: CreateUploadReques
   return context.commit<Upload>(async () => {
     const row = await context.bucketRow(request.bucket);
     const { bucket } = row;
-    if (hasConditions(request.conditions)) checkWrite(request.conditions, (await context.currentRow(bucket.id, request.key))?.version);
+    if (hasConditions(request.conditions))
+      checkWrite(request.conditions, (await context.currentRow(bucket.id, request.key))?.version);
     if (request.versionId !== undefined) {
       checkVersionIdAllowed(bucket, request.versionId);
     }
@@ -63,7 +64,10 @@ export async function createUpload(context: Context, request: CreateUploadReques
       const { tombstone } = await context.tombstoneRow(bucket.id, request.key, request.versionId);
       if (tombstone !== undefined && (tombstone.will === "everywhere" || request.source?.resyncId === undefined)) {
         // 412 is what every source takes for "nothing to do"; the header tells our own why.
-        throw new StoreError("PreconditionFailed", { key: request.key, headers: { "x-resilver-purged": tombstone.will } });
+        throw new StoreError("PreconditionFailed", {
+          key: request.key,
+          headers: { "x-resilver-purged": tombstone.will },
+        });
       }
     }
     const upload: Upload = {
@@ -98,14 +102,26 @@ export async function getUpload(context: Context, selector: UploadSelector): Pro
   return (await uploadRow(context, selector)).upload;
 }
 
-export async function putPart(context: Context, selector: UploadSelector, number: number, body: IncomingBody): Promise<StoredPart> {
+export async function putPart(
+  context: Context,
+  selector: UploadSelector,
+  number: number,
+  body: IncomingBody,
+): Promise<StoredPart> {
   const { bucket, upload } = await uploadRow(context, selector);
   // A part alone may already be too much; what the parts are together is known, and checked, at completion.
   await checkQuota(context, bucket, body.size ?? 0);
-  if (upload.checksumAlgorithm !== undefined && body.checksumAlgorithm !== undefined && body.checksumAlgorithm !== upload.checksumAlgorithm) {
+  if (
+    upload.checksumAlgorithm !== undefined &&
+    body.checksumAlgorithm !== undefined &&
+    body.checksumAlgorithm !== upload.checksumAlgorithm
+  ) {
     throw new StoreError("InvalidArgument", { message: "The part's checksum algorithm is not the upload's." });
   }
-  const written = await receive(context, { ...body, checksumAlgorithm: body.checksumAlgorithm ?? upload.checksumAlgorithm });
+  const written = await receive(context, {
+    ...body,
+    checksumAlgorithm: body.checksumAlgorithm ?? upload.checksumAlgorithm,
+  });
   const algorithm = body.checksumAlgorithm ?? upload.checksumAlgorithm;
   const part: PartRow = {
     number,
@@ -124,9 +140,13 @@ export async function putPart(context: Context, selector: UploadSelector, number
       const row = await uploadRow(context, selector);
       const partKey = keys.uploadPartKey(selector.uploadId, number);
       const before = await context.index.get(partKey);
-      const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(partKey, before).put(partKey, encodeRow(part));
+      const commit = new CommitBuilder()
+        .unchanged(row.key, row.raw)
+        .unchanged(partKey, before)
+        .put(partKey, encodeRow(part));
       if (before !== undefined) rows.dropBlob(commit, decodeRow<PartRow>(before).blob);
-      if (written.inlineRow !== undefined) commit.put(keys.blobRowKey(keys.SPACE.data, written.ref.id), written.inlineRow);
+      if (written.inlineRow !== undefined)
+        commit.put(keys.blobRowKey(keys.SPACE.data, written.ref.id), written.inlineRow);
       return { commit, result: undefined };
     });
     stored = true;
@@ -140,7 +160,11 @@ export async function copyPart(
   context: Context,
   selector: UploadSelector,
   number: number,
-  from: { source: VersionSelector; conditions?: ReadConditions | undefined; range?: { start: number; end: number } | undefined },
+  from: {
+    source: VersionSelector;
+    conditions?: ReadConditions | undefined;
+    range?: { start: number; end: number } | undefined;
+  },
 ): Promise<StoredPart & { from: ObjectVersion }> {
   await uploadRow(context, selector);
   const source = await find(context, from.source);
@@ -153,7 +177,10 @@ export async function copyPart(
   return { ...part, from: source.version };
 }
 
-async function allParts(context: Context, uploadId: UploadId): Promise<Map<number, { key: Buffer; raw: Buffer; part: PartRow }>> {
+async function allParts(
+  context: Context,
+  uploadId: UploadId,
+): Promise<Map<number, { key: Buffer; raw: Buffer; part: PartRow }>> {
   const out = new Map<number, { key: Buffer; raw: Buffer; part: PartRow }>();
   const range = keys.uploadPartRange(uploadId);
   let start = range.start;
@@ -176,7 +203,10 @@ export async function listParts(
 ): Promise<{ upload: Upload; parts: StoredPart[]; truncated: boolean }> {
   const { upload } = await uploadRow(context, selector);
   const range = keys.uploadPartRange(selector.uploadId);
-  const start = options.after > 0 ? keys.keyAfter(keys.uploadPartKey(selector.uploadId, Math.min(options.after, 65535))) : range.start;
+  const start =
+    options.after > 0
+      ? keys.keyAfter(keys.uploadPartKey(selector.uploadId, Math.min(options.after, 65535)))
+      : range.start;
   const page = await context.index.scan({ start, end: range.end }, { limit: options.limit + 1 });
   const parts = page.slice(0, options.limit).map((entry) => decodeRow<PartRow>(entry.value));
   return { upload, parts, truncated: page.length > options.limit };
@@ -224,7 +254,10 @@ function chooseParts(upload: Upload, wanted: readonly CompletedPart[], stored: S
     const part = stored.get(item.number)?.part;
     if (part === undefined || part.etag !== item.etag) throw new StoreError("InvalidPart");
     if (position < distinct.length - 1 && part.size < PART_SIZE_MIN) throw new StoreError("EntityTooSmall");
-    if (item.checksum !== undefined && (part.checksum?.algorithm !== item.checksum.algorithm || part.checksum.value !== item.checksum.value)) {
+    if (
+      item.checksum !== undefined &&
+      (part.checksum?.algorithm !== item.checksum.algorithm || part.checksum.value !== item.checksum.value)
+    ) {
       throw new StoreError("InvalidPart");
     }
     return part;
@@ -243,7 +276,13 @@ function objectChecksum(upload: Upload, parts: readonly PartRow[]): Checksum | u
   if (algorithm === undefined || parts.some((part) => part.checksum?.algorithm !== algorithm)) return undefined;
   const type = typeOf(upload);
   const values = parts.map((part) => ({ checksum: (part.checksum as Checksum).value, size: part.size }));
-  const value = type === "FULL_OBJECT" ? combineCrc(algorithm, values) : compositeChecksum(algorithm, values.map((v) => v.checksum));
+  const value =
+    type === "FULL_OBJECT"
+      ? combineCrc(algorithm, values)
+      : compositeChecksum(
+          algorithm,
+          values.map((v) => v.checksum),
+        );
   return { algorithm, type, value };
 }
 
@@ -287,17 +326,29 @@ function sourceOf(upload: Upload, completion: ReplicaSource | undefined): Replic
 async function complete(context: Context, request: CompleteUploadRequest, row: UploadRow): Promise<PutResult> {
   const { upload } = row;
   const stored = await allParts(context, request.uploadId);
-  if (request.checksumType !== undefined && upload.checksumAlgorithm !== undefined && request.checksumType !== typeOf(upload)) {
-    throw new StoreError("InvalidArgument", { message: "The checksum type is not the one that the upload was created with." });
+  if (
+    request.checksumType !== undefined &&
+    upload.checksumAlgorithm !== undefined &&
+    request.checksumType !== typeOf(upload)
+  ) {
+    throw new StoreError("InvalidArgument", {
+      message: "The checksum type is not the one that the upload was created with.",
+    });
   }
   const chosen = chooseParts(upload, request.parts, stored);
   const size = chosen.reduce((sum, part) => sum + part.size, 0);
   if (request.expectedSize !== undefined && request.expectedSize !== size) {
-    throw new StoreError("InvalidRequest", { message: "The size of the object is not the one given in x-amz-mp-object-size." });
+    throw new StoreError("InvalidRequest", {
+      message: "The size of the object is not the one given in x-amz-mp-object-size.",
+    });
   }
   const checksum = objectChecksum(upload, chosen);
   const { expectedChecksum } = request;
-  if (expectedChecksum !== undefined && checksum?.algorithm === expectedChecksum.algorithm && checksum.value !== expectedChecksum.value) {
+  if (
+    expectedChecksum !== undefined &&
+    checksum?.algorithm === expectedChecksum.algorithm &&
+    checksum.value !== expectedChecksum.value
+  ) {
     throw new StoreError("BadDigest", { message: "The checksum you specified did not match the object's." });
   }
   const source = sourceOf(upload, request.source);
@@ -312,7 +363,13 @@ async function complete(context: Context, request: CompleteUploadRequest, row: U
     etag: source?.etag ?? multipartEtag(chosen),
     checksum,
     uploadId: request.uploadId,
-    parts: chosen.map((part): Part => ({ number: part.number, size: part.size, etag: part.etag, checksum: part.checksum?.value, blob: part.blob })),
+    parts: chosen.map((part): Part => ({
+      number: part.number,
+      size: part.size,
+      etag: part.etag,
+      checksum: part.checksum?.value,
+      blob: part.blob,
+    })),
     also: (commit) => removeUpload(commit, row, stored, new Set(chosen.map((part) => part.number))),
   });
 }

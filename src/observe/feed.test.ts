@@ -18,7 +18,8 @@ function manualClock(): Clock & { ms: number } {
     nowNs() {
       return BigInt(this.ms) * 1_000_000n;
     },
-    sleep: (_ms, signal) => new Promise((resolve) => signal?.addEventListener("abort", () => resolve(), { once: true })),
+    sleep: (_ms, signal) =>
+      new Promise((resolve) => signal?.addEventListener("abort", () => resolve(), { once: true })),
   };
 }
 
@@ -55,7 +56,13 @@ test("two processes: what one publishes, the other's follower sees, as long as i
   const [here, there] = [new Feed<Item>(clock), new Feed<Item>(clock)];
   const sent: number[] = [];
   here.link = { announce: (until) => there.followedUntil(until), send: () => assert.fail("nobody follows there") };
-  there.link = { announce: () => undefined, send: (item) => { sent.push(item.n); here.deliver(item); } };
+  there.link = {
+    announce: () => undefined,
+    send: (item) => {
+      sent.push(item.n);
+      here.deliver(item);
+    },
+  };
   const ended = new AbortController();
   const items = here.follow(ended.signal);
   assert.equal(there.active, true);
@@ -74,7 +81,13 @@ test("the log keeps its newest lines", () => {
   const tail = new LogTail(clock);
   const log = createLogger({ json: true, clock, write: () => undefined, tail });
   for (let n = 0; n < 1500; n++) log.with({ n }).info("line");
-  assert.deepEqual(tail.newest(2).map(({ text, level }) => [level, text]), [["info", "INFO  line n=1498"], ["info", "INFO  line n=1499"]]);
+  assert.deepEqual(
+    tail.newest(2).map(({ text, level }) => [level, text]),
+    [
+      ["info", "INFO  line n=1498"],
+      ["info", "INFO  line n=1499"],
+    ],
+  );
   assert.equal(tail.newest(5000).length, 1000);
   assert.equal(tail.newest(0).length, 0);
 });

@@ -78,7 +78,11 @@ export class Feed<Item extends object> {
   }
 }
 
-async function* drain<Item>(waiting: Item[], signal: AbortSignal, more: () => Promise<void>): AsyncGenerator<Item, void, undefined> {
+async function* drain<Item>(
+  waiting: Item[],
+  signal: AbortSignal,
+  more: () => Promise<void>,
+): AsyncGenerator<Item, void, undefined> {
   while (!signal.aborted) {
     if (waiting.length === 0) await more();
     yield* waiting.splice(0);

@@ -155,7 +155,10 @@ export class MetricsRegistry {
   }
 
   #numbers(type: "counter" | "gauge", options: FamilyOptions): Series<number> {
-    const series = new Series(() => 0, () => this.#droppedSeries++);
+    const series = new Series(
+      () => 0,
+      () => this.#droppedSeries++,
+    );
     this.#families.push(() => ({
       ...options,
       type,
@@ -166,7 +169,11 @@ export class MetricsRegistry {
 }
 
 /** A family whose numbers are at hand: for collectors. */
-export function family(type: "counter" | "gauge", options: FamilyOptions, values: readonly (readonly [Labels, number])[]): Family {
+export function family(
+  type: "counter" | "gauge",
+  options: FamilyOptions,
+  values: readonly (readonly [Labels, number])[],
+): Family {
   return { ...options, type, samples: values.map(([labels, value]) => ({ suffix: "", labels, value })) };
 }
 

@@ -29,7 +29,12 @@ const TTFB_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const CLIENT_GONE = 499;
 
 const REJECTED_AUTH = new Set(["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidTokenId"]);
-const REJECTED_HEADER = new Set(["AuthorizationHeaderMalformed", "MissingFields", "MissingSecurityHeader", "MalformedDate"]);
+const REJECTED_HEADER = new Set([
+  "AuthorizationHeaderMalformed",
+  "MissingFields",
+  "MissingSecurityHeader",
+  "MalformedDate",
+]);
 
 function requestFamilies(registry: MetricsRegistry) {
   const family = (name: string, help: string, v3?: string): FamilyOptions => ({
@@ -38,16 +43,32 @@ function requestFamilies(registry: MetricsRegistry) {
     v2: "node",
     v3: v3 === undefined ? undefined : { path: "api/requests", name: `minio_api_requests_${v3}` },
   });
-  const ttfb = family("requests_ttfb_seconds_distribution", "Time to the first byte of the answer.", "ttfb_seconds_distribution");
+  const ttfb = family(
+    "requests_ttfb_seconds_distribution",
+    "Time to the first byte of the answer.",
+    "ttfb_seconds_distribution",
+  );
   return {
     total: registry.counter(family("requests_total", "S3 requests answered.", "total")),
     errors: registry.counter(family("requests_errors_total", "S3 requests answered with 4xx or 5xx.", "errors_total")),
-    errors4xx: registry.counter(family("requests_4xx_errors_total", "S3 requests answered with 4xx.", "4xx_errors_total")),
-    errors5xx: registry.counter(family("requests_5xx_errors_total", "S3 requests answered with 5xx.", "5xx_errors_total")),
-    canceled: registry.counter(family("requests_canceled_total", "S3 requests whose client went away.", "canceled_total")),
-    rejectedAuth: registry.counter(family("requests_rejected_auth_total", "S3 requests refused for their identity.", "rejected_auth_total")),
-    rejectedHeader: registry.counter(family("requests_rejected_header_total", "S3 requests refused for their headers.", "rejected_header_total")),
-    rejectedTime: registry.counter(family("requests_rejected_timestamp_total", "S3 requests refused for their time.", "rejected_timestamp_total")),
+    errors4xx: registry.counter(
+      family("requests_4xx_errors_total", "S3 requests answered with 4xx.", "4xx_errors_total"),
+    ),
+    errors5xx: registry.counter(
+      family("requests_5xx_errors_total", "S3 requests answered with 5xx.", "5xx_errors_total"),
+    ),
+    canceled: registry.counter(
+      family("requests_canceled_total", "S3 requests whose client went away.", "canceled_total"),
+    ),
+    rejectedAuth: registry.counter(
+      family("requests_rejected_auth_total", "S3 requests refused for their identity.", "rejected_auth_total"),
+    ),
+    rejectedHeader: registry.counter(
+      family("requests_rejected_header_total", "S3 requests refused for their headers.", "rejected_header_total"),
+    ),
+    rejectedTime: registry.counter(
+      family("requests_rejected_timestamp_total", "S3 requests refused for their time.", "rejected_timestamp_total"),
+    ),
     received: registry.counter(family("traffic_received_bytes", "Bytes of request bodies.", "traffic_received_bytes")),
     sent: registry.counter(family("traffic_sent_bytes", "Bytes of answers.", "traffic_sent_bytes")),
     ttfb: registry.histogram(ttfb, TTFB_SECONDS),
@@ -60,7 +81,10 @@ function requestFamilies(registry: MetricsRegistry) {
 }
 
 /** Makes the observer that the S3 layer reports to. */
-export function createRequestObserver(registry: MetricsRegistry, log: Logger): { request(sample: RequestSample): void } {
+export function createRequestObserver(
+  registry: MetricsRegistry,
+  log: Logger,
+): { request(sample: RequestSample): void } {
   const families = requestFamilies(registry);
   const none = {};
   return {

@@ -48,7 +48,8 @@ export type TraceSink = Pick<Feed<TraceRecord>, "active" | "publish">;
 
 const NS_PER_MS = 1_000_000;
 const MASK = "*REDACTED*";
-const SECRET_HEADER = /^(authorization|cookie|x-amz-security-token|x-amz-(copy-source-)?server-side-encryption-customer-key)$/;
+const SECRET_HEADER =
+  /^(authorization|cookie|x-amz-security-token|x-amz-(copy-source-)?server-side-encryption-customer-key)$/;
 const SECRET_PARAMETER = /(X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)=[^&]*/gi;
 
 /** One finished call over HTTP. */
@@ -89,7 +90,8 @@ function requestHeaders(headers: HttpCall["requestHeaders"]): HeaderMap {
 
 function responseHeaders(flat: readonly string[]): HeaderMap {
   const out: HeaderMap = {};
-  for (let at = 0; at + 1 < flat.length; at += 2) (out[canonicalName(flat[at] as string)] ??= []).push(flat[at + 1] as string);
+  for (let at = 0; at + 1 < flat.length; at += 2)
+    (out[canonicalName(flat[at] as string)] ??= []).push(flat[at + 1] as string);
   return out;
 }
 

@@ -42,9 +42,13 @@ test("captured bodies open", async () => {
     "62dfce421d3c9e03f1a42f2e5ca0f3e9562781e7abf77bc2f1cbfb3d4f9bfe8700af1830cc2996e099cd992c76441aeb0230cdc54" +
     "faef331c8b6c599b584ab0a85ff2df58267e0e1a38f4c7ca51265d8d5c20b4eda7314bbd0c336d6c7e9df417c3e987d69d7de2565" +
     "326e03db8e628b143e9ed279b6ad5ea5b578d1dfaa997c149af95b57f22dc09122f0c15f9ad889628c09936c";
-  const open = async (hex: string): Promise<string> => (await openAdminBody(PASSWORD, Buffer.from(hex, "hex"))).toString();
+  const open = async (hex: string): Promise<string> =>
+    (await openAdminBody(PASSWORD, Buffer.from(hex, "hex"))).toString();
   assert.equal(await open(request), '{"policies":["ReplicationAdminPolicy"],"user":"ReplicationAdmin"}');
-  assert.equal(await open(answer), '{"policiesAttached":["ReplicationAdminPolicy"],"updatedAt":"2026-11-23T00:38:40.398171948Z"}');
+  assert.equal(
+    await open(answer),
+    '{"policiesAttached":["ReplicationAdminPolicy"],"updatedAt":"2026-11-23T00:38:40.398171948Z"}',
+  );
 });
 
 test("a wrong password, a changed byte, a cut body and plain JSON are refused", async () => {

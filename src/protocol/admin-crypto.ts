@@ -59,7 +59,9 @@ function argon2Key(password: string, salt: Buffer): Promise<Buffer> {
 
 function pbkdf2Key(password: string, salt: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    pbkdf2(password, salt, PBKDF2_ITERATIONS, KEY_BYTES, "sha256", (error, key) => (error ? reject(error) : resolve(key)));
+    pbkdf2(password, salt, PBKDF2_ITERATIONS, KEY_BYTES, "sha256", (error, key) =>
+      error ? reject(error) : resolve(key),
+    );
   });
 }
 
@@ -96,7 +98,9 @@ class Fragments {
 
   // The two ciphers have one interface, but Node's types tell them apart by the literal name.
   #seal(counter: number, plain: Buffer, data: Buffer): Buffer {
-    const cipher = createCipheriv(this.#cipher as "aes-256-gcm", this.#key, this.#nonce(counter), { authTagLength: TAG_BYTES });
+    const cipher = createCipheriv(this.#cipher as "aes-256-gcm", this.#key, this.#nonce(counter), {
+      authTagLength: TAG_BYTES,
+    });
     cipher.setAAD(data, { plaintextLength: plain.length });
     return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   }
@@ -107,7 +111,9 @@ class Fragments {
 
   open(counter: number, sealed: Buffer, last: boolean): Buffer {
     const end = sealed.length - TAG_BYTES;
-    const cipher = createDecipheriv(this.#cipher as "aes-256-gcm", this.#key, this.#nonce(counter), { authTagLength: TAG_BYTES });
+    const cipher = createDecipheriv(this.#cipher as "aes-256-gcm", this.#key, this.#nonce(counter), {
+      authTagLength: TAG_BYTES,
+    });
     cipher.setAAD(this.#data(last), { plaintextLength: end });
     cipher.setAuthTag(sealed.subarray(end));
     return Buffer.concat([cipher.update(sealed.subarray(0, end)), cipher.final()]);

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
-import { chunkedMode, decodeAwsChunked, encodeAwsChunked, STREAMING_HASHES, type ChunkedOptions } from "./aws-chunked.ts";
+import {
+  chunkedMode,
+  decodeAwsChunked,
+  encodeAwsChunked,
+  STREAMING_HASHES,
+  type ChunkedOptions,
+} from "./aws-chunked.ts";
 import { deriveSigningKey, type ChunkSigning } from "./sigv4.ts";
 
 const scope = { date: "20130524", region: "us-east-1", service: "s3" };
@@ -23,7 +29,11 @@ async function* split(bytes: Buffer, cuts: readonly number[]): AsyncGenerator<Bu
   yield bytes.subarray(at);
 }
 
-async function decodeAll(bytes: Buffer, options: ChunkedOptions, cuts: readonly number[] = []): Promise<[Buffer, Record<string, string>]> {
+async function decodeAll(
+  bytes: Buffer,
+  options: ChunkedOptions,
+  cuts: readonly number[] = [],
+): Promise<[Buffer, Record<string, string>]> {
   const decoded = decodeAwsChunked(split(bytes, cuts), options);
   const pieces: Buffer[] = [];
   for await (const piece of decoded.stream) pieces.push(piece);
@@ -31,11 +41,20 @@ async function decodeAll(bytes: Buffer, options: ChunkedOptions, cuts: readonly 
 }
 
 test("published example", async () => {
-  const body = encodeAwsChunked([Buffer.alloc(65536, "a"), Buffer.alloc(1024, "a")], { mode: "signed", signing: SIGNING });
+  const body = encodeAwsChunked([Buffer.alloc(65536, "a"), Buffer.alloc(1024, "a")], {
+    mode: "signed",
+    signing: SIGNING,
+  });
   const text = body.toString("latin1");
-  assert.ok(text.startsWith("10000;chunk-signature=ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648\r\n"));
-  assert.ok(text.includes("\r\n400;chunk-signature=0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497\r\n"));
-  assert.ok(text.endsWith("\r\n0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n"));
+  assert.ok(
+    text.startsWith("10000;chunk-signature=ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648\r\n"),
+  );
+  assert.ok(
+    text.includes("\r\n400;chunk-signature=0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497\r\n"),
+  );
+  assert.ok(
+    text.endsWith("\r\n0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n"),
+  );
   const [data] = await decodeAll(body, { mode: "signed", signing: SIGNING, decodedLength: 66560, trailerNames: [] });
   assert.equal(data.length, 66560);
 });
@@ -48,7 +67,11 @@ const cases = fc.record({
   trailerLineEnd: fc.constantFrom("\n" as const, "\r\n" as const),
 });
 
-function bodyOf(sample: { mode: ChunkedOptions["mode"]; chunks: Uint8Array[]; trailerLineEnd: "\n" | "\r\n" }): [Buffer, Buffer, ChunkedOptions] {
+function bodyOf(sample: {
+  mode: ChunkedOptions["mode"];
+  chunks: Uint8Array[];
+  trailerLineEnd: "\n" | "\r\n";
+}): [Buffer, Buffer, ChunkedOptions] {
   const { mode, chunks, trailerLineEnd } = sample;
   const buffers = chunks.map((chunk) => Buffer.from(chunk));
   const trailers = mode === "signed" ? {} : TRAILERS;
@@ -85,15 +108,23 @@ test("no truncated body and no changed byte of a signed body is accepted", async
       changed[i] = (changed[i] as number) ^ 1;
       const other = await decodeAll(changed, options).catch((error: unknown) => error);
       if (Array.isArray(other)) assert.deepEqual(other, [data, sample.mode === "signed" ? {} : TRAILERS]);
-      else assert.ok(hasCode(other, "IncompleteBody", "BadRequest", "SignatureDoesNotMatch", "ExcessData"), String(other));
+      else
+        assert.ok(hasCode(other, "IncompleteBody", "BadRequest", "SignatureDoesNotMatch", "ExcessData"), String(other));
     }),
   );
 });
 
 test("faults", async () => {
-  const plain: ChunkedOptions = { mode: "unsigned-trailer", decodedLength: undefined, trailerNames: ["x-amz-checksum-crc32"] };
+  const plain: ChunkedOptions = {
+    mode: "unsigned-trailer",
+    decodedLength: undefined,
+    trailerNames: ["x-amz-checksum-crc32"],
+  };
   const code = async (text: string, options: ChunkedOptions): Promise<string> =>
-    decodeAll(Buffer.from(text), options).then(() => "", (error: { code: string }) => error.code);
+    decodeAll(Buffer.from(text), options).then(
+      () => "",
+      (error: { code: string }) => error.code,
+    );
   assert.equal(await code("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", plain), "");
   assert.equal(await code("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\n\r\n\r\n", plain), "");
   assert.equal(await code("5\r\nhello\r\n0\r\n\r\n", plain), "IncompleteBody");
@@ -110,8 +141,18 @@ test("faults", async () => {
 });
 
 test("Go's client: an empty line before the trailer signature", async () => {
-  const body = encodeAwsChunked([Buffer.from("x")], { mode: "signed-trailer", signing: SIGNING, trailers: TRAILERS, trailerLineEnd: "\n" });
+  const body = encodeAwsChunked([Buffer.from("x")], {
+    mode: "signed-trailer",
+    signing: SIGNING,
+    trailers: TRAILERS,
+    trailerLineEnd: "\n",
+  });
   const text = body.toString("latin1").replace("x-amz-trailer-signature", "\r\nx-amz-trailer-signature");
-  const options: ChunkedOptions = { mode: "signed-trailer", signing: SIGNING, decodedLength: 1, trailerNames: Object.keys(TRAILERS) };
+  const options: ChunkedOptions = {
+    mode: "signed-trailer",
+    signing: SIGNING,
+    decodedLength: 1,
+    trailerNames: Object.keys(TRAILERS),
+  };
   assert.deepEqual(await decodeAll(Buffer.from(text, "latin1"), options), [Buffer.from("x"), TRAILERS]);
 });

@@ -195,7 +195,7 @@ async function* decode(
       total += size;
       if (options.decodedLength !== undefined && total > options.decodedLength) throw new StoreError("ExcessData");
       const hash: Hash | undefined = chain === undefined ? undefined : createHash("sha256");
-      for (let left = size; left > 0; ) {
+      for (let left = size; left > 0;) {
         const piece = await source.piece(left);
         left -= piece.length;
         hash?.update(piece);

@@ -5,7 +5,7 @@ import { errorCodes, errorMessage, errorStatus } from "./s3-errors.ts";
 
 const ERROR: ErrorDocument = {
   code: "InvalidRange",
-  message: "a <b> \"c\"",
+  message: 'a <b> "c"',
   key: "k&",
   bucket: "src",
   resource: "/src/k&",
@@ -22,7 +22,13 @@ test("both forms are read back", () => {
 });
 
 test("captured forms", () => {
-  const error = { code: "ReplicationConfigurationNotFoundError", bucket: "src", resource: "/src/", requestId: "R", hostId: "H" };
+  const error = {
+    code: "ReplicationConfigurationNotFoundError",
+    bucket: "src",
+    resource: "/src/",
+    requestId: "R",
+    hostId: "H",
+  };
   assert.equal(
     renderErrorXml(error),
     '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>ReplicationConfigurationNotFoundError</Code>' +

@@ -3,7 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
 import type { ReplicationConfig, ReplicationRule } from "../model/replication-config.ts";
-import { parseReplicationXml, renderReplicationXml, replicationFromJson, replicationToJson } from "./replication-xml.ts";
+import {
+  parseReplicationXml,
+  renderReplicationXml,
+  replicationFromJson,
+  replicationToJson,
+} from "./replication-xml.ts";
 
 const FROM_MC =
   "<ReplicationConfiguration><Rule><ID>dc1</ID><Status>Enabled</Status><Priority>0</Priority><DeleteMarkerRe" +
@@ -33,8 +38,12 @@ test("captured forms", () => {
   assert.equal(JSON.stringify(replicationToJson(config)), `{"Rules":[${JSON_RULE}],"Role":""}`);
   const filter = (text: string): ReplicationRule | undefined =>
     parse(FROM_MC.replace(/<Filter>.*<\/Filter>/, `<Filter>${text}</Filter>`)).rules[0];
-  const tags = "<Prefix></Prefix><And><Tag><Key>a</Key><Value>b</Value></Tag><Tag><Key>c</Key><Value>d</Value></Tag></And><Tag></Tag>";
-  assert.deepEqual(filter(tags)?.tags, [{ key: "a", value: "b" }, { key: "c", value: "d" }]);
+  const tags =
+    "<Prefix></Prefix><And><Tag><Key>a</Key><Value>b</Value></Tag><Tag><Key>c</Key><Value>d</Value></Tag></And><Tag></Tag>";
+  assert.deepEqual(filter(tags)?.tags, [
+    { key: "a", value: "b" },
+    { key: "c", value: "d" },
+  ]);
   assert.equal(filter("<Prefix></Prefix><And><Prefix>pre</Prefix></And><Tag></Tag>")?.prefix, "pre");
 });
 
@@ -42,7 +51,11 @@ const word = fc.string({ minLength: 1, maxLength: 10 }).map((text) => text.trim(
 const tagged = fc.record({ key: word, value: word }, { noNullPrototype: true });
 const filters = fc.oneof(
   fc.record({ prefix: fc.string(), tags: fc.constant([]), filterForm: fc.constant("prefix" as const) }),
-  fc.record({ prefix: word, tags: fc.uniqueArray(tagged, { selector: (one) => one.key }), filterForm: fc.constant("and" as const) }),
+  fc.record({
+    prefix: word,
+    tags: fc.uniqueArray(tagged, { selector: (one) => one.key }),
+    filterForm: fc.constant("and" as const),
+  }),
   fc.record({ prefix: fc.constant(""), tags: tagged.map((one) => [one]), filterForm: fc.constant("tag" as const) }),
 );
 const rule = fc.record({
@@ -78,7 +91,10 @@ test("defaults and refusals", () => {
       .replace(/<(Existing\w+)>.*<\/\1>/, "")
       .replace(/<DeleteReplication>.*<\/DeleteReplication>/, ""),
   ).rules;
-  assert.deepEqual([first?.replicaModifications, first?.existingObjectReplication, first?.deleteReplication], [true, false, false]);
+  assert.deepEqual(
+    [first?.replicaModifications, first?.existingObjectReplication, first?.deleteReplication],
+    [true, false, false],
+  );
   const bad: [string, string | RegExp, string][] = [
     ["root", /ReplicationConfiguration/g, "Other"],
     ["no delete marker element", /<DeleteMarkerReplication>.*<\/DeleteMarkerReplication>/, ""],
@@ -93,7 +109,14 @@ test("defaults and refusals", () => {
     ["not XML", "</Rule>", ""],
   ];
   for (const [what, from, to] of bad) {
-    assert.throws(() => parse(FROM_MC.replace(from, to)), (error) => hasCode(error, "MalformedXML"), what);
+    assert.throws(
+      () => parse(FROM_MC.replace(from, to)),
+      (error) => hasCode(error, "MalformedXML"),
+      what,
+    );
   }
-  assert.throws(() => replicationFromJson({ Rules: null }), (error) => hasCode(error, "MalformedXML"));
+  assert.throws(
+    () => replicationFromJson({ Rules: null }),
+    (error) => hasCode(error, "MalformedXML"),
+  );
 });

@@ -50,7 +50,8 @@ function checkTags(tags: readonly RawTag[]): void {
   const seen = new Set<string>();
   for (const { key, value } of tags) {
     const runes = [...key].length;
-    if (runes === 0 || runes > TAG_KEY_RUNES_MAX) throw malformed(`A tag key has 1 to ${TAG_KEY_RUNES_MAX} characters.`);
+    if (runes === 0 || runes > TAG_KEY_RUNES_MAX)
+      throw malformed(`A tag key has 1 to ${TAG_KEY_RUNES_MAX} characters.`);
     if ([...value].length > TAG_VALUE_RUNES_MAX) {
       throw malformed(`A tag value has at most ${TAG_VALUE_RUNES_MAX} characters.`);
     }
@@ -81,8 +82,10 @@ function checkFilter(raw: RawRule): Filter {
 
 function checkRule(raw: RawRule): ReplicationRule {
   if (Buffer.byteLength(raw.id) > ID_BYTES_MAX) throw malformed(`The ID of a rule has at most ${ID_BYTES_MAX} bytes.`);
-  if (raw.status !== "Enabled" && raw.status !== "Disabled") throw malformed("The Status of a rule must be Enabled or Disabled.");
-  if (raw.priority !== "" && !/^[+-]?\d{1,9}$/.test(raw.priority)) throw malformed("The Priority of a rule must be a whole number.");
+  if (raw.status !== "Enabled" && raw.status !== "Disabled")
+    throw malformed("The Status of a rule must be Enabled or Disabled.");
+  if (raw.priority !== "" && !/^[+-]?\d{1,9}$/.test(raw.priority))
+    throw malformed("The Priority of a rule must be a whole number.");
   const priority = Number(raw.priority);
   if (priority < 0) throw malformed("The Priority of a rule must not be negative.");
   if (raw.deleteMarkers === undefined) throw malformed("Delete marker replication must be specified");
@@ -172,7 +175,8 @@ function statusXml(name: string, on: boolean): string {
 
 function filterXml(rule: ReplicationRule): string {
   const tags = rule.tags.map(({ key, value }) => wrap("Tag", tag("Key", key) + tag("Value", value))).join("");
-  if (rule.filterForm === "and") return wrap("Filter", wrap("And", (rule.prefix === "" ? "" : tag("Prefix", rule.prefix)) + tags));
+  if (rule.filterForm === "and")
+    return wrap("Filter", wrap("And", (rule.prefix === "" ? "" : tag("Prefix", rule.prefix)) + tags));
   return wrap("Filter", rule.filterForm === "tag" ? tags : tag("Prefix", rule.prefix));
 }
 
@@ -308,7 +312,8 @@ function rawRuleOfJson(value: unknown): RawRule {
     rulePrefix: "",
     prefix: text(filter, "Prefix") ?? "",
     tag: single === undefined || single === null ? undefined : rawTag(single),
-    and: and === undefined || and === null ? undefined : { prefix: text(and, "Prefix") ?? "", tags: andTags.map(rawTag) },
+    and:
+      and === undefined || and === null ? undefined : { prefix: text(and, "Prefix") ?? "", tags: andTags.map(rawTag) },
   };
 }
 

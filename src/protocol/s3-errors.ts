@@ -79,7 +79,11 @@ const BODY: readonly Row[] = [
 
 const BUCKETS: readonly Row[] = [
   ["BucketAlreadyExists", 409, "The requested bucket name is not available."],
-  ["BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it."],
+  [
+    "BucketAlreadyOwnedByYou",
+    409,
+    "Your previous request to create the named bucket succeeded and you already own it.",
+  ],
   ["BucketNotEmpty", 409, "The bucket you tried to delete is not empty"],
   ["IllegalVersioningConfigurationException", 400, "The versioning configuration is not valid."],
   ["InvalidBucketName", 400, "The specified bucket is not valid."],
@@ -119,12 +123,16 @@ const OBJECTS: readonly Row[] = [
   ["RestoreAlreadyInProgress", 409, "Object restore is already in progress"],
   ["UnsupportedRangeHeader", 400, "The Range header is not supported for this operation."],
   ["XMinioInvalidObjectName", 400, "Object name contains unsupported characters."],
-  ["XMinioInvalidResourceName", 400, "Resource name contains bad components such as \"..\" or \".\"."],
+  ["XMinioInvalidResourceName", 400, 'Resource name contains bad components such as ".." or ".".'],
   ["XMinioInvalidResource", 400, "The resource name is not valid."],
   ["XMinioObjectExistsAsDirectory", 409, "An object lies where a directory is wanted."],
   ["XMinioObjectTampered", 500, "The object's encrypted data was tampered with."],
   ["XMinioEncryptionError", 400, "The encryption request is not valid."],
-  ["XResilverObjectDamaged", 500, "The stored bytes of this version are damaged; it waits for repair from another site."],
+  [
+    "XResilverObjectDamaged",
+    500,
+    "The stored bytes of this version are damaged; it waits for repair from another site.",
+  ],
   ["KMS.NotFoundException", 400, "The encryption key does not exist."],
   ["KMS.DefaultKeyAlreadyConfiguredException", 409, "A default encryption key exists already."],
   ["kms:KeyNotFound", 404, "The encryption key does not exist."],

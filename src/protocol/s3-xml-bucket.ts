@@ -2,7 +2,17 @@
 import type { VersioningConfig } from "../model/bucket.ts";
 import { StoreError } from "../model/errors.ts";
 import type { Tags } from "../model/version.ts";
-import { booleanOf, document, escapeXml, optionalTag, parseXml, parseXmlRoot, tag, wrap, type XmlElement } from "./xml.ts";
+import {
+  booleanOf,
+  document,
+  escapeXml,
+  optionalTag,
+  parseXml,
+  parseXmlRoot,
+  tag,
+  wrap,
+  type XmlElement,
+} from "./xml.ts";
 
 /** Owner of everything, as MinIO answers it; clients compare, none interprets it. */
 export interface Owner {
@@ -53,7 +63,9 @@ export function parseVersioning(body: Buffer): VersioningConfig {
   if (status !== "Enabled" && status !== "Suspended") {
     throw illegalVersioning("The Status of a versioning configuration must be Enabled or Suspended.");
   }
-  const excludedPrefixes = root.all("ExcludedPrefixes").flatMap((element) => element.all("Prefix").map((one) => one.text));
+  const excludedPrefixes = root
+    .all("ExcludedPrefixes")
+    .flatMap((element) => element.all("Prefix").map((one) => one.text));
   const excludeFolders = booleanOf(root, "ExcludeFolders", false);
   if (status !== "Enabled" && (excludedPrefixes.length > 0 || excludeFolders)) {
     throw illegalVersioning("Exclusions need versioning to be Enabled.");
@@ -126,10 +138,7 @@ export interface BucketListForm {
 }
 
 /** ListAllMyBucketsResult; `continuationToken` only when the page is not the last. */
-export function renderBucketList(
-  buckets: readonly ListedBucket[],
-  options: BucketListForm = {},
-): string {
+export function renderBucketList(buckets: readonly ListedBucket[], options: BucketListForm = {}): string {
   let inner = "";
   for (const { name, created, region } of buckets) {
     inner += wrap("Bucket", tag("Name", name) + tag("CreationDate", created) + optionalTag("BucketRegion", region));

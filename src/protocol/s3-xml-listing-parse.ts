@@ -45,7 +45,8 @@ type Decode = (text: string) => string;
 
 function openListing(body: Buffer, root: string): { element: XmlElement; decode: Decode } {
   const element = parseXml(body, { maxBytes: LISTING_BYTES_MAX });
-  if (element.name !== root) throw new StoreError("MalformedXML", { message: `Expected <${root}> but found <${element.name}>` });
+  if (element.name !== root)
+    throw new StoreError("MalformedXML", { message: `Expected <${root}> but found <${element.name}>` });
   const encoded = element.value("EncodingType")?.toLowerCase() === "url";
   return { element, decode: encoded ? decodeListing : (text) => text };
 }

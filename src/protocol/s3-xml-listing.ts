@@ -69,7 +69,8 @@ const ELEMENT_NAME = /^[A-Za-z_][A-Za-z0-9._-]*$/;
 
 function metadataXml(entry: ListingEntry): string {
   let inner = "";
-  for (const [name, value] of Object.entries(entry.userMetadata ?? {})) if (ELEMENT_NAME.test(name)) inner += tag(name, value);
+  for (const [name, value] of Object.entries(entry.userMetadata ?? {}))
+    if (ELEMENT_NAME.test(name)) inner += tag(name, value);
   return `${wrap("UserMetadata", inner)}${tag("UserTags", entry.userTags ?? "")}<Internal><K>1</K><M>0</M></Internal>`;
 }
 
@@ -97,9 +98,14 @@ function encodingXml(listing: ListingBase): string {
   return listing.urlEncoding ? tag("EncodingType", "url") : "";
 }
 
-function contents(listing: ListingBase & { readonly objects: readonly ListingEntry[] }, encode: Encode, owner: string): string {
+function contents(
+  listing: ListingBase & { readonly objects: readonly ListingEntry[] },
+  encode: Encode,
+  owner: string,
+): string {
   let out = "";
-  for (const entry of listing.objects) out += wrap("Contents", entryXml(entry, encode, owner, listing.metadata ?? false));
+  for (const entry of listing.objects)
+    out += wrap("Contents", entryXml(entry, encode, owner, listing.metadata ?? false));
   return out;
 }
 

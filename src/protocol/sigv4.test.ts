@@ -46,7 +46,13 @@ test("published examples: GET with range, PUT, lifecycle, list", () => {
 
 test("published example: presigned", () => {
   const url = new URL(
-    presignUrl({ ...AWS, method: "GET", origin: "https://examplebucket.s3.amazonaws.com", path: "/test.txt", expiresSeconds: 86400 }),
+    presignUrl({
+      ...AWS,
+      method: "GET",
+      origin: "https://examplebucket.s3.amazonaws.com",
+      path: "/test.txt",
+      expiresSeconds: 86400,
+    }),
   );
   const expected = "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
   assert.equal(url.searchParams.get("X-Amz-Signature"), expected);
@@ -57,7 +63,10 @@ test("published example: presigned", () => {
   assert.throws(() => checkSignatureTime(parsed, AWS.nowMs + 86_400_001), /expired/);
   assert.throws(() => checkSignatureTime(parsed, AWS.nowMs - 900_001), /not valid yet/);
   const smuggled = wire("GET", url.pathname, url.search.slice(1), { host: url.host, "x-amz-meta-a": "1" });
-  assert.throws(() => parseAuthorization(smuggled), (error) => hasCode(error, "AccessDenied"));
+  assert.throws(
+    () => parseAuthorization(smuggled),
+    (error) => hasCode(error, "AccessDenied"),
+  );
 });
 
 const word = fc.string({ unit: "binary", maxLength: 12 });
@@ -75,7 +84,16 @@ test("what is signed verifies; any change fails", () => {
       const path = `/bucket/${encodeS3Path(key)}`;
       const raw = renderQuery(query);
       const headers = { host: "h:9000", "x-amz-meta-x": meta, "x-amz-tagging": "" };
-      const signing = { ...AWS, accessKey, region, method: "PUT", path, query: raw, headers, payloadHash: EMPTY_SHA256 };
+      const signing = {
+        ...AWS,
+        accessKey,
+        region,
+        method: "PUT",
+        path,
+        query: raw,
+        headers,
+        payloadHash: EMPTY_SHA256,
+      };
       const { signed } = resign(signing);
       const parsed = parseAuthorization(signed);
       assert.equal(parsed.accessKey, accessKey);
@@ -90,31 +108,57 @@ test("what is signed verifies; any change fails", () => {
       assert.ok(!verifySignature({ ...signed, method: "GET" }, parsed, AWS.secretKey));
       assert.ok(!verifySignature(signed, { ...parsed, signature: flip(parsed.signature) }, AWS.secretKey));
       assert.ok(!verifySignature(signed, { ...parsed, payloadHash: flip(EMPTY_SHA256) }, AWS.secretKey));
-      const other = { ...signed, header: (name: string) => (name === "x-amz-meta-x" ? `${meta}!` : signed.header(name)) };
+      const other = {
+        ...signed,
+        header: (name: string) => (name === "x-amz-meta-x" ? `${meta}!` : signed.header(name)),
+      };
       assert.ok(!verifySignature(other, parsed, AWS.secretKey));
     }),
   );
 });
 
 test("header form without blanks, missing headers, repeated query names", () => {
-  const { signed } = resign({ ...AWS, method: "GET", path: "/b", query: "events=b&events=a", headers: { host: "h" }, payloadHash: EMPTY_SHA256 });
+  const { signed } = resign({
+    ...AWS,
+    method: "GET",
+    path: "/b",
+    query: "events=b&events=a",
+    headers: { host: "h" },
+    payloadHash: EMPTY_SHA256,
+  });
   const tight = (signed.header("authorization") as string).replaceAll(", ", ",");
   const same = { ...signed, header: (name: string) => (name === "authorization" ? tight : signed.header(name)) };
   assert.ok(verifySignature(same, parseAuthorization(same), AWS.secretKey));
   const parsed = parseAuthorization(signed);
   assert.ok(!verifySignature({ ...signed, query: "events=b&events=c" }, parsed, AWS.secretKey));
   assert.throws(
-    () => verifySignature({ ...signed, header: (name) => (name === "host" ? undefined : signed.header(name)) }, parsed, AWS.secretKey),
+    () =>
+      verifySignature(
+        { ...signed, header: (name) => (name === "host" ? undefined : signed.header(name)) },
+        parsed,
+        AWS.secretKey,
+      ),
     (error) => hasCode(error, "AccessDenied"),
   );
   // Signed as the AWS SDKs do, values sorted, but sent in another order.
-  const sorted = resign({ ...AWS, method: "GET", path: "/b", query: "e=a&e=b", headers: { host: "h" }, payloadHash: EMPTY_SHA256 }).signed;
+  const sorted = resign({
+    ...AWS,
+    method: "GET",
+    path: "/b",
+    query: "e=a&e=b",
+    headers: { host: "h" },
+    payloadHash: EMPTY_SHA256,
+  }).signed;
   assert.ok(verifySignature({ ...sorted, query: "e=b&e=a" }, parseAuthorization(sorted), AWS.secretKey));
 });
 
 test("faults have their codes", () => {
   const authorization = (credential: string, tail = ", SignedHeaders=host, Signature=aa"): SignedRequest =>
-    wire("GET", "/", "", { host: "h", "x-amz-date": "20130524T000000Z", authorization: `AWS4-HMAC-SHA256 Credential=${credential}${tail}` });
+    wire("GET", "/", "", {
+      host: "h",
+      "x-amz-date": "20130524T000000Z",
+      authorization: `AWS4-HMAC-SHA256 Credential=${credential}${tail}`,
+    });
   const code = (request: SignedRequest, region?: string): string => {
     try {
       parseAuthorization(request, { region });
@@ -131,15 +175,31 @@ test("faults have their codes", () => {
   assert.equal(code(authorization("AK/20130524/us-east-1/ec2/aws4_request")), "AuthorizationParametersError");
   assert.equal(code(authorization(good, ", Signature=aa")), "MissingFields");
   assert.equal(code(authorization(good, ", SignedHeaders=range, Signature=aa")), "AccessDenied");
-  const dateless = wire("GET", "/", "", { host: "h", authorization: authorization(good).header("authorization") as string });
+  const dateless = wire("GET", "/", "", {
+    host: "h",
+    authorization: authorization(good).header("authorization") as string,
+  });
   assert.equal(code(dateless), "AccessDenied");
-  assert.equal(code({ ...dateless, header: (name) => (name === "date" ? "Fri, 24 May 2013 00:00:00 GMT" : dateless.header(name)) }), "MalformedDate");
-  assert.equal(code(wire("GET", "/", `X-Amz-Credential=${encodeQueryValue(good)}`, { host: "h" })), "AuthorizationQueryParametersError");
-  assert.throws(() => checkSignatureTime(parseAuthorization(authorization(good)), AWS.nowMs + 900_001), (error) => hasCode(error, "RequestTimeTooSkewed"));
+  assert.equal(
+    code({
+      ...dateless,
+      header: (name) => (name === "date" ? "Fri, 24 May 2013 00:00:00 GMT" : dateless.header(name)),
+    }),
+    "MalformedDate",
+  );
+  assert.equal(
+    code(wire("GET", "/", `X-Amz-Credential=${encodeQueryValue(good)}`, { host: "h" })),
+    "AuthorizationQueryParametersError",
+  );
+  assert.throws(
+    () => checkSignatureTime(parseAuthorization(authorization(good)), AWS.nowMs + 900_001),
+    (error) => hasCode(error, "RequestTimeTooSkewed"),
+  );
 });
 
 test("schemes", () => {
-  const scheme = (method: string, query: string, headers: Record<string, string>): string => authScheme(wire(method, "/", query, headers));
+  const scheme = (method: string, query: string, headers: Record<string, string>): string =>
+    authScheme(wire(method, "/", query, headers));
   assert.equal(scheme("GET", "", {}), "anonymous");
   assert.equal(scheme("GET", "x-amz-credential=a", {}), "anonymous");
   assert.equal(scheme("GET", "X-Amz-Credential=a", {}), "v4-presigned");
@@ -148,5 +208,8 @@ test("schemes", () => {
   assert.equal(scheme("GET", "", { authorization: "Bearer x" }), "bearer");
   assert.equal(scheme("GET", "", { authorization: "Basic x" }), "unknown");
   assert.equal(scheme("POST", "", { "content-type": "multipart/form-data; boundary=x" }), "post-policy");
-  assert.throws(() => scheme("GET", "X-Amz-Credential=a", { authorization: "AWS4-HMAC-SHA256 x" }), (error) => hasCode(error, "InvalidRequest"));
+  assert.throws(
+    () => scheme("GET", "X-Amz-Credential=a", { authorization: "AWS4-HMAC-SHA256 x" }),
+    (error) => hasCode(error, "InvalidRequest"),
+  );
 });

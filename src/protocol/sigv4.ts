@@ -156,7 +156,9 @@ function parseCredential(
   const [date, region, service, terminator] = parts.slice(-4) as [string, string, string, string];
   const accessKey = parts.slice(0, -4).join("/");
   if (!/^\d{8}$/.test(date)) {
-    throw new StoreError("AuthorizationQueryParametersError", { message: "The date in the Credential must be yyyymmdd." });
+    throw new StoreError("AuthorizationQueryParametersError", {
+      message: "The date in the Credential must be yyyymmdd.",
+    });
   }
   const wanted = expected.service ?? "s3";
   if (service !== wanted || terminator !== "aws4_request") {
@@ -210,7 +212,8 @@ function parsePresignedForm(request: SignedRequest, expected: SignatureExpectati
     if (!values.get(name)) throw presignedFault(`Query-string authentication needs ${PRESIGNED_NAMES.join(", ")}.`);
   }
   const get = (name: (typeof PRESIGNED_NAMES)[number]): string => values.get(name) as string;
-  if (get("X-Amz-Algorithm") !== SIGV4_ALGORITHM) throw presignedFault(`X-Amz-Algorithm only supports ${SIGV4_ALGORITHM}`);
+  if (get("X-Amz-Algorithm") !== SIGV4_ALGORITHM)
+    throw presignedFault(`X-Amz-Algorithm only supports ${SIGV4_ALGORITHM}`);
   const { accessKey, scope } = parseCredential(get("X-Amz-Credential"), "AuthorizationQueryParametersError", expected);
   const timeMs = parseAmzDate(get("X-Amz-Date"));
   if (timeMs === undefined) throw presignedFault("X-Amz-Date must have the form yyyymmddThhmmssZ");
@@ -274,7 +277,8 @@ export function checkSignatureTime(parsed: ParsedSignature, nowMs: number): void
     return;
   }
   if (-age > CLOCK_SKEW_MS_MAX) throw new StoreError("AccessDenied", { message: "Request is not valid yet" });
-  if (age > (parsed.expiresSeconds ?? 0) * 1000) throw new StoreError("AccessDenied", { message: "Request has expired" });
+  if (age > (parsed.expiresSeconds ?? 0) * 1000)
+    throw new StoreError("AccessDenied", { message: "Request has expired" });
 }
 
 /** Derived keys only: a pure function's memory. */
@@ -344,7 +348,11 @@ export interface ChunkSigning {
 }
 
 /** Chunk signing of a request whose own signature was verified. */
-export function chunkSigning(parsed: ParsedSignature, secret: string, keys: SigningKeyCache = sharedKeys): ChunkSigning {
+export function chunkSigning(
+  parsed: ParsedSignature,
+  secret: string,
+  keys: SigningKeyCache = sharedKeys,
+): ChunkSigning {
   return {
     key: keys.get(secret, parsed.scope),
     seedSignature: parsed.signature,

@@ -1,12 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { amzDate, httpDate, isoMillis, msOf, parseAmzDate, parseHttpDate, parseRfc3339Nano, rfc3339Nano } from "./time.ts";
+import {
+  amzDate,
+  httpDate,
+  isoMillis,
+  msOf,
+  parseAmzDate,
+  parseHttpDate,
+  parseRfc3339Nano,
+  rfc3339Nano,
+} from "./time.ts";
 
 const NS_MAX = 4_000_000_000_000_000_000n;
 
 test("nanoseconds survive their text, zeros trimmed", () => {
-  fc.assert(fc.property(fc.bigInt({ min: -NS_MAX, max: NS_MAX }), (ns) => assert.equal(parseRfc3339Nano(rfc3339Nano(ns)), ns)));
+  fc.assert(
+    fc.property(fc.bigInt({ min: -NS_MAX, max: NS_MAX }), (ns) => assert.equal(parseRfc3339Nano(rfc3339Nano(ns)), ns)),
+  );
   assert.equal(rfc3339Nano(1_764_000_000_500_000_000n), "2025-11-24T16:00:00.5Z");
   assert.equal(rfc3339Nano(0n), "1970-01-01T00:00:00Z");
 });

@@ -1,7 +1,8 @@
 /** Percent-encoding as S3 wants it (s3-api.md 2.3): everything but `A-Za-z0-9-_.~` as upper-case %XX of UTF-8. */
 
 const UNRESERVED = new Uint8Array(256);
-for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") UNRESERVED[char.charCodeAt(0)] = 1;
+for (const char of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+  UNRESERVED[char.charCodeAt(0)] = 1;
 const SLASH = 0x2f;
 const PERCENT = 0x25;
 

@@ -17,9 +17,17 @@ test("any text survives rendering and parsing", () => {
 });
 
 test("structure, namespaces, CDATA", () => {
-  const root = parse(document("s:A", wrap("B", tag("C", "1")) + wrap("B", tag("C", "<2>")) + "<D><![CDATA[x&y]]></D>").replace("<s:A", '<s:A xmlns:s="u"'));
+  const root = parse(
+    document("s:A", wrap("B", tag("C", "1")) + wrap("B", tag("C", "<2>")) + "<D><![CDATA[x&y]]></D>").replace(
+      "<s:A",
+      '<s:A xmlns:s="u"',
+    ),
+  );
   assert.equal(root.name, "A");
-  assert.deepEqual(root.all("B").map((b) => b.value("C")), ["1", "<2>"]);
+  assert.deepEqual(
+    root.all("B").map((b) => b.value("C")),
+    ["1", "<2>"],
+  );
   assert.equal(root.value("D"), "x&y");
   assert.equal(root.child("E"), undefined);
 });

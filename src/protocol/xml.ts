@@ -103,7 +103,9 @@ export function parseXml(bytes: Buffer, limits: XmlLimits = {}): XmlElement {
 export function parseXmlRoot(bytes: Buffer, ...names: string[]): XmlElement {
   const root = parseXml(bytes);
   if (!names.includes(root.name)) {
-    throw new StoreError("MalformedXML", { message: `Expected element <${names.join("> or <")}> but found <${root.name}>` });
+    throw new StoreError("MalformedXML", {
+      message: `Expected element <${names.join("> or <")}> but found <${root.name}>`,
+    });
   }
   return root;
 }
@@ -155,7 +157,8 @@ export function document(root: string, inner: string): string {
 export function integerOf(element: XmlElement, name: string, fallback: number): number {
   const text = element.value(name)?.trim();
   if (text === undefined || text === "") return fallback;
-  if (!/^[+-]?\d{1,15}$/.test(text)) throw new StoreError("MalformedXML", { message: `${name} must be a whole number` });
+  if (!/^[+-]?\d{1,15}$/.test(text))
+    throw new StoreError("MalformedXML", { message: `${name} must be a whole number` });
   return Number(text);
 }
 

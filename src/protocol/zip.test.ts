@@ -23,11 +23,20 @@ test("an archive of a streaming writer: sizes behind the data, a comment", () =>
       "AAAAAACFEUoNDQAAAAsAAAAFAAAAAAAAAAAAAAAAAAAAAABhLnR4dFBLBQYAAAAAAQABADMAAABAAAAAAgBoaQ==",
     "base64",
   );
-  assert.deepEqual(readZip(zip, LIMITS).map(({ name, data }) => [name, data.toString()]), [["a.txt", "hello world"]]);
+  assert.deepEqual(
+    readZip(zip, LIMITS).map(({ name, data }) => [name, data.toString()]),
+    [["a.txt", "hello world"]],
+  );
 });
 
 test("what is no archive, damaged, or too large is refused", () => {
-  const zip = writeZip([{ name: "a", data: Buffer.alloc(100_000) }, { name: "b", data: Buffer.from("b") }], 0);
+  const zip = writeZip(
+    [
+      { name: "a", data: Buffer.alloc(100_000) },
+      { name: "b", data: Buffer.from("b") },
+    ],
+    0,
+  );
   const refused = (bytes: Buffer, limits = LIMITS): void => assert.throws(() => readZip(bytes, limits), ZipError);
   refused(Buffer.from("no"));
   refused(Buffer.alloc(100));

@@ -116,7 +116,8 @@ interface CentralRecord {
 }
 
 function centralRecord(zip: Buffer, at: number): CentralRecord {
-  if (at + CENTRAL_BYTES > zip.length || zip.readUInt32LE(at) !== CENTRAL) throw new ZipError("the directory of the archive is damaged");
+  if (at + CENTRAL_BYTES > zip.length || zip.readUInt32LE(at) !== CENTRAL)
+    throw new ZipError("the directory of the archive is damaged");
   const nameBytes = zip.readUInt16LE(at + 28);
   const next = at + CENTRAL_BYTES + nameBytes + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
   return {

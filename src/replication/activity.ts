@@ -125,7 +125,8 @@ export class Activity {
 
   failed(code: string, bytes: number): void {
     this.#failed.add(this.#clock.nowMs(), bytes);
-    if (this.#errors.size < ERROR_CODES_MAX || this.#errors.has(code)) this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+    if (this.#errors.size < ERROR_CODES_MAX || this.#errors.has(code))
+      this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
   }
 
   retried(): void {

@@ -8,7 +8,11 @@ import { systemRandom } from "../runtime/random.ts";
 
 test("bytes wait for their turn beyond one second's worth", async () => {
   let now = 0;
-  const clock = { nowNs: () => BigInt(now) * 1_000_000n, nowMs: () => now, sleep: async (ms: number) => void (now += ms) };
+  const clock = {
+    nowNs: () => BigInt(now) * 1_000_000n,
+    nowMs: () => now,
+    sleep: async (ms: number) => void (now += ms),
+  };
   let rate = 1000;
   const limiter = tokenBucket(clock, () => rate);
   const body = (async function* () {
@@ -27,7 +31,9 @@ test("work under one name runs one after another, failures included; names do no
   const mutex = new KeyMutex();
   const order: string[] = [];
   let release = (): void => undefined;
-  const first = mutex.run("a", () => new Promise<void>((resolve) => (release = resolve)).then(() => void order.push("a1")));
+  const first = mutex.run("a", () =>
+    new Promise<void>((resolve) => (release = resolve)).then(() => void order.push("a1")),
+  );
   const second = mutex.run("a", async () => {
     order.push("a2");
     throw new Error("no");

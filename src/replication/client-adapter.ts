@@ -45,7 +45,13 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
   };
   const keys = { accessKey: address.accessKey, secretKey: address.secretKey };
   const ordinary = new S3Client(
-    { ...base, ...keys, connections: TARGET_CONNECTIONS_MAX, headersTimeoutMs: REQUEST_IDLE_MS, bodyTimeoutMs: REQUEST_IDLE_MS },
+    {
+      ...base,
+      ...keys,
+      connections: TARGET_CONNECTIONS_MAX,
+      headersTimeoutMs: REQUEST_IDLE_MS,
+      bodyTimeoutMs: REQUEST_IDLE_MS,
+    },
     clock.nowMs,
   );
   const patient = new S3Client({ ...base, ...keys, connections: 8, bodyTimeoutMs: COMPLETE_TIMEOUT_MS }, clock.nowMs);
@@ -53,7 +59,8 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
 
   const send = async (client: S3Client, request: TargetRequest): Promise<TargetResponse> => {
     const { body } = request;
-    const stream = body === undefined || Buffer.isBuffer(body) ? body : { stream: body, length: request.contentLength ?? 0 };
+    const stream =
+      body === undefined || Buffer.isBuffer(body) ? body : { stream: body, length: request.contentLength ?? 0 };
     const response = await client.request({
       method: request.method,
       ...(request.path === undefined ? { bucket: address.bucket, key: request.key } : { key: request.path.slice(1) }),
@@ -71,7 +78,9 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
     async probe(path, timeoutMs) {
       const limit = new AbortController();
       const answered = new AbortController();
-      void clock.sleep(timeoutMs, answered.signal).then(() => limit.abort(new Error(`no answer within ${timeoutMs} ms`)));
+      void clock
+        .sleep(timeoutMs, answered.signal)
+        .then(() => limit.abort(new Error(`no answer within ${timeoutMs} ms`)));
       try {
         return await send(prober, { method: "GET", path, payload: "hashed", signal: limit.signal });
       } finally {

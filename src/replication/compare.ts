@@ -32,7 +32,13 @@ export type Comparison =
   /** Null versions only: the target's is newer than ours and stays. */
   | { readonly kind: "newerThere" };
 
-const COMPARED_HEADERS = ["content-encoding", "cache-control", "content-disposition", "content-language", "expires"] as const;
+const COMPARED_HEADERS = [
+  "content-encoding",
+  "cache-control",
+  "content-disposition",
+  "content-language",
+  "expires",
+] as const;
 const LOCK_MODE = "x-amz-object-lock-mode";
 const LOCK_UNTIL = "x-amz-object-lock-retain-until-date";
 const LOCK_HOLD = "x-amz-object-lock-legal-hold";
@@ -70,9 +76,12 @@ function compareLock(local: ObjectVersion, remote: RemoteObject): Comparison | u
   const told = remote.metadata;
   if (told === undefined) return undefined;
   const { mode, until } = local.retention?.value ?? { mode: "", until: "" };
-  const sameUntil = until === "" ? (told[LOCK_UNTIL] ?? "") === "" : Date.parse(until) === Date.parse(told[LOCK_UNTIL] ?? "");
+  const sameUntil =
+    until === "" ? (told[LOCK_UNTIL] ?? "") === "" : Date.parse(until) === Date.parse(told[LOCK_UNTIL] ?? "");
   if ((told[LOCK_MODE] ?? "") !== mode || !sameUntil) return { kind: "registers", what: "retention" };
-  return (told[LOCK_HOLD] === "ON") === (local.legalHold?.value ?? false) ? undefined : { kind: "registers", what: "legal hold" };
+  return (told[LOCK_HOLD] === "ON") === (local.legalHold?.value ?? false)
+    ? undefined
+    : { kind: "registers", what: "legal hold" };
 }
 
 function compareFixed(local: ObjectVersion, remote: RemoteObject): Comparison | undefined {
@@ -104,7 +113,9 @@ function decodeValue(value: string): string {
   const word = /^=\?UTF-8\?(B|Q)\?(.*)\?=$/i.exec(value);
   if (word?.[1]?.toUpperCase() === "B") return Buffer.from(word[2] ?? "", "base64").toString("utf8");
   if (word !== null) {
-    const bytes = (word[2] ?? "").replaceAll("_", " ").replace(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+    const bytes = (word[2] ?? "")
+      .replaceAll("_", " ")
+      .replace(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
     return Buffer.from(bytes, "latin1").toString("utf8");
   }
   // oxlint-disable-next-line no-control-regex -- looks for bytes above ASCII
@@ -124,7 +135,8 @@ export function parseTagsText(text: string): Tags {
 }
 
 /** A time in decimal nanoseconds as this program tells its peers. */
-export const nanoseconds = (text: string | undefined): UnixNs | undefined => (text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined);
+export const nanoseconds = (text: string | undefined): UnixNs | undefined =>
+  text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
 
 /** What a 200 to HEAD with the ACCESS directive says. Undefined: no usable Last-Modified. */
 export function remoteOfHead(response: TargetResponse): RemoteObject | undefined {

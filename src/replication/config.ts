@@ -30,11 +30,16 @@ const malformed = (message: string): StoreError => new StoreError("MalformedXML"
 
 /** Rows 6 to 14 of replication.md 1.3. Remote buckets are only asked for ARNs that no stored rule uses yet, so that
  *  rules can be switched off while a target is away. */
-export async function validateConfig(deps: ConfigDeps, bucketName: BucketName, config: ReplicationConfig): Promise<void> {
+export async function validateConfig(
+  deps: ConfigDeps,
+  bucketName: BucketName,
+  config: ReplicationConfig,
+): Promise<void> {
   const arns = configArns(config);
   for (const arn of arns) {
     parseArn(arn);
-    if (arn.split(":")[2] !== "replication") throw new StoreError("XMinioAdminRemoteARNTypeInvalid", { bucket: bucketName });
+    if (arn.split(":")[2] !== "replication")
+      throw new StoreError("XMinioAdminRemoteARNTypeInvalid", { bucket: bucketName });
   }
   if (arns.length === 0) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
   const known = new Map((await deps.targets.ofBucket(bucketName)).map((target) => [target.record.arn, target]));
@@ -45,7 +50,10 @@ export async function validateConfig(deps: ConfigDeps, bucketName: BucketName, c
   const used = new Set(stored === undefined ? [] : configArns(stored));
   for (const arn of arns) {
     if (used.has(arn)) continue;
-    await checks.checkBucketThere(deps.targets.connect(known.get(arn) as KnownTarget).client, "RemoteDestinationNotFoundError");
+    await checks.checkBucketThere(
+      deps.targets.connect(known.get(arn) as KnownTarget).client,
+      "RemoteDestinationNotFoundError",
+    );
   }
   validateRules(config);
 }
@@ -59,12 +67,15 @@ function validateRules(config: ReplicationConfig): void {
     validateRule(rule);
   }
   const destinations = new Set(config.rules.map((rule) => rule.destination));
-  if (config.role !== "" && destinations.size > 1) throw malformed("With Role, all rules must have the same destination");
+  if (config.role !== "" && destinations.size > 1)
+    throw malformed("With Role, all rules must have the same destination");
 }
 
 function validateRule(rule: ReplicationRule): void {
-  if (Buffer.byteLength(rule.id) > RULE_ID_BYTES_MAX) throw malformed(`A rule ID has at most ${RULE_ID_BYTES_MAX} bytes`);
-  if (!Number.isInteger(rule.priority) || rule.priority < 0) throw malformed("A rule priority is a whole number from 0");
+  if (Buffer.byteLength(rule.id) > RULE_ID_BYTES_MAX)
+    throw malformed(`A rule ID has at most ${RULE_ID_BYTES_MAX} bytes`);
+  if (!Number.isInteger(rule.priority) || rule.priority < 0)
+    throw malformed("A rule priority is a whole number from 0");
   const keys = new Set<string>();
   for (const { key, value } of rule.tags) {
     const sized = key.length > 0 && [...key].length <= TAG_KEY_MAX && [...value].length <= TAG_VALUE_MAX;
@@ -90,6 +101,10 @@ export async function checkConfig(deps: ConfigDeps, bucketName: BucketName): Pro
       throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: bucketName });
     }
     const versionId = deps.random.uuid() as VersionId;
-    await checks.checkWrites(client, { key: `minio/${deps.hostId || "node"}/deleteme`, versionId, nowNs: deps.clock.nowNs() });
+    await checks.checkWrites(client, {
+      key: `minio/${deps.hostId || "node"}/deleteme`,
+      versionId,
+      nowNs: deps.clock.nowNs(),
+    });
   }
 }

@@ -32,7 +32,13 @@ export interface ConnectionsDeps {
   readonly observer?: SendObserver | undefined;
 }
 
-const NEVER_ASKED: HealthView = { isOnline: true, lastOnlineMs: 0, totalDowntimeMs: 0, offlineCount: 0, latency: { curr: 0, avg: 0, max: 0 } };
+const NEVER_ASKED: HealthView = {
+  isOnline: true,
+  lastOnlineMs: 0,
+  totalDowntimeMs: 0,
+  offlineCount: 0,
+  latency: { curr: 0, avg: 0, max: 0 },
+};
 
 export class Connections {
   readonly #deps: ConnectionsDeps;
@@ -49,7 +55,14 @@ export class Connections {
 
   /** The connection of a target as its record says now; a changed address or credential makes a new one. */
   of(record: TargetRecord): Connection {
-    const fingerprint = [record.endpoint, record.secure, record.targetBucket, record.accessKey, record.secret, record.region].join("\n");
+    const fingerprint = [
+      record.endpoint,
+      record.secure,
+      record.targetBucket,
+      record.accessKey,
+      record.secret,
+      record.region,
+    ].join("\n");
     const known = this.#entries.get(record.arn);
     if (known !== undefined) {
       known.rate.bytesPerSecond = record.bandwidth;

@@ -6,7 +6,17 @@ import { ExistingObjects } from "./existing.ts";
 import { logRange, pendingWork, readRows } from "./log.ts";
 import { failures, replicationDiff, replicationMetrics, type StatusDeps } from "./status.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
-import { asKey, collected, enableRule, SRC, statusOf, targetJson, testSite, until, type TestSite } from "./testing/site.ts";
+import {
+  asKey,
+  collected,
+  enableRule,
+  SRC,
+  statusOf,
+  targetJson,
+  testSite,
+  until,
+  type TestSite,
+} from "./testing/site.ts";
 
 describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
   let site: TestSite;
@@ -24,7 +34,14 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     arn = await site.targets.set(SRC, targetJson(fake));
     const { index, objects, clock } = site;
     const warn = (message: string): void => assert.fail(message);
-    existing = new ExistingObjects({ index, objects, clock, random: systemRandom, poke: (target) => poked.push(target), warn });
+    existing = new ExistingObjects({
+      index,
+      objects,
+      clock,
+      random: systemRandom,
+      poke: (target) => poked.push(target),
+      warn,
+    });
     stop = new AbortController();
     ended = existing.run(stop.signal);
   });
@@ -46,7 +63,10 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     await until(async () => (await pendingCount()) === 603);
     const rows = await readRows(site.index, logRange(arn), 600);
     const ofA = rows.filter(({ row }) => row.key === "a").map(({ row }) => row.versionId);
-    assert.deepEqual(ofA, versions.map((version) => version.versionId));
+    assert.deepEqual(
+      ofA,
+      versions.map((version) => version.versionId),
+    );
     assert.equal(await statusOf(site, arn, versions[0] as (typeof versions)[0]), "PENDING");
     assert.ok(poked.includes(arn));
     await existing.ensure(SRC);
@@ -73,18 +93,44 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     const [entry] = await readRows(site.index, logRange(arn), 1);
     assert.ok(entry !== undefined);
     const { index, objects, clock, targets } = site;
-    const status: StatusDeps = { index, objects, clock, targets, nodeName: "n:1", startedMs: clock.nowMs(), activity: () => undefined };
-    const metrics = async (): Promise<Record<string, unknown>> => (await replicationMetrics(status, SRC, 1)) as Record<string, unknown>;
+    const status: StatusDeps = {
+      index,
+      objects,
+      clock,
+      targets,
+      nodeName: "n:1",
+      startedMs: clock.nowMs(),
+      activity: () => undefined,
+    };
+    const metrics = async (): Promise<Record<string, unknown>> =>
+      (await replicationMetrics(status, SRC, 1)) as Record<string, unknown>;
     const before = await metrics();
-    assert.deepEqual([before["pendingReplicationCount"], before["pendingReplicationSize"], before["replicationCount"]], [1, 5, 0]);
+    assert.deepEqual(
+      [before["pendingReplicationCount"], before["pendingReplicationSize"], before["replicationCount"]],
+      [1, 5, 0],
+    );
     assert.deepEqual((before["queued"] as Record<string, unknown>)["peak"], { count: 1, bytes: 5 });
     const due = clock.nowNs();
-    await objects.finishLogRows(arn, [{ ...entry, status: "FAILED", retry: { due, reason: "AccessDenied: no" }, counted: { as: "failed", bytes: 5 } }]);
+    await objects.finishLogRows(arn, [
+      { ...entry, status: "FAILED", retry: { due, reason: "AccessDenied: no" }, counted: { as: "failed", bytes: 5 } },
+    ]);
     const failed = await collected(await failures(status, SRC));
-    assert.deepEqual(failed, [{ nodeName: "n:1", bucket: SRC, object: "a", versionId: entry.row.versionId, retryCount: 1, error: "AccessDenied: no" }]);
+    assert.deepEqual(failed, [
+      {
+        nodeName: "n:1",
+        bucket: SRC,
+        object: "a",
+        versionId: entry.row.versionId,
+        retryCount: 1,
+        error: "AccessDenied: no",
+      },
+    ]);
     const [line] = await collected(await replicationDiff(status, SRC, { verbose: false, prefix: "" }));
     assert.deepEqual(line?.targets, { [arn]: { rStatus: "FAILED" } });
-    const full = (await replicationMetrics(status, SRC, 2)) as { queueStats: { nodes: { nodeName: string }[] }; currStats: { failed: { totals: object } } };
+    const full = (await replicationMetrics(status, SRC, 2)) as {
+      queueStats: { nodes: { nodeName: string }[] };
+      currStats: { failed: { totals: object } };
+    };
     assert.equal(full.queueStats.nodes[0]?.nodeName, "n:1");
     assert.deepEqual(full.currStats.failed.totals, { count: 1, bytes: 5 });
   });

@@ -60,7 +60,9 @@ function wanted(config: ReplicationConfig | undefined): Map<Arn, string> {
     const { prefix, tags, deleteMarkerReplication, deleteReplication } = rule;
     rules.set(arn, [...(rules.get(arn) ?? []), { prefix, tags, deleteMarkerReplication, deleteReplication }]);
   }
-  return new Map([...rules].map(([arn, list]) => [arn, createHash("sha256").update(JSON.stringify(list)).digest("hex")]));
+  return new Map(
+    [...rules].map(([arn, list]) => [arn, createHash("sha256").update(JSON.stringify(list)).digest("hex")]),
+  );
 }
 
 export class ExistingObjects {
@@ -101,7 +103,8 @@ export class ExistingObjects {
   async run(signal: AbortSignal): Promise<void> {
     // A configuration stored just before a crash may have no job yet.
     await this.#guarded(async () => {
-      for (const bucket of await this.#deps.objects.buckets()) if (bucket.replication !== undefined) await this.ensure(bucket.name);
+      for (const bucket of await this.#deps.objects.buckets())
+        if (bucket.replication !== undefined) await this.ensure(bucket.name);
     });
     while (!signal.aborted) {
       this.#wake = new AbortController();
@@ -150,7 +153,10 @@ export class ExistingObjects {
     });
     const due = page.versions
       .map(({ version }) => version)
-      .filter((version) => version.replication.targets[job.arn] === undefined && followsExisting(bucket.replication, job.arn, version));
+      .filter(
+        (version) =>
+          version.replication.targets[job.arn] === undefined && followsExisting(bucket.replication, job.arn, version),
+      );
     // Newest first in a listing; the log wants what happened first, first.
     const enqueued = await enqueueVersions(this.#deps, bucket, job.arn, due.toReversed());
     if (enqueued > 0) this.#deps.poke(job.arn);

@@ -61,7 +61,11 @@ function registerHeaders(version: ObjectVersion): Headers {
 }
 
 /** PUT of a whole object, or (without `mtime`, 3.5) CreateMultipartUpload. */
-export function newObjectHeaders(version: ObjectVersion, marks: SendMarks, options: { mtime: boolean; etag: boolean }): Headers {
+export function newObjectHeaders(
+  version: ObjectVersion,
+  marks: SendMarks,
+  options: { mtime: boolean; etag: boolean },
+): Headers {
   const headers: Headers = {
     ...describedHeaders(version),
     ...registerHeaders(version),

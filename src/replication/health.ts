@@ -105,7 +105,12 @@ export class Endpoint {
 
   #measured(ns: number): void {
     this.#lastOnlineMs = this.#clock.nowMs();
-    this.#latency = { curr: ns, sum: this.#latency.sum + ns, count: this.#latency.count + 1, max: Math.max(this.#latency.max, ns) };
+    this.#latency = {
+      curr: ns,
+      sum: this.#latency.sum + ns,
+      count: this.#latency.count + 1,
+      max: Math.max(this.#latency.max, ns),
+    };
   }
 
   #set(alive: boolean): void {
@@ -132,7 +137,11 @@ export class Endpoint {
       const woken = this.#wake.signal.aborted;
       const alive = woken ? false : await this.probe();
       if (alive) waitMs = PROBE_INTERVAL_MS;
-      else waitMs = woken || waitMs >= PROBE_INTERVAL_MS ? PROBE_FIRST_MS : Math.min(Math.max(waitMs, PROBE_FIRST_MS) * 2, PROBE_INTERVAL_MS - 1);
+      else
+        waitMs =
+          woken || waitMs >= PROBE_INTERVAL_MS
+            ? PROBE_FIRST_MS
+            : Math.min(Math.max(waitMs, PROBE_FIRST_MS) * 2, PROBE_INTERVAL_MS - 1);
     }
   }
 

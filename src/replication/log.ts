@@ -48,7 +48,11 @@ export async function dropLog(index: OrderedIndex, arn: Arn): Promise<void> {
       const commit = new CommitBuilder();
       for (const { key, value } of entries) {
         const row = decodeRow<LogRow>(value);
-        commit.unchanged(key, value).delete(key).add(logCounter(arn, "count"), -1n).add(logCounter(arn, "bytes"), -BigInt(row.size));
+        commit
+          .unchanged(key, value)
+          .delete(key)
+          .add(logCounter(arn, "count"), -1n)
+          .add(logCounter(arn, "bytes"), -BigInt(row.size));
       }
       await index.commit(commit);
     }

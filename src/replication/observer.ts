@@ -12,19 +12,21 @@ export function tracingObserver(trace: TraceSink, clock: Clock, nodeName: string
     begin: () => (trace.active ? clock.nowMs() : undefined),
     end(startMs, arn, request, outcome) {
       const { bucket, key, versionId } = request;
-      trace.publish(replicationTrace({
-        nodeName,
-        name: request.marks.resyncId === undefined ? "Send" : "Resync",
-        bucket,
-        key,
-        versionId,
-        arn,
-        outcome: outcome.kind,
-        bytes: outcome.kind === "sent" ? outcome.bytes : 0,
-        startMs,
-        durationMs: clock.nowMs() - startMs,
-        error: fault(outcome),
-      }));
+      trace.publish(
+        replicationTrace({
+          nodeName,
+          name: request.marks.resyncId === undefined ? "Send" : "Resync",
+          bucket,
+          key,
+          versionId,
+          arn,
+          outcome: outcome.kind,
+          bytes: outcome.kind === "sent" ? outcome.bytes : 0,
+          startMs,
+          durationMs: clock.nowMs() - startMs,
+          error: fault(outcome),
+        }),
+      );
     },
   };
 }

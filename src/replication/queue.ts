@@ -103,7 +103,8 @@ export class TargetQueue {
     while (!this.#abort.signal.aborted) {
       this.poke();
       this.#wake = new AbortController();
-      const untilDue = this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#deps.clock.nowNs()) / NS_PER_MS);
+      const untilDue =
+        this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#deps.clock.nowNs()) / NS_PER_MS);
       const waitMs = Math.min(Math.max(untilDue, 5), limits.FALLBACK_POLL_MS);
       await this.#deps.clock.sleep(waitMs, AbortSignal.any([this.#wake.signal, this.#abort.signal]));
     }
@@ -133,7 +134,12 @@ export class TargetQueue {
     this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX);
     const waiting = this.#waiting.small.length + this.#waiting.large.length;
     const wanted = this.#more || this.#flushFrom !== undefined;
-    if (wanted && this.#reading === undefined && waiting < limits.LOOKAHEAD_LOW && this.#known.size < limits.KNOWN_ROWS_MAX) {
+    if (
+      wanted &&
+      this.#reading === undefined &&
+      waiting < limits.LOOKAHEAD_LOW &&
+      this.#known.size < limits.KNOWN_ROWS_MAX
+    ) {
       this.#reading = this.#read().finally(() => {
         this.#reading = undefined;
         if (this.#waiting.small.length + this.#waiting.large.length > 0 || this.#more) this.#pump();
@@ -163,7 +169,8 @@ export class TargetQueue {
 
   /** The target is away: rows go back to the log, where they are. */
   #release(): void {
-    for (const lane of ["small", "large"] as const) for (const item of this.#waiting[lane].drain()) this.#known.delete(item.name);
+    for (const lane of ["small", "large"] as const)
+      for (const item of this.#waiting[lane].drain()) this.#known.delete(item.name);
     for (const parked of this.#busy.values()) for (const item of parked.splice(0)) this.#known.delete(item.name);
     this.#more = true;
   }
@@ -185,7 +192,11 @@ export class TargetQueue {
     const range = retryRange(this.arn);
     const limit = this.#known.size + limits.RETRY_ROWS_PER_SCAN;
     const from = this.#flushFrom;
-    const entries = await readRows(this.#deps.index, from === undefined ? range : { start: from, end: range.end }, limit);
+    const entries = await readRows(
+      this.#deps.index,
+      from === undefined ? range : { start: from, end: range.end },
+      limit,
+    );
     const now = this.#deps.clock.nowNs();
     this.#nextDueNs = undefined;
     for (const entry of entries) {
@@ -244,7 +255,12 @@ export class TargetQueue {
       case "purgedThere": {
         this.#arrived(item, outcome, startedMs);
         const bytes = version?.kind === "object" ? version.size : 0;
-        return { ...base, status: "COMPLETED", sent: version ?? "purge", counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined };
+        return {
+          ...base,
+          status: "COMPLETED",
+          sent: version ?? "purge",
+          counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined,
+        };
       }
       case "retry":
         // No answer: is it the target or this request? Only the latter is put off; else the row waits for the target.
@@ -296,7 +312,10 @@ export class TargetQueue {
     while (this.#finished.length > 0) {
       const batch = this.#finished.splice(0, FINISH_BATCH);
       try {
-        await this.#deps.objects.finishLogRows(this.arn, batch.map(({ row }) => row));
+        await this.#deps.objects.finishLogRows(
+          this.arn,
+          batch.map(({ row }) => row),
+        );
         if (batch.some(({ row }) => row.retry !== undefined)) this.#wake.abort();
       } catch (error) {
         // The rows stay in the log and are read again; the targets hold the versions, so the repeat costs little.

@@ -58,8 +58,13 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     assert.equal(fake.versions.length, 20);
     assert.equal(fake.find("hot", marker.versionId as VersionId)?.kind, "delete-marker");
     assert.equal(fake.find("hot", versions[3]?.versionId ?? ""), undefined);
-    const order = fake.seen.filter((request) => request.method === "PUT").map((request) => request.query.get("versionId"));
-    assert.deepEqual(order, versions.map((version) => version.versionId).filter((id) => order.includes(id)));
+    const order = fake.seen
+      .filter((request) => request.method === "PUT")
+      .map((request) => request.query.get("versionId"));
+    assert.deepEqual(
+      order,
+      versions.map((version) => version.versionId).filter((id) => order.includes(id)),
+    );
   });
 
   test("tags changed while the object waits need no request of their own", async () => {

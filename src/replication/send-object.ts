@@ -8,7 +8,16 @@ import { limited, type Limiter } from "./bandwidth.ts";
 import { completeHeaders, newObjectHeaders } from "./headers.ts";
 import { BUFFERED_BODY_BYTES, COMPLETE_TIMEOUT_MS, PARTS_IN_FLIGHT_MAX } from "./limits.ts";
 import type { SendContext } from "./sender.ts";
-import { errorInBody, errorOf, failedAnswer, failedSend, isPurgedThere, SourceReadError, type SendOutcome, type TargetResponse } from "./wire.ts";
+import {
+  errorInBody,
+  errorOf,
+  failedAnswer,
+  failedSend,
+  isPurgedThere,
+  SourceReadError,
+  type SendOutcome,
+  type TargetResponse,
+} from "./wire.ts";
 
 /** Reads with every failure marked as ours, so that damage here is never taken for a fault of the connection. */
 async function* sourceBytes(found: FoundObject, start: number, end: number): AsyncIterable<Buffer> {
@@ -20,7 +29,12 @@ async function* sourceBytes(found: FoundObject, start: number, end: number): Asy
 }
 
 /** Small bodies as one buffer (read before the request begins), larger ones as a stream. */
-async function bodyOf(found: FoundObject, start: number, end: number, limiter: Limiter | undefined): Promise<Buffer | AsyncIterable<Buffer>> {
+async function bodyOf(
+  found: FoundObject,
+  start: number,
+  end: number,
+  limiter: Limiter | undefined,
+): Promise<Buffer | AsyncIterable<Buffer>> {
   const size = end - start;
   if (size > BUFFERED_BODY_BYTES) return limited(sourceBytes(found, start, end), limiter);
   const pieces: Buffer[] = [];
@@ -41,7 +55,13 @@ async function open(context: SendContext, version: ObjectVersion): Promise<Found
   }
 }
 
-const changedMeanwhile: SendOutcome = { kind: "retry", code: "Changed", reason: "the version changed while it was sent", network: false, afterMs: 0 };
+const changedMeanwhile: SendOutcome = {
+  kind: "retry",
+  code: "Changed",
+  reason: "the version changed while it was sent",
+  network: false,
+  afterMs: 0,
+};
 
 /** `fetch`-like clients wrap what a body threw: the source's own failure is what counts. */
 function unwrapped(error: unknown): unknown {
@@ -122,18 +142,22 @@ async function createUpload(context: SendContext, version: ObjectVersion): Promi
   });
   if (answer.status >= 300 || isPurgedThere(answer)) return stored(answer, 0);
   const uploadId = parseXml(answer.body).value("UploadId") ?? "";
-  if (uploadId === "") return { kind: "retry", code: "BadAnswer", reason: "the target gave no upload id", network: false };
+  if (uploadId === "")
+    return { kind: "retry", code: "BadAnswer", reason: "the target gave no upload id", network: false };
   return uploadId;
 }
 
 /** Parts that the target holds of an upload begun earlier, by number; undefined: begin anew. */
-async function resumeUpload(context: SendContext, version: ObjectVersion): Promise<{ uploadId: string; parts: Map<number, SentPart> } | undefined> {
+async function resumeUpload(
+  context: SendContext,
+  version: ObjectVersion,
+): Promise<{ uploadId: string; parts: Map<number, SentPart> } | undefined> {
   const { request, target } = context;
   const at = { arn: target.arn, bucketId: request.bucketId, key: request.key, versionId: request.versionId };
   const uploadId = await target.resume?.find(at, version.etag);
   if (uploadId === undefined) return undefined;
   const parts = new Map<number, SentPart>();
-  for (let marker = "0"; ; ) {
+  for (let marker = "0"; ;) {
     const answer = await target.client.request({
       method: "GET",
       key: request.key,
@@ -194,10 +218,16 @@ async function sendPartsAndComplete(context: SendContext, upload: Upload): Promi
   }
 }
 
-async function sendPart(context: SendContext, upload: Upload, part: Part, start: number): Promise<SentPart | SendOutcome> {
+async function sendPart(
+  context: SendContext,
+  upload: Upload,
+  part: Part,
+  start: number,
+): Promise<SentPart | SendOutcome> {
   const { request, target } = context;
   const known = upload.have.get(part.number);
-  if (known !== undefined && known.etag === part.etag) return { number: part.number, etag: known.etag, checksum: part.checksum ?? known.checksum };
+  if (known !== undefined && known.etag === part.etag)
+    return { number: part.number, etag: known.etag, checksum: part.checksum ?? known.checksum };
   const headers: Record<string, string> = { [SOURCE_REPLICATION_REQUEST]: "true" };
   const algorithm = upload.version.checksum?.algorithm;
   if (algorithm !== undefined && part.checksum !== undefined) {
@@ -216,7 +246,11 @@ async function sendPart(context: SendContext, upload: Upload, part: Part, start:
   });
   if (answer.status >= 300) return failedAnswer(answer);
   const echoed = algorithm === undefined ? undefined : answer.headers[`x-amz-checksum-${algorithm.toLowerCase()}`];
-  return { number: part.number, etag: (answer.headers["etag"] ?? "").replaceAll('"', ""), checksum: part.checksum ?? echoed };
+  return {
+    number: part.number,
+    etag: (answer.headers["etag"] ?? "").replaceAll('"', ""),
+    checksum: part.checksum ?? echoed,
+  };
 }
 
 async function complete(context: SendContext, upload: Upload, parts: SentPart[]): Promise<SendOutcome> {
@@ -225,7 +259,10 @@ async function complete(context: SendContext, upload: Upload, parts: SentPart[])
   const algorithm = version.checksum?.algorithm;
   parts.sort((a, b) => a.number - b.number);
   const xml = parts.map((part) => {
-    const sum = algorithm !== undefined && part.checksum !== undefined ? `<Checksum${algorithm}>${escapeXml(part.checksum)}</Checksum${algorithm}>` : "";
+    const sum =
+      algorithm !== undefined && part.checksum !== undefined
+        ? `<Checksum${algorithm}>${escapeXml(part.checksum)}</Checksum${algorithm}>`
+        : "";
     return `<Part><PartNumber>${part.number}</PartNumber><ETag>${escapeXml(part.etag)}</ETag>${sum}</Part>`;
   });
   const answer = await target.client.request({
@@ -233,7 +270,9 @@ async function complete(context: SendContext, upload: Upload, parts: SentPart[])
     key: request.key,
     query: { uploadId },
     headers: completeHeaders(version, request.marks),
-    body: Buffer.from(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${xml.join("")}</CompleteMultipartUpload>`),
+    body: Buffer.from(
+      `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${xml.join("")}</CompleteMultipartUpload>`,
+    ),
     payload: "hashed",
     idleTimeoutMs: COMPLETE_TIMEOUT_MS,
     signal: request.signal,
@@ -251,4 +290,3 @@ async function abort(context: SendContext, uploadId: string): Promise<void> {
     // The connection is gone; the outcome that led here is what gets reported.
   }
 }
-

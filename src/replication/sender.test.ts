@@ -27,10 +27,21 @@ describe("one version to one target", () => {
     await fake.stop();
   });
 
-  async function send(version: Pick<Version, "key" | "versionId">, compareFirst = false, resyncId?: string): Promise<SendOutcome> {
+  async function send(
+    version: Pick<Version, "key" | "versionId">,
+    compareFirst = false,
+    resyncId?: string,
+  ): Promise<SendOutcome> {
     const known = await site.targets.get(SRC, arn);
     const { key, versionId } = version;
-    const sent = await sendVersion(site.objects, site.targets.connect(known), { bucket: SRC, bucketId, key, versionId, compareFirst, marks: { resyncId } });
+    const sent = await sendVersion(site.objects, site.targets.connect(known), {
+      bucket: SRC,
+      bucketId,
+      key,
+      versionId,
+      compareFirst,
+      marks: { resyncId },
+    });
     return sent.outcome;
   }
 
@@ -55,7 +66,10 @@ describe("one version to one target", () => {
     await send(version);
     fake.seen.length = 0;
     assert.deepEqual(await send(version, true), { kind: "alreadyEqual" });
-    assert.deepEqual(fake.seen.map((request) => request.method), ["HEAD"]);
+    assert.deepEqual(
+      fake.seen.map((request) => request.method),
+      ["HEAD"],
+    );
     assert.equal(fake.seen[0]?.headers["x-amz-tagging-directive"], "ACCESS");
   });
 
@@ -75,7 +89,10 @@ describe("one version to one target", () => {
     assert.deepEqual(await send(at), { kind: "sent", bytes: 0, what: "delete-marker" });
     assert.deepEqual(await send(at), { kind: "alreadyEqual" });
     assert.equal(fake.find("k", at.versionId)?.kind, "delete-marker");
-    assert.deepEqual(fake.seen.map((request) => request.method), ["HEAD", "DELETE", "HEAD"]);
+    assert.deepEqual(
+      fake.seen.map((request) => request.method),
+      ["HEAD", "DELETE", "HEAD"],
+    );
   });
 
   test("purges of data and of markers remove and never toggle", async () => {
@@ -94,7 +111,9 @@ describe("one version to one target", () => {
   });
 
   test("nothing left here is nothing to do; a bucket made anew is another bucket", async () => {
-    assert.deepEqual(await send({ key: asKey("k"), versionId: "00000000-0000-4000-8000-000000000000" as VersionId }), { kind: "gone" });
+    assert.deepEqual(await send({ key: asKey("k"), versionId: "00000000-0000-4000-8000-000000000000" as VersionId }), {
+      kind: "gone",
+    });
     const version = await site.put("k");
     bucketId = "0000000000000000";
     assert.deepEqual(await send(version), { kind: "gone" });
@@ -131,8 +150,18 @@ describe("one version to one target", () => {
     fake.interfere = () => undefined;
     const known = await site.targets.get(SRC, arn);
     const connection = site.targets.connect(known);
-    const client = { ...connection.client, request: async () => ({ status: 200, headers: { "x-resilver-purged": "everywhere" }, body: Buffer.alloc(0) }) };
-    const request = { bucket: SRC as BucketName, bucketId, key: version.key, versionId: version.versionId, compareFirst: false, marks: {} };
+    const client = {
+      ...connection.client,
+      request: async () => ({ status: 200, headers: { "x-resilver-purged": "everywhere" }, body: Buffer.alloc(0) }),
+    };
+    const request = {
+      bucket: SRC as BucketName,
+      bucketId,
+      key: version.key,
+      versionId: version.versionId,
+      compareFirst: false,
+      marks: {},
+    };
     const { outcome } = await sendVersion(site.objects, { ...connection, client }, request);
     assert.deepEqual(outcome, { kind: "purgedThere" });
   });
@@ -140,7 +169,10 @@ describe("one version to one target", () => {
   test("a resync names itself on every request", async () => {
     const version = await site.put("k");
     await send(version, true, "r-1");
-    assert.deepEqual(fake.seen.map((request) => request.headers["x-resilver-resync"]), ["r-1", "r-1"]);
+    assert.deepEqual(
+      fake.seen.map((request) => request.headers["x-resilver-resync"]),
+      ["r-1", "r-1"],
+    );
   });
 
   async function multipart(): Promise<Version> {
@@ -148,7 +180,10 @@ describe("one version to one target", () => {
     const upload = await site.objects.createUpload({ bucket: SRC, key: asKey("m"), attributes, initiator: "root" });
     const at = { bucket: SRC, key: asKey("m"), uploadId: upload.uploadId };
     const parts = [];
-    for (const [number, size] of [[1, 5 * 1024 * 1024], [3, 1000]] as const) {
+    for (const [number, size] of [
+      [1, 5 * 1024 * 1024],
+      [3, 1000],
+    ] as const) {
       const stream = (async function* () {
         yield Buffer.alloc(size, number);
       })();
@@ -165,7 +200,13 @@ describe("one version to one target", () => {
     assert.equal(stored?.etag, version.etag);
     assert.equal(stored?.parts, 2);
     assert.equal(stored?.mtime, version.mtime);
-    assert.deepEqual(fake.seen.filter((request) => request.method === "PUT").map((request) => request.query.get("partNumber")).sort(), ["1", "3"]);
+    assert.deepEqual(
+      fake.seen
+        .filter((request) => request.method === "PUT")
+        .map((request) => request.query.get("partNumber"))
+        .sort(),
+      ["1", "3"],
+    );
     assert.deepEqual(await send(version), { kind: "alreadyEqual" });
   });
 
@@ -177,6 +218,9 @@ describe("one version to one target", () => {
     fake.interfere = () => undefined;
     fake.seen.length = 0;
     assert.equal((await send(version)).kind, "sent");
-    assert.deepEqual(fake.seen.map((request) => `${request.method} ${request.query.get("partNumber") ?? ""}`), ["GET ", "PUT 3", "POST "]);
+    assert.deepEqual(
+      fake.seen.map((request) => `${request.method} ${request.query.get("partNumber") ?? ""}`),
+      ["GET ", "PUT 3", "POST "],
+    );
   });
 });

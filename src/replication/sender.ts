@@ -15,7 +15,15 @@ import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
 import { sendMultipart, sendSingle } from "./send-object.ts";
-import { errorInBody, errorOf, failedAnswer, failedSend, isPurgedThere, type SendOutcome, type TargetClient } from "./wire.ts";
+import {
+  errorInBody,
+  errorOf,
+  failedAnswer,
+  failedSend,
+  isPurgedThere,
+  type SendOutcome,
+  type TargetClient,
+} from "./wire.ts";
 
 export interface SendTarget {
   readonly arn: Arn;
@@ -66,10 +74,14 @@ export interface SendContext {
   readonly request: SendRequest;
 }
 
-async function localState(objects: Objects, at: Omit<SendRequest, "compareFirst" | "marks" | "signal">): Promise<LocalState> {
+async function localState(
+  objects: Objects,
+  at: Omit<SendRequest, "compareFirst" | "marks" | "signal">,
+): Promise<LocalState> {
   try {
     const found = await objects.version(at);
-    if (found !== undefined) return found.bucket.id === at.bucketId ? { kind: "version", version: found.version } : { kind: "nothing" };
+    if (found !== undefined)
+      return found.bucket.id === at.bucketId ? { kind: "version", version: found.version } : { kind: "nothing" };
     const tombstone = await objects.tombstone(at);
     return tombstone === undefined ? { kind: "nothing" } : { kind: "tombstone", tombstone };
   } catch (error) {
@@ -81,7 +93,9 @@ async function localState(objects: Objects, at: Omit<SendRequest, "compareFirst"
 /** Never rejects: whatever happens is an outcome. What is sent is looked up once the key is free. */
 export function sendVersion(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
   const send = (): Promise<Sent> => sendNow(objects, target, request);
-  return target.mutex === undefined ? send() : target.mutex.run(`${target.arn}/${request.bucketId}/${request.key}`, send);
+  return target.mutex === undefined
+    ? send()
+    : target.mutex.run(`${target.arn}/${request.bucketId}/${request.key}`, send);
 }
 
 async function sendNow(objects: Objects, target: SendTarget, request: SendRequest): Promise<Sent> {
@@ -102,7 +116,11 @@ async function attempt(objects: Objects, target: SendTarget, request: SendReques
 }
 
 function isCompleted({ request, target }: SendContext, local: LocalState): boolean {
-  return request.skipCompleted === true && local.kind === "version" && local.version.replication.targets[target.arn] === "COMPLETED";
+  return (
+    request.skipCompleted === true &&
+    local.kind === "version" &&
+    local.version.replication.targets[target.arn] === "COMPLETED"
+  );
 }
 
 async function dispatch(context: SendContext, local: LocalState): Promise<SendOutcome> {
@@ -122,7 +140,11 @@ async function dispatch(context: SendContext, local: LocalState): Promise<SendOu
 
 async function sendObject(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
   if (version.damaged !== undefined) {
-    return { kind: "refused", code: "XResilverObjectDamaged", reason: `the version's bytes are ${version.damaged} here` };
+    return {
+      kind: "refused",
+      code: "XResilverObjectDamaged",
+      reason: `the version's bytes are ${version.damaged} here`,
+    };
   }
   return context.request.compareFirst ? compareAndSend(context, version) : sendContent(context, version, true);
 }
@@ -152,13 +174,20 @@ export type RemoteAnswer =
   | { readonly kind: "failed"; readonly outcome: SendOutcome };
 
 /** Asks the target for one version and compares; rejects when no answer came. */
-export async function askAndCompare(context: Pick<SendContext, "target" | "request">, version: ObjectVersion): Promise<RemoteAnswer> {
+export async function askAndCompare(
+  context: Pick<SendContext, "target" | "request">,
+  version: ObjectVersion,
+): Promise<RemoteAnswer> {
   const { request } = context;
   const head = await context.target.client.request({
     method: "HEAD",
     key: version.key,
     query: { versionId: version.versionId },
-    headers: { ...resyncHeader(request.marks), [wire.SOURCE_PROXY_REQUEST]: "false", [wire.TAGGING_DIRECTIVE]: "ACCESS" },
+    headers: {
+      ...resyncHeader(request.marks),
+      [wire.SOURCE_PROXY_REQUEST]: "false",
+      [wire.TAGGING_DIRECTIVE]: "ACCESS",
+    },
     payload: "hashed",
     signal: request.signal,
   });
@@ -169,7 +198,15 @@ export async function askAndCompare(context: Pick<SendContext, "target" | "reque
   }
   const remote = remoteOfHead(head);
   if (remote !== undefined) return compareObject(version, remote);
-  return { kind: "failed", outcome: { kind: "retry", code: "BadAnswer", reason: "the target's HEAD has no usable Last-Modified", network: false } };
+  return {
+    kind: "failed",
+    outcome: {
+      kind: "retry",
+      code: "BadAnswer",
+      reason: "the target's HEAD has no usable Last-Modified",
+      network: false,
+    },
+  };
 }
 
 /** replication.md section 4: a HEAD decides between nothing, a metadata copy and the whole version. */
@@ -223,7 +260,11 @@ async function sendMarker(context: SendContext, marker: DeleteMarker): Promise<S
     method: "HEAD",
     key: request.key,
     query: { versionId: request.versionId },
-    headers: { ...resyncHeader(request.marks), [wire.SOURCE_PROXY_REQUEST]: "false", [wire.CHECK_REPLICATION_READY]: "true" },
+    headers: {
+      ...resyncHeader(request.marks),
+      [wire.SOURCE_PROXY_REQUEST]: "false",
+      [wire.CHECK_REPLICATION_READY]: "true",
+    },
     payload: "hashed",
     signal: request.signal,
   });
@@ -235,7 +276,12 @@ async function sendMarker(context: SendContext, marker: DeleteMarker): Promise<S
     const remote = remoteOfHead(head);
     const older = remote !== undefined && BigInt(remote.mtimeMs) * 1_000_000n < marker.mtime;
     if (request.versionId !== "null" || !older) return { kind: "alreadyEqual" };
-  } else if (head.status !== 404 && head.status !== 405 && !SLOW_DOWN.includes(errorOf(head).code) && head.headers[wire.REPLICATION_READY] !== "true") {
+  } else if (
+    head.status !== 404 &&
+    head.status !== 405 &&
+    !SLOW_DOWN.includes(errorOf(head).code) &&
+    head.headers[wire.REPLICATION_READY] !== "true"
+  ) {
     return failedAnswer(head);
   }
   const answer = await target.client.request({

@@ -40,7 +40,10 @@ interface TargetNumbers {
 }
 
 async function counters(index: OrderedIndex, name: string): Promise<CountBytes> {
-  const [count, bytes] = await Promise.all([index.get(counterKey(`${name}/count`)), index.get(counterKey(`${name}/bytes`))]);
+  const [count, bytes] = await Promise.all([
+    index.get(counterKey(`${name}/count`)),
+    index.get(counterKey(`${name}/bytes`)),
+  ]);
   return { count: Number(readCounter(count)), bytes: Number(readCounter(bytes)) };
 }
 
@@ -50,7 +53,8 @@ async function numbersOf(deps: StatusDeps, arn: Arn, limit: number): Promise<Tar
     counters(deps.index, `sent/${arn}`),
     counters(deps.index, `failed/${arn}`),
   ]);
-  const activity = deps.activity(arn)?.view() ?? (await publishedActivity(deps.index, arn)) ?? new Activity(deps.clock).view();
+  const activity =
+    deps.activity(arn)?.view() ?? (await publishedActivity(deps.index, arn)) ?? new Activity(deps.clock).view();
   return { arn, pending, sent, failed, activity, limit };
 }
 
@@ -98,7 +102,8 @@ function targetStats(numbers: TargetNumbers): object {
 /** JSON of `?replication-metrics`: version 1 is `currStats` alone. */
 export async function replicationMetrics(deps: StatusDeps, bucketName: BucketName, version: 1 | 2): Promise<object> {
   const bucket = await deps.objects.bucket(bucketName);
-  if (bucket.replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
+  if (bucket.replication === undefined)
+    throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
   const used = new Set(configArns(bucket.replication));
   const known = (await deps.targets.ofBucket(bucketName)).filter(({ record }) => used.has(record.arn));
   const all = await Promise.all(known.map(({ record }) => numbersOf(deps, record.arn, record.bandwidth)));
@@ -172,19 +177,32 @@ export interface FailureLine {
 }
 
 /** Of one bucket (throws NoSuchBucket) or of all. Reading changes nothing. */
-export async function failures(deps: StatusDeps, bucketName: BucketName | undefined): Promise<AsyncIterable<FailureLine>> {
+export async function failures(
+  deps: StatusDeps,
+  bucketName: BucketName | undefined,
+): Promise<AsyncIterable<FailureLine>> {
   const known = bucketName === undefined ? await deps.targets.all() : await deps.targets.ofBucket(bucketName);
-  return failureLines(deps, known.map(({ record }) => record.arn));
+  return failureLines(
+    deps,
+    known.map(({ record }) => record.arn),
+  );
 }
 
 async function* failureLines(deps: StatusDeps, arns: readonly Arn[]): AsyncIterable<FailureLine> {
   for (const arn of arns) {
     const range = retryRange(arn);
-    for (let start = range.start; ; ) {
+    for (let start = range.start; ;) {
       const rows = await readRows(deps.index, { start, end: range.end }, RESYNC_PAGE);
       for (const { row } of rows) {
         const { bucket, key: object, versionId, attempts: retryCount, error } = row;
-        yield { nodeName: deps.nodeName, bucket, object, versionId, retryCount, ...(error === undefined ? {} : { error }) };
+        yield {
+          nodeName: deps.nodeName,
+          bucket,
+          object,
+          versionId,
+          retryCount,
+          ...(error === undefined ? {} : { error }),
+        };
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < RESYNC_PAGE) break;
@@ -213,9 +231,14 @@ export interface DiffLine {
 }
 
 /** Rejects before the first line: NoSuchBucket, 404 without configuration or targets, InvalidRequest for an unknown ARN. */
-export async function replicationDiff(deps: StatusDeps, bucketName: BucketName, options: DiffRequest): Promise<AsyncIterable<DiffLine>> {
+export async function replicationDiff(
+  deps: StatusDeps,
+  bucketName: BucketName,
+  options: DiffRequest,
+): Promise<AsyncIterable<DiffLine>> {
   const bucket = await deps.objects.bucket(bucketName);
-  if (bucket.replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
+  if (bucket.replication === undefined)
+    throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
   const known = (await deps.targets.ofBucket(bucketName)).map(({ record }) => record.arn);
   if (known.length === 0) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
   if (options.arn && !known.includes(options.arn as Arn)) {
@@ -224,20 +247,32 @@ export async function replicationDiff(deps: StatusDeps, bucketName: BucketName, 
   return diffLines(deps, { name: bucketName, id: bucket.id }, options);
 }
 
-async function* diffLines(deps: StatusDeps, bucket: { name: BucketName; id: string }, options: DiffRequest): AsyncIterable<DiffLine> {
+async function* diffLines(
+  deps: StatusDeps,
+  bucket: { name: BucketName; id: string },
+  options: DiffRequest,
+): AsyncIterable<DiffLine> {
   yield* versionDiff(deps, bucket.name, options);
   yield* purgeDiff(deps, bucket.id, options);
 }
 
 function wantedState(state: ReplicationState, options: DiffRequest): boolean {
-  const statuses = options.arn ? [state.targets[options.arn]].filter((status) => status !== undefined) : Object.values(state.targets);
+  const statuses = options.arn
+    ? [state.targets[options.arn]].filter((status) => status !== undefined)
+    : Object.values(state.targets);
   return statuses.length > 0 && (options.verbose || statuses.some((status) => status !== "COMPLETED"));
 }
 
 async function* versionDiff(deps: StatusDeps, bucket: BucketName, options: DiffRequest): AsyncIterable<DiffLine> {
   let marker: { keyMarker: string; versionIdMarker?: VersionId | undefined } = { keyMarker: "" };
   for (;;) {
-    const page = await deps.objects.listVersions({ bucket, prefix: options.prefix, delimiter: "", maxKeys: RESYNC_PAGE, ...marker });
+    const page = await deps.objects.listVersions({
+      bucket,
+      prefix: options.prefix,
+      delimiter: "",
+      maxKeys: RESYNC_PAGE,
+      ...marker,
+    });
     for (const { version } of page.versions) if (wantedState(version.replication, options)) yield diffRow(version);
     if (!page.truncated || page.nextKeyMarker === undefined) return;
     marker = { keyMarker: page.nextKeyMarker, versionIdMarker: page.nextVersionIdMarker };
@@ -245,7 +280,9 @@ async function* versionDiff(deps: StatusDeps, bucket: BucketName, options: DiffR
 }
 
 function diffRow(version: Version): DiffLine {
-  const targets = Object.fromEntries(Object.entries(version.replication.targets).map(([arn, rStatus]) => [arn, { rStatus }]));
+  const targets = Object.fromEntries(
+    Object.entries(version.replication.targets).map(([arn, rStatus]) => [arn, { rStatus }]),
+  );
   return {
     object: version.key,
     versionId: version.versionId,
@@ -260,19 +297,28 @@ function diffRow(version: Version): DiffLine {
 /** Purges that have not reached every target: their versions are gone here, the tombstones remember. */
 async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffRequest): AsyncIterable<DiffLine> {
   const range = keyPrefixRange(SPACE.tombstone, bucketId, options.prefix);
-  for (let start = range.start; ; ) {
+  for (let start = range.start; ;) {
     const entries = await deps.index.scan({ start, end: range.end }, { limit: RESYNC_PAGE });
     for (const entry of entries) {
       const stone = decodeTombstone(entry.value);
       if (!wantedState(stone.replication, { ...options, verbose: false })) continue;
-      const targets = Object.fromEntries(Object.entries(stone.replication.targets).map(([arn, drStatus]) => [arn, { drStatus }]));
+      const targets = Object.fromEntries(
+        Object.entries(stone.replication.targets).map(([arn, drStatus]) => [arn, { drStatus }]),
+      );
       const time = rfc3339Nano(stone.time);
       const dStatus = replicationStatus(stone.replication);
-      yield { object: stone.key, versionId: stone.versionId, targets, dStatus, replTimestamp: time, lastModified: time, deletemarker: true };
+      yield {
+        object: stone.key,
+        versionId: stone.versionId,
+        targets,
+        dStatus,
+        replTimestamp: time,
+        lastModified: time,
+        deletemarker: true,
+      };
     }
     const last = entries.at(-1);
     if (last === undefined || entries.length < RESYNC_PAGE) return;
     start = keyAfter(last.key);
   }
 }
-

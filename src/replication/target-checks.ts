@@ -1,13 +1,21 @@
 /** What a target must be before it is used: reachable, there, versioned, not this very bucket (replication.md 2.4). */
 import { StoreError } from "../model/errors.ts";
 import { parseXml } from "../protocol/xml.ts";
-import { SOURCE_REPLICATION_CHECK, REPLICATION_STATUS, REPLICA, SOURCE_DELETE_MARKER } from "../protocol/replication-headers.ts";
+import {
+  SOURCE_REPLICATION_CHECK,
+  REPLICATION_STATUS,
+  REPLICA,
+  SOURCE_DELETE_MARKER,
+} from "../protocol/replication-headers.ts";
 import { sourceHeaders } from "./headers.ts";
 import { PROBE_TIMEOUT_MS } from "./limits.ts";
 import { errorOf, type TargetClient, type TargetRequest, type TargetResponse } from "./wire.ts";
 
 function unreachableTarget(detail: string, cause?: unknown): StoreError {
-  return new StoreError("XMinioAdminReplicationRemoteConnectionError", { message: `Remote service connection error (${detail})`, cause });
+  return new StoreError("XMinioAdminReplicationRemoteConnectionError", {
+    message: `Remote service connection error (${detail})`,
+    cause,
+  });
 }
 
 async function ask(client: TargetClient, request: TargetRequest): Promise<TargetResponse> {
@@ -28,7 +36,8 @@ function refusedBy(what: string, answer: TargetResponse): StoreError {
 /** HEAD of the bucket. Absent: `notFound` names the code. */
 export async function checkBucketThere(client: TargetClient, notFound: string): Promise<void> {
   const answer = await ask(client, { method: "HEAD", payload: "hashed" });
-  if (answer.status === 404) throw new StoreError(notFound, { message: `The remote bucket "${client.bucket}" does not exist` });
+  if (answer.status === 404)
+    throw new StoreError(notFound, { message: `The remote bucket "${client.bucket}" does not exist` });
   if (answer.status >= 300) throw refusedBy(`access to the bucket "${client.bucket}"`, answer);
 }
 
@@ -36,7 +45,9 @@ export async function checkVersioned(client: TargetClient): Promise<void> {
   const answer = await ask(client, { method: "GET", query: { versioning: "" }, payload: "hashed" });
   if (answer.status >= 300) throw refusedBy("?versioning", answer);
   if (parseXml(answer.body).value("Status") !== "Enabled") {
-    throw new StoreError("RemoteTargetNotVersionedError", { message: `The remote bucket "${client.bucket}" does not have versioning enabled` });
+    throw new StoreError("RemoteTargetNotVersionedError", {
+      message: `The remote bucket "${client.bucket}" does not have versioning enabled`,
+    });
   }
 }
 
@@ -65,11 +76,25 @@ export async function isThisSite(client: TargetClient, hostId: string): Promise<
 }
 
 /** replication.md 2.5: a PUT and two DELETEs that the target must refuse with ReplicationPermissionCheck. */
-export async function checkWrites(client: TargetClient, probe: { key: string; versionId: string; nowNs: bigint }): Promise<void> {
-  const headers = { ...sourceHeaders({}, probe.nowNs), [REPLICATION_STATUS]: REPLICA, [SOURCE_REPLICATION_CHECK]: "true" };
+export async function checkWrites(
+  client: TargetClient,
+  probe: { key: string; versionId: string; nowNs: bigint },
+): Promise<void> {
+  const headers = {
+    ...sourceHeaders({}, probe.nowNs),
+    [REPLICATION_STATUS]: REPLICA,
+    [SOURCE_REPLICATION_CHECK]: "true",
+  };
   const body = Buffer.from("aaaaaaaa");
   const base = { key: probe.key, payload: "hashed" } as const;
-  const put = { ...base, method: "PUT", query: { versionId: probe.versionId }, headers, body, contentLength: body.length } as const;
+  const put = {
+    ...base,
+    method: "PUT",
+    query: { versionId: probe.versionId },
+    headers,
+    body,
+    contentLength: body.length,
+  } as const;
   const marker = { ...base, method: "DELETE", headers: { ...headers, [SOURCE_DELETE_MARKER]: "true" } } as const;
   const purge = { ...base, method: "DELETE", headers } as const;
   const steps: [string, TargetRequest][] = [
@@ -80,6 +105,8 @@ export async function checkWrites(client: TargetClient, probe: { key: string; ve
   for (const [right, request] of steps) {
     const { code, message } = errorOf(await ask(client, request));
     if (code === "ReplicationPermissionCheck") continue;
-    throw new StoreError("InvalidRequest", { message: `The replication user lacks ${right} at the target: ${code} (${message})` });
+    throw new StoreError("InvalidRequest", {
+      message: `The replication user lacks ${right} at the target: ${code} (${message})`,
+    });
   }
 }

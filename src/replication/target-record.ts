@@ -56,7 +56,8 @@ export type TargetInput = z.infer<typeof schema>;
 /** Throws XMinioAdminConfigBadJSON. */
 export function parseTargetJson(json: unknown): TargetInput {
   const parsed = schema.safeParse(typeof json === "string" ? safeJson(json) : json);
-  if (!parsed.success) throw new StoreError("XMinioAdminConfigBadJSON", { message: "The target is not a valid JSON document" });
+  if (!parsed.success)
+    throw new StoreError("XMinioAdminConfigBadJSON", { message: "The target is not a valid JSON document" });
   return parsed.data;
 }
 
@@ -78,7 +79,8 @@ export function normalEndpoint(given: string, secure: boolean): string {
     throw new StoreError("XMinioAdminConfigBadJSON", { message: `"${given}" is not a host with an optional port` });
   }
   const bad = url.pathname !== "/" || url.username !== "" || url.hostname === "" || url.search !== "";
-  if (bad) throw new StoreError("XMinioAdminConfigBadJSON", { message: `"${given}" is not a host with an optional port` });
+  if (bad)
+    throw new StoreError("XMinioAdminConfigBadJSON", { message: `"${given}" is not a host with an optional port` });
   const port = /:(\d+)$/.exec(bare)?.[1] ?? (secure ? "443" : "80");
   return `${url.hostname}:${Number(port)}`;
 }

@@ -25,12 +25,18 @@ describe("remote targets", { timeout: 20_000 }, () => {
   const refuses = (promise: Promise<unknown>, code: string): Promise<void> => assert.rejects(promise, { code });
 
   test("a target gets an ARN, keeps it, and is listed without its secret", async () => {
-    const arn = await site.targets.set(SRC, JSON.stringify(json({ region: "eu", bandwidthlimit: 5, replicationSync: true })));
+    const arn = await site.targets.set(
+      SRC,
+      JSON.stringify(json({ region: "eu", bandwidthlimit: 5, replicationSync: true })),
+    );
     assert.match(arn, /^arn:minio:replication:eu:[0-9a-f-]{36}:dst$/);
     assert.equal(await site.targets.set(SRC, json()), arn);
     const [listed] = (await site.targets.list(SRC, "replication")) as [Record<string, unknown>];
     assert.deepEqual(listed["credentials"], { accessKey: "AK", expiration: "0001-01-01T00:00:00Z" });
-    assert.deepEqual([listed["arn"], listed["region"], listed["omitempty"], listed["bandwidthlimit"]], [arn, "eu", "eu", 5]);
+    assert.deepEqual(
+      [listed["arn"], listed["region"], listed["omitempty"], listed["bandwidthlimit"]],
+      [arn, "eu", "eu", 5],
+    );
     assert.ok(!JSON.stringify(listed).includes("SK"));
     assert.deepEqual(await site.targets.list("", ""), await site.targets.list(SRC, ""));
   });
@@ -64,8 +70,16 @@ describe("remote targets", { timeout: 20_000 }, () => {
 
   test("an update changes the flagged parts only", async () => {
     const arn = await site.targets.set(SRC, json());
-    await refuses(site.targets.set(SRC, json({ arn: "arn:minio:replication::x:y" }), ["update"]), "XMinioAdminRemoteTargetNotFoundError");
-    const edit = json({ arn, bandwidthlimit: 7, replicationSync: true, credentials: { accessKey: "AK2", secretKey: "S2" } });
+    await refuses(
+      site.targets.set(SRC, json({ arn: "arn:minio:replication::x:y" }), ["update"]),
+      "XMinioAdminRemoteTargetNotFoundError",
+    );
+    const edit = json({
+      arn,
+      bandwidthlimit: 7,
+      replicationSync: true,
+      credentials: { accessKey: "AK2", secretKey: "S2" },
+    });
     assert.equal(await site.targets.set(SRC, edit, ["update", "bandwidth"]), arn);
     let { record } = await site.targets.get(SRC, arn);
     assert.deepEqual([record.bandwidth, record.sync, record.accessKey], [7, false, "AK"]);
@@ -118,7 +132,10 @@ describe("remote targets", { timeout: 20_000 }, () => {
     await checkConfig(config(), SRC);
     assert.equal(fake.versions.length, 0);
     const dry = fake.seen.filter((request) => request.headers["x-minio-source-replication-check"] === "true");
-    assert.deepEqual(dry.map((request) => request.method), ["PUT", "DELETE", "DELETE"]);
+    assert.deepEqual(
+      dry.map((request) => request.method),
+      ["PUT", "DELETE", "DELETE"],
+    );
     fake.interfere = (request) => (request.method === "DELETE" ? { status: 403, code: "AccessDenied" } : undefined);
     await assert.rejects(checkConfig(config(), SRC), { code: "InvalidRequest", message: /s3:ReplicateDelete/ });
   });

@@ -60,7 +60,13 @@ export class Targets {
 
   constructor(deps: TargetsDeps) {
     this.#deps = deps;
-    this.connections = new Connections({ clock: deps.clock, clientFor: deps.clientFor, sealer: deps.sealer, index: deps.index, observer: deps.observer });
+    this.connections = new Connections({
+      clock: deps.clock,
+      clientFor: deps.clientFor,
+      sealer: deps.sealer,
+      index: deps.index,
+      observer: deps.observer,
+    });
   }
 
   /**
@@ -80,14 +86,19 @@ export class Targets {
   }
 
   #added(loaded: Loaded, input: TargetInput): { target: TargetRecord; secret: string; unchanged: boolean } {
-    if (input.type !== "replication") throw new StoreError("XMinioAdminConfigBadJSON", { message: 'The target type must be "replication"' });
+    if (input.type !== "replication")
+      throw new StoreError("XMinioAdminConfigBadJSON", { message: 'The target type must be "replication"' });
     const fresh = this.#record(input);
     const same = loaded.targets.filter((known) => sameBucket(known, fresh.target));
     const twin = same.find((known) => known.accessKey === fresh.target.accessKey);
     // The same again is no change; with another secret it is the operator's correction, and is checked like one.
     if (twin !== undefined) {
       const unchanged = this.#deps.sealer.open(twin.secret) === fresh.secret;
-      return { target: { ...twin, secret: fresh.target.secret, sessionToken: fresh.target.sessionToken }, secret: fresh.secret, unchanged };
+      return {
+        target: { ...twin, secret: fresh.target.secret, sessionToken: fresh.target.sessionToken },
+        secret: fresh.secret,
+        unchanged,
+      };
     }
     const [other] = same;
     if (other === undefined) return { ...fresh, unchanged: false };
@@ -102,7 +113,9 @@ export class Targets {
   #record(input: TargetInput): { target: TargetRecord; secret: string } {
     const { credentials, endpoint, targetbucket } = input;
     if (!endpoint || !targetbucket || !credentials?.accessKey || !credentials.secretKey) {
-      throw new StoreError("XMinioAdminConfigBadJSON", { message: "endpoint, targetbucket and credentials are needed" });
+      throw new StoreError("XMinioAdminConfigBadJSON", {
+        message: "endpoint, targetbucket and credentials are needed",
+      });
     }
     const secure = input.secure ?? false;
     const region = input.region || input.omitempty || "";
@@ -129,18 +142,34 @@ export class Targets {
     return { target, secret: credentials.secretKey };
   }
 
-  #updated(loaded: Loaded, input: TargetInput, flags: ReadonlySet<string>): { target: TargetRecord; secret: string; unchanged: boolean } {
+  #updated(
+    loaded: Loaded,
+    input: TargetInput,
+    flags: ReadonlySet<string>,
+  ): { target: TargetRecord; secret: string; unchanged: boolean } {
     const known = loaded.targets.find((target) => target.arn === input.arn);
-    if (known === undefined) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: loaded.bucket.name });
+    if (known === undefined)
+      throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: loaded.bucket.name });
     let target: TargetRecord = known;
     let secret = this.#deps.sealer.open(known.secret);
     if (flags.has("creds")) {
       // An edit may leave the secret out: the stored one stays.
-      const kept = input.credentials?.secretKey ? input : { ...input, credentials: { ...input.credentials, secretKey: secret } };
+      const kept = input.credentials?.secretKey
+        ? input
+        : { ...input, credentials: { ...input.credentials, secretKey: secret } };
       const fresh = this.#record(kept);
       secret = fresh.secret;
       const { endpoint, endpointAsGiven, secure, targetBucket, accessKey, sessionToken } = fresh.target;
-      target = { ...target, endpoint, endpointAsGiven, secure, targetBucket, accessKey, sessionToken, secret: fresh.target.secret };
+      target = {
+        ...target,
+        endpoint,
+        endpointAsGiven,
+        secure,
+        targetBucket,
+        accessKey,
+        sessionToken,
+        secret: fresh.target.secret,
+      };
     }
     if (flags.has("sync")) target = { ...target, sync: input.replicationSync ?? false };
     if (flags.has("proxy")) target = { ...target, disableProxy: input.disableProxy ?? false };
@@ -154,14 +183,18 @@ export class Targets {
 
   /** replication.md 2.4, rows 1 and 4 to 8. */
   async #check(loaded: Loaded, target: TargetRecord, secretKey: string): Promise<void> {
-    if (target.bandwidth < 0) throw new StoreError("XMinioAdminReplicationBandwidthLimitError", { message: "The bandwidth limit must not be negative" });
+    if (target.bandwidth < 0)
+      throw new StoreError("XMinioAdminReplicationBandwidthLimitError", {
+        message: "The bandwidth limit must not be negative",
+      });
     if (loaded.bucket.versioning?.status !== "Enabled") {
       throw new StoreError("ReplicationSourceNotVersionedError", { bucket: loaded.bucket.name });
     }
     const client = this.#deps.clientFor({ ...target, bucket: target.targetBucket, secretKey });
     try {
       if (target.targetBucket === loaded.bucket.name) {
-        const own = this.#deps.isOwnAddress?.(target.endpoint) === true || (await checks.isThisSite(client, this.#deps.hostId));
+        const own =
+          this.#deps.isOwnAddress?.(target.endpoint) === true || (await checks.isThisSite(client, this.#deps.hostId));
         if (own) throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: loaded.bucket.name });
       }
       await checks.checkBucketThere(client, "XMinioAdminRemoteTargetNotFoundError");
@@ -219,8 +252,12 @@ export class Targets {
   /** DELETE ?replication. Throws XMinioAdminRemoteTargetNotFoundError when there are none. */
   async removeAll(bucketName: BucketName): Promise<void> {
     const loaded = await this.#load(bucketName);
-    if (loaded.targets.length === 0) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
-    await this.#drop(loaded, loaded.targets.map((target) => target.arn));
+    if (loaded.targets.length === 0)
+      throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
+    await this.#drop(
+      loaded,
+      loaded.targets.map((target) => target.arn),
+    );
   }
 
   async #drop(loaded: Loaded, arns: readonly Arn[]): Promise<void> {
@@ -265,7 +302,9 @@ export class Targets {
   /** The marks of a resync that started: shown in lists until the next one. */
   async setReset(bucketName: BucketName, arn: Arn, resetId: string, resetBefore: string): Promise<void> {
     const loaded = await this.#load(bucketName);
-    await this.#change(loaded, (targets) => targets.map((target) => (target.arn === arn ? { ...target, resetId, resetBefore } : target)));
+    await this.#change(loaded, (targets) =>
+      targets.map((target) => (target.arn === arn ? { ...target, resetId, resetBefore } : target)),
+    );
   }
 }
 
@@ -277,4 +316,3 @@ function isUsed(bucket: Bucket, arn: Arn): boolean {
   const config = bucket.replication;
   return config !== undefined && config.rules.some((rule) => rule.enabled && ruleArn(config, rule) === arn);
 }
-

@@ -48,7 +48,12 @@ export type SendOutcome =
    * The target holds it now; `bytes` of body were moved (0 for markers and metadata). `resumed`: by an upload begun
    * earlier, with the tags and locks of that time.
    */
-  | { readonly kind: "sent"; readonly bytes: number; readonly what: "object" | "metadata" | "delete-marker"; readonly resumed?: boolean }
+  | {
+      readonly kind: "sent";
+      readonly bytes: number;
+      readonly what: "object" | "metadata" | "delete-marker";
+      readonly resumed?: boolean;
+    }
   /** `fixed`: something differs that no request of the protocol can change. */
   | { readonly kind: "alreadyEqual"; readonly fixed?: string }
   /** Our purge was carried out there. */
@@ -58,7 +63,13 @@ export type SendOutcome =
   /** Nothing of the version is left here: there is nothing to do. */
   | { readonly kind: "gone" }
   /** Worth another try. `network`: no answer came at all. */
-  | { readonly kind: "retry"; readonly reason: string; readonly code: string; readonly network: boolean; readonly afterMs?: number }
+  | {
+      readonly kind: "retry";
+      readonly reason: string;
+      readonly code: string;
+      readonly network: boolean;
+      readonly afterMs?: number;
+    }
   /** Trying again cannot help until someone acts. */
   | { readonly kind: "refused"; readonly reason: string; readonly code: string };
 

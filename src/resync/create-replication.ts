@@ -11,7 +11,15 @@ import { checkConfig, validateConfig } from "../replication/config.ts";
 import { ExistingObjects } from "../replication/existing.ts";
 import { tracingObserver } from "../replication/observer.ts";
 import { Scheduler } from "../replication/scheduler.ts";
-import { failures, replicationDiff, replicationMetrics, type DiffLine, type DiffRequest, type FailureLine, type StatusDeps } from "../replication/status.ts";
+import {
+  failures,
+  replicationDiff,
+  replicationMetrics,
+  type DiffLine,
+  type DiffRequest,
+  type FailureLine,
+  type StatusDeps,
+} from "../replication/status.ts";
 import type { Sealer } from "../model/sealer.ts";
 import { Targets } from "../replication/targets.ts";
 import type { TargetClient } from "../replication/wire.ts";
@@ -76,7 +84,8 @@ export interface Replication {
 
 export function createReplication(deps: ReplicationDeps): Replication {
   const { index, objects, clock, random, warn, hostId } = deps;
-  const clientFor = deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: deps.userAgent, ca: deps.ca }));
+  const clientFor =
+    deps.clientFor ?? ((address) => targetClient(address, { clock, userAgent: deps.userAgent, ca: deps.ca }));
   const observer = deps.trace === undefined ? undefined : tracingObserver(deps.trace, clock, deps.nodeName);
   const targets = new Targets({ ...deps, clientFor, observer });
   const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });

@@ -32,5 +32,8 @@ test("missing and corrupt bytes are found and marked, all else is left alone", a
 
 test("a failure after the first byte is a line of its own", async () => {
   const lines = await collected(damageCheckLines(site, "none" as BucketName, { deep: false }));
-  assert.deepEqual(lines.map((line) => Object.keys(JSON.parse(line) as object)), [["error"]]);
+  assert.deepEqual(
+    lines.map((line) => Object.keys(JSON.parse(line) as object)),
+    [["error"]],
+  );
 });

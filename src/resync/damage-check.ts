@@ -37,7 +37,11 @@ export interface DamageProgress {
  * and bytes only where the stamp is not the one of staging. Yields progress now and then and once at the end. Throws
  * NoSuchBucket.
  */
-export async function* damageCheck(deps: DamageCheckDeps, bucketName: BucketName, options: { deep: boolean }): AsyncGenerator<DamageProgress> {
+export async function* damageCheck(
+  deps: DamageCheckDeps,
+  bucketName: BucketName,
+  options: { deep: boolean },
+): AsyncGenerator<DamageProgress> {
   const bucket = await deps.objects.bucket(bucketName);
   const counts = { examined: 0, missing: 0, corrupt: 0 };
   const pool = new OrderedPool<true>({ maxTasks: DAMAGE_CHECK_IN_FLIGHT_MAX, maxWeight: Infinity }, () => undefined);
@@ -63,7 +67,12 @@ export async function* damageCheck(deps: DamageCheckDeps, bucketName: BucketName
   yield { ...counts, done: true };
 }
 
-async function examine(deps: DamageCheckDeps, bucket: Bucket, version: ObjectVersion, deep: boolean): Promise<BlobState> {
+async function examine(
+  deps: DamageCheckDeps,
+  bucket: Bucket,
+  version: ObjectVersion,
+  deep: boolean,
+): Promise<BlobState> {
   if (version.damaged !== undefined) return version.damaged === "corrupt" ? "corrupt" : "missing";
   for (const ref of await refsOf(deps, bucket, version)) {
     const row = ref.inline ? await deps.index.get(blobRowKey(SPACE.data, ref.id)) : undefined;
@@ -91,7 +100,11 @@ async function refsOf(deps: DamageCheckDeps, bucket: Bucket, version: ObjectVers
  * Body of the answer to `POST /resilver/v1/damage-check?bucket=B[&deep=true]`: one JSON object a line, the last with
  * `done: true`; after the first line a failure is a line with `error`.
  */
-export async function* damageCheckLines(deps: DamageCheckDeps, bucketName: BucketName, options: { deep: boolean }): AsyncGenerator<string> {
+export async function* damageCheckLines(
+  deps: DamageCheckDeps,
+  bucketName: BucketName,
+  options: { deep: boolean },
+): AsyncGenerator<string> {
   try {
     for await (const progress of damageCheck(deps, bucketName, options)) yield `${JSON.stringify(progress)}\n`;
   } catch (error) {

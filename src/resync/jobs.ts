@@ -61,7 +61,8 @@ export class ResyncJobs {
   async start(bucketName: BucketName, request: StartRequest): Promise<object> {
     const { index, objects, targets, clock, random } = this.#deps;
     const bucket = await objects.bucket(bucketName);
-    if (bucket.replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
+    if (bucket.replication === undefined)
+      throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
     const arn = chosenArn(bucketName, bucket.replication, request.arn);
     const ageMs = olderThanMs(request.olderThan);
     // Without an age everything counts, versions from a site whose clock is ahead included.
@@ -100,7 +101,8 @@ export class ResyncJobs {
   /** `{}` when none ran. What runs here is shown as it stands this moment. */
   async status(bucketName: BucketName, arn?: string): Promise<object> {
     const bucket = await this.#deps.objects.bucket(bucketName);
-    if (bucket.replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
+    if (bucket.replication === undefined)
+      throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
     const records = (await loadRecords(this.#deps.index, bucket.id)).filter(({ record }) => !arn || record.arn === arn);
     if (records.length === 0) return {};
     return { target: records.map(({ record }) => resyncJson(this.#current(record))) };
@@ -113,9 +115,14 @@ export class ResyncJobs {
     for (;;) {
       const raw = await this.#deps.index.get(key);
       const record = raw === undefined ? undefined : decodeRow<ResyncRecord>(raw);
-      if (record === undefined || !isRunning(record)) throw badRequest(bucketName, `No resync of bucket ${bucketName} is in progress for remote bucket ${arn}`);
+      if (record === undefined || !isRunning(record))
+        throw badRequest(bucketName, `No resync of bucket ${bucketName} is in progress for remote bucket ${arn}`);
       const canceled: ResyncRecord = { ...this.#current(record), state: "Canceled", updated: this.#deps.clock.nowNs() };
-      if ((await this.#deps.index.commit(new CommitBuilder().unchanged(key, raw).put(key, encodeRow(canceled)))) === "conflict") continue;
+      if (
+        (await this.#deps.index.commit(new CommitBuilder().unchanged(key, raw).put(key, encodeRow(canceled)))) ===
+        "conflict"
+      )
+        continue;
       const running = this.#running.get(key.toString("latin1"));
       running?.abort.abort(new Superseded());
       await running?.ended;
@@ -128,7 +135,16 @@ export class ResyncJobs {
     const running = this.#running.get(recordKey(record.bucketId, record.arn).toString("latin1"));
     if (running === undefined || running.record.id !== record.id || !isRunning(record)) return record;
     const { phase, cursor, counters, ahead, damage, verify, samples } = running.run.state;
-    return { ...record, phase, cursor, counters: addCounters(counters, ahead), damage, verify, samples, updated: this.#deps.clock.nowNs() };
+    return {
+      ...record,
+      phase,
+      cursor,
+      counters: addCounters(counters, ahead),
+      damage,
+      verify,
+      samples,
+      updated: this.#deps.clock.nowNs(),
+    };
   }
 
   wake(): void {
@@ -161,7 +177,11 @@ export class ResyncJobs {
   #launch(job: { name: string; key: Buffer; raw: Buffer; record: ResyncRecord }, signal: AbortSignal): void {
     const { targets } = this.#deps;
     const abort = new AbortController();
-    const started: ResyncRecord = { ...job.record, state: "Ongoing", started: job.record.started ?? this.#deps.clock.nowNs() };
+    const started: ResyncRecord = {
+      ...job.record,
+      state: "Ongoing",
+      started: job.record.started ?? this.#deps.clock.nowNs(),
+    };
     const keeper = new Keeper(this.#deps, { key: job.key, raw: job.raw, record: started });
     const run: ResyncRun = new ResyncRun(this.#deps, {
       record: started,
@@ -199,7 +219,8 @@ export class ResyncJobs {
       if (error instanceof Superseded) return;
       // The process stops: the record stays Ongoing, and whoever comes next goes on.
       if (stopping) await keeper.save(run, "Ongoing");
-      else if (error instanceof ResyncFailed || error instanceof StoreError) await keeper.save(run, "Failed", error.message);
+      else if (error instanceof ResyncFailed || error instanceof StoreError)
+        await keeper.save(run, "Failed", error.message);
       else {
         this.#deps.warn("a resync ended unexpectedly", error);
         await keeper.save(run, "Failed", error instanceof Error ? error.message : String(error));
@@ -252,7 +273,18 @@ class Keeper {
   async #write(run: ResyncRun, state: ResyncRecord["state"], error: string | undefined): Promise<void> {
     const { phase, cursor, counters, samples, damage, verify } = run.state;
     const updated = this.#deps.clock.nowNs();
-    const record: ResyncRecord = { ...this.#record, state, phase, cursor, counters, samples, damage, verify, updated, error };
+    const record: ResyncRecord = {
+      ...this.#record,
+      state,
+      phase,
+      cursor,
+      counters,
+      samples,
+      damage,
+      verify,
+      updated,
+      error,
+    };
     const value = encodeRow(record);
     const commit = new CommitBuilder().unchanged(this.#key, this.#raw).put(this.#key, value);
     if ((await this.#deps.index.commit(commit)) === "conflict") throw new Superseded();
@@ -262,7 +294,10 @@ class Keeper {
 
 /** Rendered as JSON by the S3 layer, as MinIO does for this call. */
 function badRequest(bucket: BucketName, message: string): StoreError {
-  return new StoreError("BadRequest", { bucket, message: `400 BadRequest (Invalid arguments provided for ${bucket}/: (${message}))` });
+  return new StoreError("BadRequest", {
+    bucket,
+    message: `400 BadRequest (Invalid arguments provided for ${bucket}/: (${message}))`,
+  });
 }
 
 /** The ARN to resync; may be left out when there is only one (7.1). */
@@ -274,13 +309,16 @@ function chosenArn(bucket: BucketName, config: ReplicationConfig, given: string)
     if (arns.length !== 1 || only === undefined) throw badRequest(bucket, "target ARN specified for resync is empty");
     return checkExisting(bucket, config, only);
   }
-  if (!configArns(config).includes(given as Arn)) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket });
+  if (!configArns(config).includes(given as Arn))
+    throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket });
   if (enabled.length === 0) throw badRequest(bucket, "no rule is enabled");
   return checkExisting(bucket, config, given as Arn);
 }
 
 function checkExisting(bucket: BucketName, config: ReplicationConfig, arn: Arn): Arn {
-  const some = config.rules.some((rule) => rule.enabled && rule.existingObjectReplication && ruleArn(config, rule) === arn);
+  const some = config.rules.some(
+    (rule) => rule.enabled && rule.existingObjectReplication && ruleArn(config, rule) === arn,
+  );
   if (!some) throw new StoreError("XMinioReplicationNoExistingObjects", { bucket });
   return arn;
 }

@@ -19,7 +19,10 @@ test("every key of both sides comes exactly once, with the side it is on", async
         seen.push(`${step.kind}:${step.kind === "right" ? step.right.key : step.left.key}`);
       }
       const union = sorted([...new Set([...a, ...b])]);
-      assert.deepEqual(seen, union.map((key) => `${a.includes(key) ? (b.includes(key) ? "both" : "left") : "right"}:${key}`));
+      assert.deepEqual(
+        seen,
+        union.map((key) => `${a.includes(key) ? (b.includes(key) ? "both" : "left") : "right"}:${key}`),
+      );
     }),
     { numRuns: 200 },
   );

@@ -11,7 +11,10 @@ export type Step<L, R> =
   | { readonly kind: "both"; readonly left: L; readonly right: R };
 
 /** Throws when a side is out of order: then no conclusion about what is absent would hold. */
-export async function* march<L extends Keyed, R extends Keyed>(left: AsyncGenerator<L>, right: AsyncGenerator<R>): AsyncGenerator<Step<L, R>> {
+export async function* march<L extends Keyed, R extends Keyed>(
+  left: AsyncGenerator<L>,
+  right: AsyncGenerator<R>,
+): AsyncGenerator<Step<L, R>> {
   const lefts = ordered(left, "here");
   const rights = ordered(right, "at the target");
   try {

@@ -1,7 +1,18 @@
 /** `older-than` of a resync start (replication.md 7.1). Pure. */
 import { StoreError } from "../model/errors.ts";
 
-const NS_OF: Readonly<Record<string, number>> = { ns: 1, us: 1e3, "µs": 1e3, "μs": 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9, d: 86_400e9, w: 604_800e9 };
+const NS_OF: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+  d: 86_400e9,
+  w: 604_800e9,
+};
 const PIECE = /(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h|d|w)/g;
 const DAY_MS = 86_400_000;
 const NS_PER_S = 1e9;

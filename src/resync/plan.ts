@@ -72,7 +72,8 @@ function compare(version: Version, twin: RemoteVersion): Verdict {
 /** Same id on both sides: a marker is a marker. Only the null id can be another's or both kinds; then the newer stays. */
 function compareMarker(version: Version, twin: RemoteVersion): Verdict {
   const ours = msOf(version.mtime);
-  if (version.kind === twin.kind && (version.versionId !== NULL_VERSION || twin.mtimeMs === ours)) return { kind: "equal" };
+  if (version.kind === twin.kind && (version.versionId !== NULL_VERSION || twin.mtimeMs === ours))
+    return { kind: "equal" };
   // In the same millisecond the target decides, by the exact time.
   if (twin.mtimeMs > ours) return { kind: "notReplicable", why: "the target holds a newer null version" };
   return { kind: "send", ask: false, why: version.kind === twin.kind ? "modification time" : "kind" };

@@ -19,7 +19,10 @@ test("results come in the order of adding, limits hold, whatever the tasks' spee
         });
       }
       await pool.drain();
-      assert.deepEqual(seen, tasks.map((_, i) => `${i}:${i}`));
+      assert.deepEqual(
+        seen,
+        tasks.map((_, i) => `${i}:${i}`),
+      );
     }),
     { numRuns: 100 },
   );
@@ -32,7 +35,10 @@ test("after a failure nothing past it counts as done", async () => {
   await pool.add("b", 0, async () => {
     throw new Error("no");
   });
-  await assert.rejects(pool.add("c", 0, async () => true), /no/);
+  await assert.rejects(
+    pool.add("c", 0, async () => true),
+    /no/,
+  );
   await assert.rejects(pool.drain(), /no/);
   assert.deepEqual(seen, ["a"]);
 });

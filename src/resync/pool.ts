@@ -30,7 +30,10 @@ export class OrderedPool<R> {
 
   /** Waits for room, then starts `task`. Rejects when an earlier task has failed. */
   async add(key: string, weight: number, task: () => Promise<R>): Promise<void> {
-    while (this.#running > 0 && (this.#running >= this.#limits.maxTasks || this.#weight + weight > this.#limits.maxWeight)) {
+    while (
+      this.#running > 0 &&
+      (this.#running >= this.#limits.maxTasks || this.#weight + weight > this.#limits.maxWeight)
+    ) {
       await this.#change();
     }
     this.#throwIfFailed();

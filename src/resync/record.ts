@@ -93,7 +93,10 @@ const PREFIX = "resync/";
 
 export const recordKey = (bucketId: string, arn: Arn): Buffer => namedRowKey(SPACE.job, `${PREFIX}${bucketId}/${arn}`);
 
-export async function loadRecords(index: OrderedIndex, bucketId = ""): Promise<{ key: Buffer; raw: Buffer; record: ResyncRecord }[]> {
+export async function loadRecords(
+  index: OrderedIndex,
+  bucketId = "",
+): Promise<{ key: Buffer; raw: Buffer; record: ResyncRecord }[]> {
   const entries = await index.scan(namedRange(SPACE.job, `${PREFIX}${bucketId}`), { limit: 100_000 });
   return entries.map(({ key, value }) => ({ key, raw: value, record: decodeRow<ResyncRecord>(value) }));
 }

@@ -53,7 +53,8 @@ describe("resync", { timeout: 30_000 }, () => {
     return found;
   }
   const keyOf = (i: number): string => `k${String(i).padStart(4, "0")}`;
-  const fill = (count: number): Promise<Version[]> => Promise.all(Array.from({ length: count }, (_, i) => site.put(keyOf(i), `body ${i}`)));
+  const fill = (count: number): Promise<Version[]> =>
+    Promise.all(Array.from({ length: count }, (_, i) => site.put(keyOf(i), `body ${i}`)));
 
   test("an empty target gets everything, oldest first within a key, and the end is verified", async () => {
     await fill(50);
@@ -136,7 +137,10 @@ describe("resync", { timeout: 30_000 }, () => {
     await start();
     const done = await finished();
     assert.equal(done.counters.alreadyEqual, 31);
-    assert.deepEqual(new Set(fake.seen.filter((request) => request.method === "HEAD").map((request) => request.key)), new Set(["", "tagged"]));
+    assert.deepEqual(
+      new Set(fake.seen.filter((request) => request.method === "HEAD").map((request) => request.key)),
+      new Set(["", "tagged"]),
+    );
   });
 
   test("what no rule sends and what is damaged here is counted and named", async () => {
@@ -154,7 +158,8 @@ describe("resync", { timeout: 30_000 }, () => {
 
   test("a refusal of one version is counted as failed and the job still ends", async () => {
     await fill(3);
-    fake.interfere = (request) => (request.method !== "GET" && request.key === "k0001" ? { status: 403, code: "AccessDenied" } : undefined);
+    fake.interfere = (request) =>
+      request.method !== "GET" && request.key === "k0001" ? { status: 403, code: "AccessDenied" } : undefined;
     await start();
     const done = await finished();
     assert.equal(done.state, "Completed");
@@ -212,11 +217,16 @@ describe("resync", { timeout: 30_000 }, () => {
     fake.interfere = () => undefined;
     await fake.start();
     const done = await finished();
-    assert.deepEqual([done.state, done.counters.compared, done.counters.failed, done.verify?.different], ["Completed", 100, 0, 0]);
+    assert.deepEqual(
+      [done.state, done.counters.compared, done.counters.failed, done.verify?.different],
+      ["Completed", 100, 0, 0],
+    );
   });
 
   test("start checks configuration, ARN, rules and target before it stores anything", async () => {
-    await assert.rejects(jobs.start(SRC, { arn: "arn:minio:replication::x:y", resetId: "", olderThan: "" }), { code: "XMinioAdminRemoteTargetNotFoundError" });
+    await assert.rejects(jobs.start(SRC, { arn: "arn:minio:replication::x:y", resetId: "", olderThan: "" }), {
+      code: "XMinioAdminRemoteTargetNotFoundError",
+    });
     await enableRule(site, arn, { existingObjectReplication: false });
     await assert.rejects(start(), { code: "XMinioReplicationNoExistingObjects" });
     await enableRule(site, arn);
@@ -235,10 +245,19 @@ describe("resync", { timeout: 30_000 }, () => {
     const status = (await jobs.status(SRC, arn)) as { target: [Record<string, unknown>] };
     const [shown] = status.target;
     assert.deepEqual(
-      [shown["arn"], shown["resetid"], shown["resyncStatus"], shown["replicationCount"], shown["completedReplicationSize"], shown["verified"]],
+      [
+        shown["arn"],
+        shown["resetid"],
+        shown["resyncStatus"],
+        shown["replicationCount"],
+        shown["completedReplicationSize"],
+        shown["verified"],
+      ],
       [arn, "id-1", "Completed", 5, 30, true],
     );
-    assert.ok((await site.targets.list(SRC, ""))?.some((target) => (target as { resetID?: string }).resetID === "id-1"));
+    assert.ok(
+      (await site.targets.list(SRC, ""))?.some((target) => (target as { resetID?: string }).resetID === "id-1"),
+    );
   });
 
   test("a null version that is newer at the target stays", async () => {
@@ -247,7 +266,17 @@ describe("resync", { timeout: 30_000 }, () => {
     await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning: { status: "Enabled" } }));
     assert.equal(version.versionId, "null" as VersionId);
     const mtime = version.mtime + 10_000_000_000n;
-    fake.versions.push({ key: "n", versionId: "null", kind: "object", mtime, etag: "e", body: Buffer.from("new"), metadata: {}, tags: "", parts: 0 });
+    fake.versions.push({
+      key: "n",
+      versionId: "null",
+      kind: "object",
+      mtime,
+      etag: "e",
+      body: Buffer.from("new"),
+      metadata: {},
+      tags: "",
+      parts: 0,
+    });
     await start();
     const done = await finished();
     assert.equal(done.counters.notReplicable, 1);

@@ -21,7 +21,15 @@ import { listHere, type LocalKey } from "./local-listing.ts";
 import { march, type Step } from "./march.ts";
 import { planKey, type KeyPlan, type PlannedVersion, type Scope } from "./plan.ts";
 import { OrderedPool } from "./pool.ts";
-import { NO_COUNTS, type Counters, type DamageReport, type ResyncPhase, type ResyncRecord, type Sample, type VerifyReport } from "./record.ts";
+import {
+  NO_COUNTS,
+  type Counters,
+  type DamageReport,
+  type ResyncPhase,
+  type ResyncRecord,
+  type Sample,
+  type VerifyReport,
+} from "./record.ts";
 import { ListingError, listTarget, type RemoteKey, type RemoteVersion } from "./target-listing.ts";
 
 export interface RunDeps {
@@ -76,7 +84,12 @@ export class ResyncRun {
 
   constructor(
     deps: RunDeps,
-    job: { record: ResyncRecord; connection: () => Promise<Connection>; save: () => Promise<void>; signal: AbortSignal },
+    job: {
+      record: ResyncRecord;
+      connection: () => Promise<Connection>;
+      save: () => Promise<void>;
+      signal: AbortSignal;
+    },
   ) {
     this.#deps = deps;
     this.#record = job.record;
@@ -116,7 +129,7 @@ export class ResyncRun {
 
   /** Repeats a phase (it goes on at the low-water mark) while the target is away; gives up on refusals. */
   async #insist<T>(phase: () => Promise<T>): Promise<T> {
-    for (let attempts = 0; ; ) {
+    for (let attempts = 0; ;) {
       const before = this.state.cursor;
       try {
         return await phase();
@@ -129,7 +142,8 @@ export class ResyncRun {
         const alive = await endpoint.confirm();
         // Progress, or a target that is simply away, is no reason to give up.
         if (!alive || this.state.cursor !== before) attempts = 0;
-        else if (++attempts > limits.RESYNC_ATTEMPTS) throw new ResyncFailed(error instanceof Error ? error.message : String(error));
+        else if (++attempts > limits.RESYNC_ATTEMPTS)
+          throw new ResyncFailed(error instanceof Error ? error.message : String(error));
         await this.#deps.clock.sleep(backoffMs(attempts, this.#deps.random), this.#signal);
         this.#signal.throwIfAborted();
       }
@@ -160,7 +174,10 @@ export class ResyncRun {
       signal: this.#signal,
     });
     if (answer.status === 404) return undefined;
-    if (answer.status >= 300) throw new ResyncFailed(`the target refused the damage check: ${errorOf(answer).code} (${errorOf(answer).message})`);
+    if (answer.status >= 300)
+      throw new ResyncFailed(
+        `the target refused the damage check: ${errorOf(answer).code} (${errorOf(answer).message})`,
+      );
     if (text.trim() !== "") report = damageOf(text);
     return report;
   }
@@ -197,11 +214,16 @@ export class ResyncRun {
         this.#signal.throwIfAborted();
         const key = step.kind === "right" ? step.right.key : step.left.key;
         if (step.kind === "right") {
-          await pool.add(key, 0, () => this.#doKey(bucket, { key, versions: [], onlyAtTarget: step.right.versions, outOfScope: 0 }));
+          await pool.add(key, 0, () =>
+            this.#doKey(bucket, { key, versions: [], onlyAtTarget: step.right.versions, outOfScope: 0 }),
+          );
           continue;
         }
         const plan = planKey(step.left.versions, step.kind === "both" ? step.right.versions : [], scope);
-        const weight = plan.versions.reduce((sum, { version, verdict }) => sum + (verdict.kind === "send" ? sizeOf(version) : 0), 0);
+        const weight = plan.versions.reduce(
+          (sum, { version, verdict }) => sum + (verdict.kind === "send" ? sizeOf(version) : 0),
+          0,
+        );
         await pool.add(key, weight, () => this.#doKey(bucket, { key, ...plan }));
       }
     } finally {
@@ -226,10 +248,13 @@ export class ResyncRun {
       const { delta, reason } = await this.#doVersion(bucket, planned);
       counts = addCounters(counts, delta);
       this.state.ahead = addCounters(this.state.ahead, delta);
-      if (reason !== undefined) samples.push({ key: planned.version.key, versionId: planned.version.versionId, reason });
+      if (reason !== undefined)
+        samples.push({ key: planned.version.key, versionId: planned.version.versionId, reason });
     }
     for (const version of plan.onlyAtTarget) {
-      const delta = (await this.#purgeThere(bucket, plan.key as ObjectKey, version)) ? { purged: 1 } : { onlyAtTarget: 1 };
+      const delta = (await this.#purgeThere(bucket, plan.key as ObjectKey, version))
+        ? { purged: 1 }
+        : { onlyAtTarget: 1 };
       counts = addCounters(counts, delta);
       this.state.ahead = addCounters(this.state.ahead, delta);
     }
@@ -250,7 +275,10 @@ export class ResyncRun {
     return outcome.kind === "purged";
   }
 
-  async #doVersion(bucket: Bucket, { version, verdict }: PlannedVersion): Promise<{ delta: Partial<Counters>; reason?: string }> {
+  async #doVersion(
+    bucket: Bucket,
+    { version, verdict }: PlannedVersion,
+  ): Promise<{ delta: Partial<Counters>; reason?: string }> {
     const size = sizeOf(version);
     const equal = { compared: 1, alreadyEqual: 1, presentBytes: size };
     if (verdict.kind === "equal") return { delta: equal };
@@ -262,7 +290,10 @@ export class ResyncRun {
         return { delta: { compared: 1, sent: 1, sentBytes: outcome.bytes, presentBytes: size } };
       case "alreadyEqual":
         if (outcome.fixed === undefined) return { delta: equal };
-        return { delta: { compared: 1, notReplicable: 1 }, reason: `${outcome.fixed} differs and cannot be changed there` };
+        return {
+          delta: { compared: 1, notReplicable: 1 },
+          reason: `${outcome.fixed} differs and cannot be changed there`,
+        };
       case "purged":
       case "gone":
         // Removed here while the walk went on: nothing to hold the target to.
@@ -284,15 +315,22 @@ export class ResyncRun {
 
   /** Waits out a target that is away; a refusal is repeated a few times. */
   async #sendInsisting(bucket: Bucket, version: Pick<Version, "key" | "versionId">, ask: boolean): Promise<Sent> {
-    for (let attempts = 0; ; ) {
+    for (let attempts = 0; ;) {
       const connection = await this.#connection();
-      const sent = await sendVersion(this.#deps.objects, connection, this.#request(bucket, version, ask || attempts > 0));
+      const sent = await sendVersion(
+        this.#deps.objects,
+        connection,
+        this.#request(bucket, version, ask || attempts > 0),
+      );
       const { outcome } = sent;
       this.#signal.throwIfAborted();
       if (outcome.kind !== "retry") return sent;
       const away = outcome.network && !(await connection.endpoint.confirm());
       if (!away && ++attempts >= limits.RESYNC_ATTEMPTS) return sent;
-      await this.#deps.clock.sleep(outcome.afterMs ?? backoffMs(Math.max(attempts - 1, 0), this.#deps.random), this.#signal);
+      await this.#deps.clock.sleep(
+        outcome.afterMs ?? backoffMs(Math.max(attempts - 1, 0), this.#deps.random),
+        this.#signal,
+      );
       this.#signal.throwIfAborted();
     }
   }
@@ -352,11 +390,18 @@ export class ResyncRun {
   /** Undefined: equal, or known not to be replicable, or changed since the walk began (then its own row carries it). */
   async #stillDiffers(bucket: Bucket, { version, verdict }: PlannedVersion): Promise<string | undefined> {
     if (verdict.kind !== "send") return undefined;
-    const now = await this.#deps.objects.version({ bucket: bucket.name, key: version.key, versionId: version.versionId });
+    const now = await this.#deps.objects.version({
+      bucket: bucket.name,
+      key: version.key,
+      versionId: version.versionId,
+    });
     if (now === undefined || now.version.mtime !== version.mtime) return undefined;
     if (!verdict.ask) return this.#mend(bucket, version, verdict.why);
     const target = await this.#connection();
-    const found = await askAndCompare({ target, request: this.#request(bucket, version, true) }, version as ObjectVersion);
+    const found = await askAndCompare(
+      { target, request: this.#request(bucket, version, true) },
+      version as ObjectVersion,
+    );
     switch (found.kind) {
       case "equal":
       case "fixed":
@@ -364,7 +409,9 @@ export class ResyncRun {
         return undefined;
       case "failed":
       case "busy":
-        return found.outcome.kind === "retry" ? `${found.outcome.code}: ${found.outcome.reason}` : "it could not be asked for";
+        return found.outcome.kind === "retry"
+          ? `${found.outcome.code}: ${found.outcome.reason}`
+          : "it could not be asked for";
       case "absent":
         return "absent";
       default:
@@ -380,7 +427,12 @@ function negative(counts: Counters): Partial<Counters> {
 }
 
 function damageOf(line: string): DamageReport {
-  const { examined = 0, missing = 0, corrupt = 0, error } = JSON.parse(line) as Partial<DamageReport> & { error?: string };
+  const {
+    examined = 0,
+    missing = 0,
+    corrupt = 0,
+    error,
+  } = JSON.parse(line) as Partial<DamageReport> & { error?: string };
   if (error !== undefined) throw new ResyncFailed(`the target's damage check failed: ${error}`);
   return { examined, missing, corrupt };
 }

@@ -67,8 +67,18 @@ export async function* listTarget(client: TargetClient, options: ListOptions): A
   }
 }
 
-async function fetchPage(client: TargetClient, options: ListOptions, marker: { key: string; versionId: string }): Promise<Page> {
-  const query: Record<string, string> = { versions: "", "max-keys": String(RESYNC_PAGE), "encoding-type": "url", prefix: "", delimiter: "" };
+async function fetchPage(
+  client: TargetClient,
+  options: ListOptions,
+  marker: { key: string; versionId: string },
+): Promise<Page> {
+  const query: Record<string, string> = {
+    versions: "",
+    "max-keys": String(RESYNC_PAGE),
+    "encoding-type": "url",
+    prefix: "",
+    delimiter: "",
+  };
   if (marker.key !== "") query["key-marker"] = marker.key;
   if (marker.versionId !== "") query["version-id-marker"] = marker.versionId;
   if (options.metadata.wanted) query["metadata"] = "true";
@@ -77,7 +87,10 @@ async function fetchPage(client: TargetClient, options: ListOptions, marker: { k
   const answer = await client.request({ method: "GET", query, headers, payload: "hashed", signal: options.signal });
   if (answer.status !== 200) {
     const { code, message } = errorOf(answer);
-    throw new ListingError(`the target's versions cannot be listed: ${code} (${message})`, answer.status < 500 && answer.status !== 429);
+    throw new ListingError(
+      `the target's versions cannot be listed: ${code} (${message})`,
+      answer.status < 500 && answer.status !== 429,
+    );
   }
   try {
     return parsePage(parseXml(answer.body, { maxBytes: PAGE_BYTES_MAX }));
@@ -97,7 +110,9 @@ function parsePage(root: XmlElement): Page {
   }
   const key = root.value("NextKeyMarker");
   const truncated = root.value("IsTruncated") === "true" && key !== undefined && key !== "";
-  return truncated ? { items, next: { key: decodeListing(key), versionId: root.value("NextVersionIdMarker") ?? "" } } : { items };
+  return truncated
+    ? { items, next: { key: decodeListing(key), versionId: root.value("NextVersionIdMarker") ?? "" } }
+    : { items };
 }
 
 function parseVersion(element: XmlElement): RemoteVersion {

@@ -40,7 +40,10 @@ export function headerText(value: string): string {
 /** Content-Encoding without `aws-chunked`, which only says how the body was sent; undefined when nothing is left. */
 function storedEncoding(value: string): string | undefined {
   if (!value.toLowerCase().includes("aws-chunked")) return value === "" ? undefined : value;
-  const kept = value.split(",").map((part) => part.trim()).filter((part) => part !== "" && part.toLowerCase() !== "aws-chunked");
+  const kept = value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "" && part.toLowerCase() !== "aws-chunked");
   return kept.length === 0 ? undefined : kept.join(",");
 }
 
@@ -84,7 +87,10 @@ export function attributesOf(request: HeaderView): ObjectAttributesInput {
 }
 
 /** COPY when absent; InvalidArgument for another word. */
-export function directiveOf(request: HeaderView, name: "x-amz-metadata-directive" | "x-amz-tagging-directive"): "COPY" | "REPLACE" {
+export function directiveOf(
+  request: HeaderView,
+  name: "x-amz-metadata-directive" | "x-amz-tagging-directive",
+): "COPY" | "REPLACE" {
   const text = request.header(name);
   if (text === undefined || text === "" || text === "COPY") return "COPY";
   if (text === "REPLACE") return "REPLACE";

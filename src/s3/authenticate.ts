@@ -94,7 +94,8 @@ async function authenticateV4(
 function checkPayloadHash(payloadHash: string): void {
   if (payloadHash === UNSIGNED_PAYLOAD || SHA256_HEX.test(payloadHash)) return;
   throw new StoreError("InvalidArgument", {
-    message: "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- word that this server knows, or a valid sha256 value.",
+    message:
+      "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- word that this server knows, or a valid sha256 value.",
   });
 }
 
@@ -115,7 +116,9 @@ export async function slowly(request: S3Request, fault: StoreError): Promise<Sto
 
 function checkStreaming(operation: Operation): void {
   if (operation.takesObjectBody) return;
-  throw new StoreError("InvalidRequest", { message: "Streaming signatures are valid for PutObject and UploadPart only." });
+  throw new StoreError("InvalidRequest", {
+    message: "Streaming signatures are valid for PutObject and UploadPart only.",
+  });
 }
 
 /** Without credentials only plain bodies and unsigned chunks are possible: nothing could verify a signed one. */

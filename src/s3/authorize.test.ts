@@ -10,7 +10,13 @@ const Bucket = "guarded";
 before(async () => {
   port = await startTestPort();
   const credentials = { accessKeyId: TEST_ROOT.accessKey, secretAccessKey: TEST_ROOT.secretKey };
-  s3 = new sdk.S3Client({ endpoint: port.endpoint, region: "us-east-1", forcePathStyle: true, credentials, maxAttempts: 1 });
+  s3 = new sdk.S3Client({
+    endpoint: port.endpoint,
+    region: "us-east-1",
+    forcePathStyle: true,
+    credentials,
+    maxAttempts: 1,
+  });
 });
 
 after(async () => {
@@ -35,7 +41,10 @@ test("a bucket policy's Deny for everyone binds root too, except for the calls t
   ];
   for (const command of denied) await assert.rejects(s3.send(command as never), fails("AccessDenied"));
   const many = await s3.send(new sdk.DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: "k" }] } }));
-  assert.deepEqual(many.Errors?.map((error) => error.Code), ["AccessDenied"]);
+  assert.deepEqual(
+    many.Errors?.map((error) => error.Code),
+    ["AccessDenied"],
+  );
   assert.ok((await s3.send(new sdk.GetBucketPolicyCommand({ Bucket }))).Policy?.includes("Deny"));
   await s3.send(new sdk.DeleteBucketPolicyCommand({ Bucket }));
   await s3.send(new sdk.GetObjectCommand({ Bucket, Key: "k" }));

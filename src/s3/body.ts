@@ -65,7 +65,8 @@ function lengthOf(text: string | undefined, name: string): number | undefined {
   if (text === undefined) return undefined;
   if (text === "") throw new StoreError("MissingContentLength");
   const length = Number(text);
-  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(length)) throw invalidArgument(`${name} is not a valid length.`);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(length))
+    throw invalidArgument(`${name} is not a valid length.`);
   if (length > OBJECT_BYTES_MAX) throw new StoreError("EntityTooLarge");
   return length;
 }
@@ -79,7 +80,10 @@ interface Trailers {
 function announcedTrailers(request: S3Request): Trailers {
   const text = request.header("x-amz-trailer");
   if (text === undefined || text === "") return { names: [], algorithm: undefined };
-  const names = text.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
+  const names = text
+    .split(",")
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "");
   const checksums = CHECKSUM_ALGORITHMS.filter((algorithm) => names.includes(checksumHeaderName(algorithm)));
   if (checksums.length > 1) throw invalidArgument("Expecting a single x-amz-checksum- trailer.");
   return { names, algorithm: checksums[0] };
@@ -93,7 +97,11 @@ export function objectBody(request: S3Request): IncomingBody {
   const { bodyAuth, incoming } = request;
   const claim = checksumHeader(request);
   // A value that no digest can have is a wrong digest: AWS says BadDigest.
-  const common = { md5: contentMd5(request), checksumAlgorithm: claim?.algorithm, expectedChecksum: claim && (() => claim.value) };
+  const common = {
+    md5: contentMd5(request),
+    checksumAlgorithm: claim?.algorithm,
+    expectedChecksum: claim && (() => claim.value),
+  };
   const declared = lengthOf(request.header("content-length"), "Content-Length");
   const decoded = lengthOf(request.header("x-amz-decoded-content-length"), "x-amz-decoded-content-length");
   if (bodyAuth.kind === "plain") {
@@ -126,7 +134,9 @@ export function objectBody(request: S3Request): IncomingBody {
 
 /** Bytes of the body as sent; small ones in one piece. */
 function bytesOf(request: S3Request, declared: number | undefined): AsyncIterable<Buffer> {
-  return declared !== undefined && declared <= SMALL_BODY_BYTES_MAX ? gathered(request, declared) : streamed(request, OBJECT_BYTES_MAX);
+  return declared !== undefined && declared <= SMALL_BODY_BYTES_MAX
+    ? gathered(request, declared)
+    : streamed(request, OBJECT_BYTES_MAX);
 }
 
 async function* gathered(request: S3Request, declared: number): AsyncGenerator<Buffer, void, undefined> {
@@ -219,7 +229,8 @@ export async function readDocument(request: S3Request, limit: number): Promise<B
   const bytes = declared === 0 || !hasBody(request.incoming) ? Buffer.alloc(0) : await gatherDocument(request, limit);
   const { bodyAuth } = request;
   if (bodyAuth.kind === "plain" && bodyAuth.sha256 !== undefined) {
-    if (createHash("sha256").update(bytes).digest("hex") !== bodyAuth.sha256) throw new StoreError("XAmzContentSHA256Mismatch");
+    if (createHash("sha256").update(bytes).digest("hex") !== bodyAuth.sha256)
+      throw new StoreError("XAmzContentSHA256Mismatch");
   }
   if (md5 !== undefined && createHash("md5").update(bytes).digest("hex") !== md5) throw new StoreError("BadDigest");
   return bytes;
@@ -229,7 +240,8 @@ export async function readDocument(request: S3Request, limit: number): Promise<B
 export async function readCheckedDocument(request: S3Request, limit: number): Promise<Buffer> {
   const claim = checksumHeader(request);
   const bytes = await readDocument(request, limit);
-  if (claim?.value !== undefined && checksumOf(claim.algorithm, bytes) !== claim.value) throw new StoreError("BadDigest");
+  if (claim?.value !== undefined && checksumOf(claim.algorithm, bytes) !== claim.value)
+    throw new StoreError("BadDigest");
   return bytes;
 }
 

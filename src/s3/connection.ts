@@ -20,7 +20,11 @@ const turns = new WeakMap<Duplex, Turn>();
  */
 export function inTurn(socket: Duplex, response: ServerResponse, work: () => Promise<void>): void {
   const before = turns.get(socket);
-  const turn: Turn = { response, first: before === undefined, done: before === undefined ? work() : before.done.then(work) };
+  const turn: Turn = {
+    response,
+    first: before === undefined,
+    done: before === undefined ? work() : before.done.then(work),
+  };
   turns.set(socket, turn);
   void turn.done.then(() => {
     if (turns.get(socket) === turn) turns.delete(socket);

@@ -22,7 +22,9 @@ export function corsHeaders(origin: string, allowed: readonly string[] = ["*"]):
 /** OPTIONS of anything: the preflight answer; BadRequest for what is no preflight. */
 export function preflight(request: S3Request): Reply {
   if (request.headers.origin === undefined || request.headers["access-control-request-method"] === undefined) {
-    throw new StoreError("BadRequest", { message: "Insufficient information. Origin and Access-Control-Request-Method request headers are needed." });
+    throw new StoreError("BadRequest", {
+      message: "Insufficient information. Origin and Access-Control-Request-Method request headers are needed.",
+    });
   }
   const wanted = request.header("access-control-request-headers");
   const headers = ["Access-Control-Allow-Methods", METHODS];

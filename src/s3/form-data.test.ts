@@ -11,7 +11,9 @@ async function* split(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 }
 
 function form(fields: readonly [string, string][], file: Buffer): Buffer {
-  const parts = fields.map(([name, value]) => `--xYz\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
+  const parts = fields.map(
+    ([name, value]) => `--xYz\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+  );
   const head = `--xYz\r\nContent-Disposition: form-data; name="file"; filename="C:\\dir\\a.txt"\r\nContent-Type: text/plain\r\n\r\n`;
   const after = `\r\n--xYz\r\nContent-Disposition: form-data; name="late"\r\n\r\nx\r\n--xYz--\r\n`;
   return Buffer.concat([Buffer.from(parts.join("") + head, "latin1"), file, Buffer.from(after)]);
@@ -22,7 +24,19 @@ test("fields and file come out whatever the split, also when the file looks like
   const file = pieces.map((parts) => parts.join("").replaceAll("\r\n--xYz", ""));
   await fc.assert(
     fc.asyncProperty(file, fc.integer({ min: 1, max: 50 }), async (text, size) => {
-      const upload = await readForm(split(form([["Key", "k"], ["acl", ""]], Buffer.from(text)), size), TYPE);
+      const upload = await readForm(
+        split(
+          form(
+            [
+              ["Key", "k"],
+              ["acl", ""],
+            ],
+            Buffer.from(text),
+          ),
+          size,
+        ),
+        TYPE,
+      );
       assert.deepEqual({ ...upload.fields }, { key: "k", acl: "" });
       const pieces: Buffer[] = [];
       for await (const piece of upload.file) pieces.push(piece);
@@ -34,7 +48,11 @@ test("fields and file come out whatever the split, also when the file looks like
 test("forms without file or boundary, or cut off, are refused", async () => {
   const refused = (body: Buffer, type: string, code: string) =>
     assert.rejects(readForm(split(body, 7), type), (error) => hasCode(error, code));
-  await refused(Buffer.from('--xYz\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--xYz--\r\n'), TYPE, "MalformedPOSTRequest");
+  await refused(
+    Buffer.from('--xYz\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--xYz--\r\n'),
+    TYPE,
+    "MalformedPOSTRequest",
+  );
   await refused(form([], Buffer.from("")), "multipart/form-data", "MalformedPOSTRequest");
   await refused(Buffer.from('--xYz\r\nContent-Disposition: form-data; name="a"\r\n\r\nb'), TYPE, "IncompleteBody");
   await refused(form([["a", "x".repeat(1024 * 1024 + 100)]], Buffer.from("")), TYPE, "MalformedPOSTRequest");

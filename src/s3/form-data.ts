@@ -21,7 +21,9 @@ export interface FormUpload {
 }
 
 function malformed(message: string): StoreError {
-  return new StoreError("MalformedPOSTRequest", { message: `The body of your POST request is not well-formed multipart/form-data: ${message}` });
+  return new StoreError("MalformedPOSTRequest", {
+    message: `The body of your POST request is not well-formed multipart/form-data: ${message}`,
+  });
 }
 
 /** The boundary named by a Content-Type. */
@@ -52,7 +54,8 @@ class Cutter {
   async until(delimiter: Buffer, limit: number): Promise<Buffer> {
     for (;;) {
       const at = this.#held.indexOf(delimiter);
-      if (at > limit || (at < 0 && this.#held.length > limit + delimiter.length)) throw malformed("a field is too long");
+      if (at > limit || (at < 0 && this.#held.length > limit + delimiter.length))
+        throw malformed("a field is too long");
       if (at >= 0) {
         const out = this.#held.subarray(0, at);
         this.#held = this.#held.subarray(at + delimiter.length);

@@ -111,7 +111,8 @@ async function answer(shared: Shared, progress: Progress): Promise<Reply> {
     progress.request = request;
     request.expectsContinue = waiting.has(incoming);
     if (request.method === "OPTIONS") return preflight(request);
-    if (shared.running > (deps.settings.requestsMax ?? limits.REQUESTS_MAX)) throw new StoreError(isRead(request) ? "SlowDownRead" : "SlowDownWrite");
+    if (shared.running > (deps.settings.requestsMax ?? limits.REQUESTS_MAX))
+      throw new StoreError(isRead(request) ? "SlowDownRead" : "SlowDownWrite");
     const operation: Operation = findOperation(request);
     progress.operation = operation.name;
     checkHeaders(request);
@@ -152,7 +153,8 @@ async function send(shared: Shared, progress: Progress, reply: Reply): Promise<v
   head.push("X-Amz-Request-Id", request.requestId);
   const most = deps.settings.requestsMax ?? limits.REQUESTS_MAX;
   head.push("X-Ratelimit-Limit", String(most), "X-Ratelimit-Remaining", String(Math.max(most - shared.running, 0)));
-  if (incoming.headers.origin !== undefined) head.push(...corsHeaders(incoming.headers.origin, deps.settings.corsAllowOrigin));
+  if (incoming.headers.origin !== undefined)
+    head.push(...corsHeaders(incoming.headers.origin, deps.settings.corsAllowOrigin));
   for (const text of reply.headers) head.push(text);
   const body = reply.stream === undefined ? bodyBytes(reply) : undefined;
   const length = reply.length ?? body?.length;

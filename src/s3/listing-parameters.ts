@@ -5,7 +5,8 @@ import { invalidArgument, type S3Request } from "./request.ts";
 export function pageSize(text: string | undefined, name: string, fallback: number): number {
   if (text === undefined || text === "") return fallback;
   const size = Number(text);
-  if (!/^\d{1,10}$/.test(text) || size > 2 ** 31 - 1) throw invalidArgument(`Argument ${name} must be an integer between 0 and 2147483647`);
+  if (!/^\d{1,10}$/.test(text) || size > 2 ** 31 - 1)
+    throw invalidArgument(`Argument ${name} must be an integer between 0 and 2147483647`);
   return size;
 }
 

@@ -9,7 +9,12 @@ const policy = (conditions: unknown[]) => parsePostPolicy(encode({ expiration, c
 const denied = (error: unknown): boolean => hasCode(error, "AccessDenied");
 
 test("conditions in any case, exact and by prefix", () => {
-  const read = policy([{ bUcKeT: "b" }, ["StArTs-WiTh", "$KeY", "foo"], ["eq", "$acl", "private"], ["content-length-range", 1, "9"]]);
+  const read = policy([
+    { bUcKeT: "b" },
+    ["StArTs-WiTh", "$KeY", "foo"],
+    ["eq", "$acl", "private"],
+    ["content-length-range", 1, "9"],
+  ]);
   assert.deepEqual([read.sizeMin, read.sizeMax], [1, 9]);
   const fields = { bucket: "b", key: "foo.txt", acl: "private", policy: "p", "x-ignore-me": "1" };
   checkPostPolicy(read, fields, 0);
@@ -33,5 +38,10 @@ test("what is no policy is InvalidPolicyDocument", () => {
     { expiration, conditions: [["eq", "key", "a"]] },
     { expiration, conditions, more: 1 },
   ];
-  for (const one of bad) assert.throws(() => parsePostPolicy(encode(one)), (error) => hasCode(error, "InvalidPolicyDocument"), JSON.stringify(one));
+  for (const one of bad)
+    assert.throws(
+      () => parsePostPolicy(encode(one)),
+      (error) => hasCode(error, "InvalidPolicyDocument"),
+      JSON.stringify(one),
+    );
 });

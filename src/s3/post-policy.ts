@@ -16,7 +16,9 @@ interface Condition {
 }
 
 function invalid(message: string): StoreError {
-  return new StoreError("InvalidPolicyDocument", { message: `The policy document of the form is not valid: ${message}` });
+  return new StoreError("InvalidPolicyDocument", {
+    message: `The policy document of the form is not valid: ${message}`,
+  });
 }
 
 const EXPIRATION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
@@ -35,7 +37,8 @@ export function parsePostPolicy(base64: string): PostPolicy {
     throw invalid("it is not JSON.");
   }
   const { expiration, conditions, ...others } = object(parsed);
-  if (typeof expiration !== "string" || !EXPIRATION.test(expiration)) throw invalid("the expiration is missing or not a time.");
+  if (typeof expiration !== "string" || !EXPIRATION.test(expiration))
+    throw invalid("the expiration is missing or not a time.");
   if (!Array.isArray(conditions) || conditions.length === 0) throw invalid("there are no conditions.");
   if (Object.keys(others).length > 0) throw invalid("it has an unknown member.");
   const out: Condition[] = [];
@@ -51,7 +54,8 @@ export function parsePostPolicy(base64: string): PostPolicy {
 
 function sizeRange(range: readonly unknown[]): [number, number] {
   const [min, max] = range.slice(1).map(Number);
-  if (range.length !== 3 || min === undefined || max === undefined || !(min >= 0) || !(max >= min)) throw invalid("a content-length-range needs two sizes.");
+  if (range.length !== 3 || min === undefined || max === undefined || !(min >= 0) || !(max >= min))
+    throw invalid("a content-length-range needs two sizes.");
   return [min, max];
 }
 
@@ -63,7 +67,8 @@ function conditionsOf(condition: unknown): Condition[] {
   }
   const operator = String(condition[0]).toLowerCase();
   const field = String(condition[1]);
-  if (condition.length !== 3 || (operator !== "eq" && operator !== "starts-with") || !field.startsWith("$")) throw invalid("a condition has an unknown form.");
+  if (condition.length !== 3 || (operator !== "eq" && operator !== "starts-with") || !field.startsWith("$"))
+    throw invalid("a condition has an unknown form.");
   return [{ operator, field: field.slice(1).toLowerCase(), value: text(condition[2]) }];
 }
 
@@ -89,7 +94,8 @@ export function checkPostPolicy(policy: PostPolicy, fields: Readonly<Record<stri
   for (const { operator, field, value } of policy.conditions) {
     covered.add(field);
     const sent = fields[field];
-    const holds = operator === "eq" ? sent === value : sent === undefined ? value === "" : meetsPrefix(field, sent, value);
+    const holds =
+      operator === "eq" ? sent === value : sent === undefined ? value === "" : meetsPrefix(field, sent, value);
     if (!holds) denied(`Policy Condition failed: ["${operator}", "$${field}", "${value}"]`);
   }
   for (const field of Object.keys(fields)) {

@@ -21,12 +21,21 @@ test("ranges: clipped, suffixes, refused, ignored (s3-api.md section 7)", () => 
     ["chars=0-1", 10, undefined],
   ];
   for (const [header, size, expected] of cases) {
-    if (expected === "416") assert.throws(() => parseRange(header, size), (error) => hasCode(error, "InvalidRange"), header);
+    if (expected === "416")
+      assert.throws(
+        () => parseRange(header, size),
+        (error) => hasCode(error, "InvalidRange"),
+        header,
+      );
     else assert.deepEqual(parseRange(header, size), expected && { start: expected[0], end: expected[1] }, header);
   }
   assert.deepEqual(parseCopyRange("bytes=0-9"), { start: 0, end: 10 });
   for (const bad of ["bytes=0-", "bytes=-5", "bytes=9-1", "0-1"]) {
-    assert.throws(() => parseCopyRange(bad), (error) => hasCode(error, "InvalidArgument"), bad);
+    assert.throws(
+      () => parseCopyRange(bad),
+      (error) => hasCode(error, "InvalidArgument"),
+      bad,
+    );
   }
 });
 
@@ -40,7 +49,10 @@ test("conditions: 304 wins over 412, dates count in whole seconds", () => {
   assert.equal(decideRead({ ifUnmodifiedSince: 10_000 }, version), "send");
   assert.equal(decideRead({ ifMatch: "e", ifUnmodifiedSince: 9_000 }, version), "send");
   for (const failing of [{ ifMatch: "x" }, { ifUnmodifiedSince: 9_000 }]) {
-    assert.throws(() => decideRead(failing, version), (error) => hasCode(error, "PreconditionFailed"));
+    assert.throws(
+      () => decideRead(failing, version),
+      (error) => hasCode(error, "PreconditionFailed"),
+    );
   }
 });
 

@@ -20,7 +20,8 @@ export function readConditions(request: S3Request, prefix: "" | "x-amz-copy-sour
   const noneMatch = headers[`${prefix}if-none-match`];
   const modified = headers[`${prefix}if-modified-since`];
   const unmodified = headers[`${prefix}if-unmodified-since`];
-  if (match === undefined && noneMatch === undefined && modified === undefined && unmodified === undefined) return undefined;
+  if (match === undefined && noneMatch === undefined && modified === undefined && unmodified === undefined)
+    return undefined;
   return {
     ifMatch: typeof match === "string" ? bareEtag(match) : undefined,
     ifNoneMatch: typeof noneMatch === "string" ? bareEtag(noneMatch) : undefined,
@@ -100,7 +101,9 @@ export function parseCopyRange(header: string): ByteRange {
   const start = Number(match?.[1]);
   const end = Number(match?.[2]) + 1;
   if (match === null || end <= start) {
-    throw new StoreError("InvalidArgument", { message: "The x-amz-copy-source-range value must be of the form bytes=first-last." });
+    throw new StoreError("InvalidArgument", {
+      message: "The x-amz-copy-source-range value must be of the form bytes=first-last.",
+    });
   }
   return { start, end };
 }

@@ -58,7 +58,9 @@ export function refuseEncryption(request: HeaderView): void {
       name.startsWith("x-amz-copy-source-server-side-encryption") ||
       name.startsWith("x-minio-replication-server-side-encryption");
     if (!asks) continue;
-    throw new StoreError("NotImplemented", { message: `Server side encryption is not available on this server: ${name}` });
+    throw new StoreError("NotImplemented", {
+      message: `Server side encryption is not available on this server: ${name}`,
+    });
   }
 }
 
@@ -75,7 +77,11 @@ export function refuseReadEncryption(request: S3Request): void {
  * object could not be kept. Empty values (a cleared retention on the wire) are fine.
  */
 export function refuseLock(request: S3Request): void {
-  for (const name of ["x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold"]) {
+  for (const name of [
+    "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
+    "x-amz-object-lock-legal-hold",
+  ]) {
     const value = request.header(name);
     if (value === undefined || value === "") continue;
     throw new StoreError("InvalidRequest", { message: "Bucket is missing ObjectLockConfiguration" });

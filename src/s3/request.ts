@@ -117,4 +117,3 @@ export interface Operation {
 export function invalidArgument(message: string): StoreError {
   return new StoreError("InvalidArgument", { message });
 }
-

@@ -33,7 +33,11 @@ interface Row {
 
 type Rows = Readonly<Record<string, readonly Row[]>>;
 
-const on = (query: string, operation: Operation, value?: string): Row => ({ query, operation, ...(value === undefined ? {} : { value }) });
+const on = (query: string, operation: Operation, value?: string): Row => ({
+  query,
+  operation,
+  ...(value === undefined ? {} : { value }),
+});
 const rest = (operation: Operation): Row => ({ operation });
 
 const COPY_SOURCE = "x-amz-copy-source";
@@ -55,8 +59,22 @@ const BUCKET: Rows = {
     on("policy", config.getBucketPolicy),
     on("policyStatus", config.getBucketPolicyStatus),
     on("tagging", config.getBucketTagging),
-    on("object-lock", unset.unset("GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", "ObjectLockConfigurationNotFoundError")),
-    on("encryption", unset.unset("GetBucketEncryption", "s3:GetEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError")),
+    on(
+      "object-lock",
+      unset.unset(
+        "GetObjectLockConfiguration",
+        "s3:GetBucketObjectLockConfiguration",
+        "ObjectLockConfigurationNotFoundError",
+      ),
+    ),
+    on(
+      "encryption",
+      unset.unset(
+        "GetBucketEncryption",
+        "s3:GetEncryptionConfiguration",
+        "ServerSideEncryptionConfigurationNotFoundError",
+      ),
+    ),
     on("lifecycle", unset.unset("GetBucketLifecycle", "s3:GetLifecycleConfiguration", "NoSuchLifecycleConfiguration")),
     on("notification", unset.fixed("GetBucketNotification", "s3:GetBucketNotification", unset.NO_NOTIFICATIONS)),
     on("acl", unset.getBucketAcl),
@@ -166,5 +184,7 @@ export function findOperation(request: S3Request): Operation {
     if (bare && row.query !== undefined) continue;
     if (matches(row, request)) return row.operation;
   }
-  throw new StoreError("BadRequest", { message: `An unsupported API call for method: ${method} at '${request.incoming.url ?? ""}'` });
+  throw new StoreError("BadRequest", {
+    message: `An unsupported API call for method: ${method} at '${request.incoming.url ?? ""}'`,
+  });
 }

@@ -18,8 +18,10 @@ export function checkedTags(pairs: Iterable<readonly [string, string]>, max: num
   let count = 0;
   for (const [key, value] of pairs) {
     count++;
-    if (key === "" || [...key].length > KEY_RUNES_MAX || !ALLOWED.test(key)) throw invalidTag("The TagKey you have provided is invalid");
-    if ([...value].length > VALUE_RUNES_MAX || !ALLOWED.test(value)) throw invalidTag("The TagValue you have provided is invalid");
+    if (key === "" || [...key].length > KEY_RUNES_MAX || !ALLOWED.test(key))
+      throw invalidTag("The TagKey you have provided is invalid");
+    if ([...value].length > VALUE_RUNES_MAX || !ALLOWED.test(value))
+      throw invalidTag("The TagValue you have provided is invalid");
     if (Object.hasOwn(out, key)) throw invalidTag("Cannot provide multiple Tags with the same key");
     Object.defineProperty(out, key, { value, enumerable: true });
   }

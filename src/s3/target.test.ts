@@ -36,7 +36,10 @@ test("virtual hosts name the bucket, the bare domain and other hosts do not", ()
 
 test("malformed targets are refused with a 400 code", () => {
   const code = (url: string, expected: string, host = "h") =>
-    assert.throws(() => parseTarget(url, host, []), (error) => hasCode(error, expected));
+    assert.throws(
+      () => parseTarget(url, host, []),
+      (error) => hasCode(error, expected),
+    );
   code("/b/%zz", "InvalidArgument");
   code("/b/%2", "InvalidArgument");
   code("/b/%ff%fe", "XMinioInvalidObjectName");

@@ -36,7 +36,10 @@ export const noReplication: ReplicationApi = {
   resyncCancel: () => Promise.resolve("id"),
 };
 
-export async function startTestPort(settings: Partial<S3Settings> = {}, replication = noReplication): Promise<TestPort> {
+export async function startTestPort(
+  settings: Partial<S3Settings> = {},
+  replication = noReplication,
+): Promise<TestPort> {
   const site = testSite();
   const iam = testIam(site.index);
   const records: RequestRecord[] = [];
@@ -116,15 +119,19 @@ export function call(port: TestPort, request: Call): Promise<Answer> {
         });
   const path = request.query === undefined ? request.path : `${request.path}?${request.query}`;
   const chunked = request.unsigned?.["transfer-encoding"] !== undefined;
-  const length = chunked || request.unsigned?.["content-length"] !== undefined ? {} : { "content-length": String(body.length) };
+  const length =
+    chunked || request.unsigned?.["content-length"] !== undefined ? {} : { "content-length": String(body.length) };
   const headers = { ...signed, ...length, ...request.unsigned };
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ port: port.port, method: request.method, path, headers, agent: false }, (incoming) => {
-      const pieces: Buffer[] = [];
-      incoming.on("data", (piece: Buffer) => pieces.push(piece));
-      incoming.on("end", () => resolve(answerOf(incoming, Buffer.concat(pieces).toString("utf8"))));
-      incoming.on("error", reject);
-    });
+    const outgoing = httpRequest(
+      { port: port.port, method: request.method, path, headers, agent: false },
+      (incoming) => {
+        const pieces: Buffer[] = [];
+        incoming.on("data", (piece: Buffer) => pieces.push(piece));
+        incoming.on("end", () => resolve(answerOf(incoming, Buffer.concat(pieces).toString("utf8"))));
+        incoming.on("error", reject);
+      },
+    );
     outgoing.on("error", reject);
     outgoing.end(body);
   });

@@ -42,7 +42,11 @@ export function startBackground(deps: BackgroundDeps): Background {
   };
   const tasks: readonly Task[] = [
     { name: "garbage collection", everyMs: () => (low ? COLLECT_LOW_MS : COLLECT_EVERY_MS), step: collect },
-    { name: "orphan sweep", everyMs: () => SWEEP_EVERY_MS, step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }) },
+    {
+      name: "orphan sweep",
+      everyMs: () => SWEEP_EVERY_MS,
+      step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }),
+    },
     { name: "removal of ended sessions", everyMs: () => SESSIONS_EVERY_MS, step: () => deps.removeEndedSessions() },
   ];
   const run = async (task: Task): Promise<void> => {

@@ -51,7 +51,9 @@ export function readCertificates(certsDir: string): Certificates | undefined {
   }));
   return {
     ...main,
-    context: (name) => (choices.find((choice) => choice.certificate.checkHost(name) !== undefined) ?? choices[0])?.context as SecureContext,
+    context: (name) =>
+      (choices.find((choice) => choice.certificate.checkHost(name) !== undefined) ?? choices[0])
+        ?.context as SecureContext,
   };
 }
 

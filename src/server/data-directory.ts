@@ -1,6 +1,17 @@
 /** The site's data directory: made, recognised, and owned by one server at a time. Layout: docs/format.md. */
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { createConnection, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { UsageError } from "./settings.ts";
@@ -28,13 +39,18 @@ export function openDataDirectory(dir: string): Format {
   if (existsSync(formatPath)) return readFormat(formatPath);
   const entries = readdirSync(dir).filter((name) => name !== "lost+found" && !LOCK_NAMES.has(name));
   for (const name of entries) {
-    if (OTHER_PROGRAMS[name] !== undefined) throw new UsageError(`${dir} is ${OTHER_PROGRAMS[name]}; choose an empty directory`);
+    if (OTHER_PROGRAMS[name] !== undefined)
+      throw new UsageError(`${dir} is ${OTHER_PROGRAMS[name]}; choose an empty directory`);
   }
   if (entries.some((name) => !["index", "blobs", "staging", "format.json.new"].includes(name))) {
-    throw new UsageError(`${dir} holds other files (${entries.slice(0, 3).join(", ")}, ...); choose an empty directory`);
+    throw new UsageError(
+      `${dir} holds other files (${entries.slice(0, 3).join(", ")}, ...); choose an empty directory`,
+    );
   }
   if (entries.includes("index")) {
-    throw new UsageError(`${dir} has an index but no format.json; restore format.json from a backup, or choose an empty directory`);
+    throw new UsageError(
+      `${dir} has an index but no format.json; restore format.json from a backup, or choose an empty directory`,
+    );
   }
   const format: Format = { product: "resilver", format: FORMAT_VERSION, siteId: randomUUID() };
   writeDurably(dir, "format.json", `${JSON.stringify(format)}\n`);
@@ -52,7 +68,9 @@ function readFormat(path: string): Format {
     throw new UsageError(`${path} was not written by Resilver; choose an empty directory`);
   }
   if (format.format > FORMAT_VERSION) {
-    throw new UsageError(`${path} has format ${format.format}; this program knows up to ${FORMAT_VERSION}. Use a newer Resilver`);
+    throw new UsageError(
+      `${path} has format ${format.format}; this program knows up to ${FORMAT_VERSION}. Use a newer Resilver`,
+    );
   }
   return format as Format;
 }
@@ -98,7 +116,9 @@ export async function lockDataDirectory(dir: string): Promise<Server> {
 function listenOn(path: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(undefined) : reject(error)));
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EADDRINUSE" ? resolve(undefined) : reject(error),
+    );
     server.listen(path, () => {
       server.unref();
       resolve(server);

@@ -26,9 +26,13 @@ export interface ListenOptions {
   readonly warn: (message: string) => void;
 }
 
-function makeServer(handler: RequestListener, options: ListenOptions): { server: Server; secure: boolean; forget: () => void } {
+function makeServer(
+  handler: RequestListener,
+  options: ListenOptions,
+): { server: Server; secure: boolean; forget: () => void } {
   let certificates: Certificates | undefined = readCertificates(options.certsDir);
-  if (certificates === undefined) return { server: createHttpServer(SERVER_OPTIONS, handler), secure: false, forget: () => undefined };
+  if (certificates === undefined)
+    return { server: createHttpServer(SERVER_OPTIONS, handler), secure: false, forget: () => undefined };
   const server = createHttpsServer(
     {
       ...SERVER_OPTIONS,
@@ -42,7 +46,8 @@ function makeServer(handler: RequestListener, options: ListenOptions): { server:
   const watcher = watchCertificates(options.certsDir, () => {
     try {
       certificates = readCertificates(options.certsDir) ?? certificates;
-      if (certificates !== undefined) server.setSecureContext({ cert: certificates.cert, key: certificates.key, minVersion: "TLSv1.2" });
+      if (certificates !== undefined)
+        server.setSecureContext({ cert: certificates.cert, key: certificates.key, minVersion: "TLSv1.2" });
     } catch (error) {
       options.warn(`certificates not reloaded, the old ones stay in use: ${(error as Error).message}`);
     }
@@ -60,7 +65,10 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
       if (error.code === "EADDRINUSE") reject(new UsageError(`${where} is in use; choose another with --address`));
       else reject(new UsageError(`cannot listen on ${where}: ${error.message}`));
     });
-    server.listen({ port: options.port, host: options.host, backlog: CONNECTIONS_BACKLOG, reusePort: options.shared }, resolve);
+    server.listen(
+      { port: options.port, host: options.host, backlog: CONNECTIONS_BACKLOG, reusePort: options.shared },
+      resolve,
+    );
   });
   const { port, address } = server.address() as AddressInfo;
   return {

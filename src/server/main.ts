@@ -33,7 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`resilver ${version()}\n`);
     return 0;
   }
-  const wantsHelp = command === undefined || command === "help" || [command, ...rest].some((word) => word === "--help" || word === "-h");
+  const wantsHelp =
+    command === undefined ||
+    command === "help" ||
+    [command, ...rest].some((word) => word === "--help" || word === "-h");
   if (wantsHelp) {
     process.stdout.write(HELP);
     return command === undefined ? 2 : 0;
@@ -47,7 +50,9 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   const usage = error instanceof UsageError;
-  process.stderr.write(usage ? `resilver: ${error.message}\n` : `resilver: ${(error as Error).stack ?? String(error)}\n`);
+  process.stderr.write(
+    usage ? `resilver: ${error.message}\n` : `resilver: ${(error as Error).stack ?? String(error)}\n`,
+  );
   process.exitCode = usage ? 2 : 1;
 }
 if (process.exitCode !== 0) process.exit();

@@ -53,7 +53,11 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   };
   const start = (): Promise<void> =>
     new Promise((ready) => {
-      const child = fork(options.script, [...options.args], { env: options.env, execArgv: process.execArgv, stdio: ["ignore", "ignore", "inherit", "ipc"] });
+      const child = fork(options.script, [...options.args], {
+        env: options.env,
+        execArgv: process.execArgv,
+        stdio: ["ignore", "ignore", "inherit", "ipc"],
+      });
       children.add(child);
       child.on("message", (message: { readonly ready: true } | ProcessMessage) => {
         if ("ready" in message) {

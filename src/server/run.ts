@@ -28,7 +28,8 @@ function stopAsked(): Promise<"stop"> {
  */
 function startAnew(settings: Settings, listener: Listener): void {
   const host = settings.host ?? "";
-  const address = settings.port === 0 ? ["--address", `${host.includes(":") ? `[${host}]` : host}:${listener.port}`] : [];
+  const address =
+    settings.port === 0 ? ["--address", `${host.includes(":") ? `[${host}]` : host}:${listener.port}`] : [];
   const args = [process.execPath, ...process.execArgv, ...process.argv.slice(1), ...address];
   process.execve?.(process.execPath, args, process.env);
 }
@@ -36,7 +37,9 @@ function startAnew(settings: Settings, listener: Listener): void {
 function readyLine(settings: Settings, listener: Listener): string {
   const host = settings.host ?? "127.0.0.1";
   const url = `${listener.secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${listener.port}`;
-  return settings.json ? JSON.stringify({ ready: true, url, port: listener.port, dir: settings.dir }) : `Resilver is ready on ${url} serving ${settings.dir}`;
+  return settings.json
+    ? JSON.stringify({ ready: true, url, port: listener.port, dir: settings.dir })
+    : `Resilver is ready on ${url} serving ${settings.dir}`;
 }
 
 /** `resilver server`: returns the exit code. */
@@ -84,9 +87,14 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
 const PORT_VARIABLE = "RESILVER__PORT";
 
 /** A further serving process of the same site: no lock, no background work; it ends with the first. */
-export async function runFurtherProcess(argv: readonly string[], env: NodeJS.ProcessEnv, version: string): Promise<number> {
+export async function runFurtherProcess(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  version: string,
+): Promise<number> {
   const { [PORT_VARIABLE]: port, ...rest } = env;
-  if (port === undefined || process.send === undefined) throw new UsageError("server-process is started by resilver server");
+  if (port === undefined || process.send === undefined)
+    throw new UsageError("server-process is started by resilver server");
   const settings = { ...readSettings(argv, rest), port: Number(port) };
   const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);

@@ -19,13 +19,17 @@ function sealerOf(key: Buffer): Sealer {
     seal(plain) {
       const nonce = randomBytes(NONCE);
       const cipher = createCipheriv("aes-256-gcm", key, nonce);
-      return Buffer.concat([nonce, cipher.update(plain, "utf8"), cipher.final(), cipher.getAuthTag()]).toString("base64");
+      return Buffer.concat([nonce, cipher.update(plain, "utf8"), cipher.final(), cipher.getAuthTag()]).toString(
+        "base64",
+      );
     },
     open(sealed) {
       const bytes = Buffer.from(sealed, "base64");
       const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE));
       decipher.setAuthTag(bytes.subarray(bytes.length - TAG));
-      return Buffer.concat([decipher.update(bytes.subarray(NONCE, bytes.length - TAG)), decipher.final()]).toString("utf8");
+      return Buffer.concat([decipher.update(bytes.subarray(NONCE, bytes.length - TAG)), decipher.final()]).toString(
+        "utf8",
+      );
     },
   };
 }
@@ -52,12 +56,16 @@ export async function openSiteSealer(index: OrderedIndex, kmsSecretKey: string |
     const raw = await index.get(rowKey);
     const row = raw === undefined ? undefined : decodeRow<SiteKeyRow>(raw);
     if (row?.sealedBy !== undefined) {
-      if (external === undefined) throw new UsageError(`this site's secrets are sealed with the key "${row.sealedBy}": set RESILVER_KMS_SECRET_KEY`);
+      if (external === undefined)
+        throw new UsageError(
+          `this site's secrets are sealed with the key "${row.sealedBy}": set RESILVER_KMS_SECRET_KEY`,
+        );
       return sealerOf(Buffer.from(openWith(external, row), "base64"));
     }
     if (row !== undefined && external === undefined) return sealerOf(Buffer.from(row.key, "base64"));
     const key = row?.key ?? randomBytes(32).toString("base64");
-    const next: SiteKeyRow = external === undefined ? { key } : { key: external.sealer.seal(key), sealedBy: external.name };
+    const next: SiteKeyRow =
+      external === undefined ? { key } : { key: external.sealer.seal(key), sealedBy: external.name };
     await index.commit(new CommitBuilder().unchanged(rowKey, raw).put(rowKey, encodeRow(next)));
   }
 }
@@ -66,6 +74,8 @@ function openWith(external: { name: string; sealer: Sealer }, row: SiteKeyRow): 
   try {
     return external.sealer.open(row.key);
   } catch {
-    throw new UsageError(`RESILVER_KMS_SECRET_KEY holds another key than the one that sealed this site ("${row.sealedBy ?? ""}")`);
+    throw new UsageError(
+      `RESILVER_KMS_SECRET_KEY holds another key than the one that sealed this site ("${row.sealedBy ?? ""}")`,
+    );
   }
 }

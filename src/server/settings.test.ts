@@ -4,20 +4,37 @@ import { readSettings, UsageError } from "./settings.ts";
 
 const OWN = { RESILVER_ROOT_USER: "admin", RESILVER_ROOT_PASSWORD: "password-1" };
 const refused = (argv: readonly string[], env: Record<string, string>, text: RegExp): void => {
-  assert.throws(() => readSettings(argv, env), (error) => error instanceof UsageError && text.test(error.message));
+  assert.throws(
+    () => readSettings(argv, env),
+    (error) => error instanceof UsageError && text.test(error.message),
+  );
 };
 
 test("flags, environment and defaults, in that order", () => {
-  const settings = readSettings(["--address", "10.0.0.1:9100", "--workers=3", "--json", "/data"], { ...OWN, RESILVER_ADDRESS: ":1", MINIO_REGION: "eu-1" });
-  assert.deepEqual([settings.host, settings.port, settings.workers, settings.json, settings.dir], ["10.0.0.1", 9100, 3, true, "/data"]);
+  const settings = readSettings(["--address", "10.0.0.1:9100", "--workers=3", "--json", "/data"], {
+    ...OWN,
+    RESILVER_ADDRESS: ":1",
+    MINIO_REGION: "eu-1",
+  });
+  assert.deepEqual(
+    [settings.host, settings.port, settings.workers, settings.json, settings.dir],
+    ["10.0.0.1", 9100, 3, true, "/data"],
+  );
   assert.equal(settings.fixed["REGION"], "eu-1");
-  assert.equal(readSettings(["/data"], { ...OWN, RESILVER_REGION: "own", MINIO_REGION: "theirs" }).fixed["REGION"], "own");
+  assert.equal(
+    readSettings(["/data"], { ...OWN, RESILVER_REGION: "own", MINIO_REGION: "theirs" }).fixed["REGION"],
+    "own",
+  );
   assert.deepEqual(readSettings(["--address", "[::1]:9000", "/d"], OWN).host, "::1");
 });
 
 test("MinIO's names work: volumes win over arguments, options are flags", () => {
   const root = { MINIO_ROOT_USER: "abc", MINIO_ROOT_PASSWORD: "12345678" };
-  const settings = readSettings(["/argument"], { ...root, MINIO_VOLUMES: "/volume", MINIO_OPTS: "--address :9001 --quiet" });
+  const settings = readSettings(["/argument"], {
+    ...root,
+    MINIO_VOLUMES: "/volume",
+    MINIO_OPTS: "--address :9001 --quiet",
+  });
   assert.deepEqual([settings.dir, settings.port, settings.quiet], ["/volume", 9001, true]);
 });
 
@@ -41,8 +58,15 @@ test("wrong input names the fault", () => {
 });
 
 test("trusted proxies and fixed settings are checked at the start", () => {
-  const settings = readSettings(["/d"], { ...OWN, RESILVER_TRUSTED_PROXIES: "10.0.0.0/8, ::1", MINIO_API_REQUESTS_MAX: "5" });
+  const settings = readSettings(["/d"], {
+    ...OWN,
+    RESILVER_TRUSTED_PROXIES: "10.0.0.0/8, ::1",
+    MINIO_API_REQUESTS_MAX: "5",
+  });
   assert.deepEqual([settings.trustedProxies, settings.fixed], [["10.0.0.0/8", "::1"], { API_REQUESTS_MAX: "5" }]);
-  assert.throws(() => readSettings(["/d"], { ...OWN, RESILVER_TRUSTED_PROXIES: "proxy.example" }), /expected addresses or CIDR blocks/);
+  assert.throws(
+    () => readSettings(["/d"], { ...OWN, RESILVER_TRUSTED_PROXIES: "proxy.example" }),
+    /expected addresses or CIDR blocks/,
+  );
   assert.throws(() => readSettings(["/d"], { ...OWN, RESILVER_API_ROOT_ACCESS: "maybe" }), /expected on or off/);
 });

@@ -135,7 +135,8 @@ function secretFile(path: string | undefined): string | undefined {
 function rootAccount(get: (name: string) => string | undefined): Settings["root"] & { isDefault: boolean } {
   const accessKey = secretFile(get("ROOT_USER_FILE")) ?? get("ROOT_USER");
   const secretKey = secretFile(get("ROOT_PASSWORD_FILE")) ?? get("ROOT_PASSWORD");
-  if (accessKey === undefined && secretKey === undefined) return { accessKey: DEFAULT_ROOT, secretKey: DEFAULT_ROOT, isDefault: true };
+  if (accessKey === undefined && secretKey === undefined)
+    return { accessKey: DEFAULT_ROOT, secretKey: DEFAULT_ROOT, isDefault: true };
   if (accessKey === undefined || secretKey === undefined) {
     throw new UsageError("set both RESILVER_ROOT_USER and RESILVER_ROOT_PASSWORD, or neither");
   }
@@ -147,12 +148,16 @@ function rootAccount(get: (name: string) => string | undefined): Settings["root"
 function parseAddress(text: string): { host: string | undefined; port: number } {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*))(?::(\d+))?$/.exec(text);
   const port = match?.[3] === undefined ? 9000 : Number(match[3]);
-  if (match === null || port > 65535) throw new UsageError(`--address ${text}: expected [HOST]:PORT, for instance 127.0.0.1:9000`);
+  if (match === null || port > 65535)
+    throw new UsageError(`--address ${text}: expected [HOST]:PORT, for instance 127.0.0.1:9000`);
   const host = match[1] ?? match[2];
   return { host: host === "" ? undefined : host, port };
 }
 
-function listenAddress(text: string | undefined, root: { isDefault: boolean }): { host: string | undefined; port: number } {
+function listenAddress(
+  text: string | undefined,
+  root: { isDefault: boolean },
+): { host: string | undefined; port: number } {
   const address = parseAddress(text ?? ":9000");
   if (!root.isDefault) return address;
   if (address.host === undefined) return { host: "127.0.0.1", port: address.port };
@@ -178,7 +183,8 @@ function dataDirectory(positional: readonly string[], volumes: string | undefine
   const dir = dirs[0];
   if (dir === undefined) throw new UsageError("no data directory given. Type: resilver server DIR");
   if (dirs.length > 1) throw new UsageError(`one data directory is served, not ${dirs.length}: ${dirs.join(" ")}`);
-  if (dir.includes("{") && dir.includes("...")) throw new UsageError(`${dir}: one directory is served; several drives are the file system's business here`);
+  if (dir.includes("{") && dir.includes("..."))
+    throw new UsageError(`${dir}: one directory is served; several drives are the file system's business here`);
   return resolve(dir);
 }
 
@@ -186,7 +192,12 @@ function dataDirectory(positional: readonly string[], volumes: string | undefine
 function fixedSettings(get: (name: string) => string | undefined): Record<string, string> {
   const out: Record<string, string> = {};
   for (const { environment, fault } of SUB_SYSTEMS.flatMap((section) => section.keys)) {
-    const value = environment === undefined ? undefined : environment === "REGION" ? (get("REGION") ?? get("SITE_REGION")) : get(environment);
+    const value =
+      environment === undefined
+        ? undefined
+        : environment === "REGION"
+          ? (get("REGION") ?? get("SITE_REGION"))
+          : get(environment);
     if (environment === undefined || value === undefined) continue;
     const wrong = fault?.(value);
     if (wrong !== undefined) throw new UsageError(`RESILVER_${environment} is "${value}": ${wrong}`);
@@ -196,18 +207,29 @@ function fixedSettings(get: (name: string) => string | undefined): Record<string
 }
 
 function trustedProxies(text: string | undefined): string[] {
-  const list = (text ?? "").split(",").map((block) => block.trim()).filter((block) => block !== "");
+  const list = (text ?? "")
+    .split(",")
+    .map((block) => block.trim())
+    .filter((block) => block !== "");
   if (clientAddressOf(list) !== undefined) return list;
-  throw new UsageError(`RESILVER_TRUSTED_PROXIES is "${text ?? ""}": expected addresses or CIDR blocks, for instance 10.0.0.0/8,::1`);
+  throw new UsageError(
+    `RESILVER_TRUSTED_PROXIES is "${text ?? ""}": expected addresses or CIDR blocks, for instance 10.0.0.0/8,::1`,
+  );
 }
 
 /** Reads the settings of `resilver server`. Throws UsageError. */
 export function readSettings(argv: readonly string[], env: Env): Settings {
   const get = reader(env);
-  const { values, positional } = parseFlags([...(get("OPTS")?.split(/\s+/).filter((word) => word !== "") ?? []), ...argv]);
+  const { values, positional } = parseFlags([
+    ...(get("OPTS")
+      ?.split(/\s+/)
+      .filter((word) => word !== "") ?? []),
+    ...argv,
+  ]);
   const root = rootAccount(get);
   const metrics = get("PROMETHEUS_AUTH_TYPE") ?? "jwt";
-  if (metrics !== "jwt" && metrics !== "public") throw new UsageError(`RESILVER_PROMETHEUS_AUTH_TYPE is "${metrics}": expected jwt or public`);
+  if (metrics !== "jwt" && metrics !== "public")
+    throw new UsageError(`RESILVER_PROMETHEUS_AUTH_TYPE is "${metrics}": expected jwt or public`);
   return {
     dir: dataDirectory(positional, get("VOLUMES")),
     ...listenAddress(values.get("address") ?? get("ADDRESS"), root),
@@ -216,7 +238,10 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     quiet: values.has("quiet"),
     json: values.has("json"),
     root: { accessKey: root.accessKey, secretKey: root.secretKey },
-    domains: (get("DOMAIN") ?? "").split(",").map((domain) => domain.trim()).filter((domain) => domain !== ""),
+    domains: (get("DOMAIN") ?? "")
+      .split(",")
+      .map((domain) => domain.trim())
+      .filter((domain) => domain !== ""),
     serverUrl: get("SERVER_URL"),
     trustedProxies: trustedProxies(get("TRUSTED_PROXIES")),
     metricsPublic: metrics === "public",

@@ -80,7 +80,14 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     changed: () => options.tellOthers({ config: true }),
   });
   const region = config.live.region;
-  const iam = createIam({ index, root: settings.root, sealer, clock, random, rootAccess: () => config.live.rootAccess });
+  const iam = createIam({
+    index,
+    root: settings.root,
+    sealer,
+    clock,
+    random,
+    rootAccess: () => config.live.rootAccess,
+  });
   const nodeName = `${settings.host ?? hostname()}:${settings.port}`;
   const feeds = { trace: new Feed<TraceRecord>(clock), log: options.logTail.feed };
   connectFeed(feeds.trace, "trace", options.tellOthers);
@@ -157,7 +164,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     ...callers,
     fallback: (request, response, url) => {
       const [path, query] = splitUrl(url);
-      return path.startsWith(PEER_PREFIX) ? peer(request, response, path, query) : admin(request, response, path, query);
+      return path.startsWith(PEER_PREFIX)
+        ? peer(request, response, path, query)
+        : admin(request, response, path, query);
     },
   });
   let background: Background | undefined;
@@ -166,11 +175,19 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     async start() {
       if (!options.background) return;
       replication.start();
-      background = startBackground({ index, blobs, clock, log, openedMs, removeEndedSessions: () => iam.sessions.removeEnded() });
+      background = startBackground({
+        index,
+        blobs,
+        clock,
+        log,
+        openedMs,
+        removeEndedSessions: () => iam.sessions.removeEnded(),
+      });
     },
     told(message) {
       if ("control" in message) control.act(message.control);
-      else if ("config" in message) void config.refresh().catch((error: unknown) => log.error("settings could not be read", { error }));
+      else if ("config" in message)
+        void config.refresh().catch((error: unknown) => log.error("settings could not be read", { error }));
       else if ("listening" in message) feeds[message.listening].followedUntil(message.untilMs);
       else if ("fed" in message) (feeds[message.fed] as Feed<object>).deliver(message.item);
       else if ("poke" in message && options.background) replication.poke(message.poke as readonly Arn[]);
@@ -187,7 +204,11 @@ export async function openSite(options: SiteOptions): Promise<Site> {
 }
 
 /** Followers in one process of the site see what happens in all. */
-function connectFeed<Item extends object>(feed: Feed<Item>, name: FeedName, tellOthers: SiteOptions["tellOthers"]): void {
+function connectFeed<Item extends object>(
+  feed: Feed<Item>,
+  name: FeedName,
+  tellOthers: SiteOptions["tellOthers"],
+): void {
   feed.link = {
     announce: (untilMs) => tellOthers({ listening: name, untilMs }),
     send: (item) => tellOthers({ fed: name, item }),

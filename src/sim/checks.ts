@@ -23,7 +23,8 @@ async function inventoryOf(world: World, site: Site): Promise<Inventory> {
     if (one.version.kind === "delete-marker") continue;
     const content = md5(await peek.bytesOf(site, blobs, one));
     const known = world.history.contentOf(one.version.etag);
-    if (known !== content) world.violation("stored bytes are nobody's", `${id} at ${site.name}: etag ${one.version.etag}`);
+    if (known !== content)
+      world.violation("stored bytes are nobody's", `${id} at ${site.name}: etag ${one.version.etag}`);
   }
   return { site, held, healthy, stones: await peek.tombstonesOf(site) };
 }
@@ -35,13 +36,23 @@ function shown({ version, parts }: Held): string {
   const { size, etag, headers, userMetadata, storageClass, checksum, tags, retention, legalHold, partCount } = version;
   const sizes = parts.map((part) => [part.number, part.size, part.etag]);
   const fixed = { size, etag, headers: withType(headers), userMetadata, storageClass, checksum, partCount, sizes };
-  return JSON.stringify({ ...common, ...fixed, tags: tags?.value ?? {}, retention: retention?.value, legalHold: legalHold?.value });
+  return JSON.stringify({
+    ...common,
+    ...fixed,
+    tags: tags?.value ?? {},
+    retention: retention?.value,
+    legalHold: legalHold?.value,
+  });
 }
 
 /** The wire always names a content type; a version without one and one with the default are the same to every reader. */
 function withType(headers: Readonly<Record<string, string>>): object {
   const all: Record<string, string> = { "content-type": "application/octet-stream", ...headers };
-  return Object.fromEntries(Object.keys(all).sort().map((name) => [name, all[name]]));
+  return Object.fromEntries(
+    Object.keys(all)
+      .sort()
+      .map((name) => [name, all[name]]),
+  );
 }
 
 export interface EqualityOptions {
@@ -62,7 +73,11 @@ export async function hopelessVersions(world: World): Promise<Set<string>> {
       if (known === undefined || one.version.mtime > known.held.version.mtime) {
         newest.set(id, { held: one, healthy: healthy.has(id), sites: [site.name] });
       } else if (one.version.mtime === known.held.version.mtime) {
-        newest.set(id, { held: known.held, healthy: known.healthy || healthy.has(id), sites: [...known.sites, site.name] });
+        newest.set(id, {
+          held: known.held,
+          healthy: known.healthy || healthy.has(id),
+          sites: [...known.sites, site.name],
+        });
       }
     }
   }
@@ -70,7 +85,8 @@ export async function hopelessVersions(world: World): Promise<Set<string>> {
   for (const [id, { held, healthy, sites }] of newest) {
     if (healthy) continue;
     out.add(id);
-    if (!forfeited.has(copyId(id, held)) && !purgeTried.has(id)) world.violation("bytes lost", `${id}, seen at ${sites.join(", ")}`);
+    if (!forfeited.has(copyId(id, held)) && !purgeTried.has(id))
+      world.violation("bytes lost", `${id}, seen at ${sites.join(", ")}`);
   }
   return out;
 }
@@ -84,7 +100,12 @@ export async function checkEqual(world: World, options: EqualityOptions): Promis
     const copies = inventories.map(({ site, held, healthy, stones }) => {
       const one = held.get(id);
       const stone = stones.get(id);
-      if (one === undefined) return { site, text: stone === undefined ? "absent" : `absent (purged ${stone.will} ${stone.time})`, same: "absent" };
+      if (one === undefined)
+        return {
+          site,
+          text: stone === undefined ? "absent" : `absent (purged ${stone.will} ${stone.time})`,
+          same: "absent",
+        };
       const text = healthy.has(id) ? shown(one) : `damaged ${shown(one)}`;
       // Not compared: listings do not tell the times of tags, so that a resync cannot make them equal.
       const time = one.version.kind === "object" ? ` tags of ${one.version.tags?.time ?? "never"}` : "";
@@ -104,12 +125,14 @@ export async function checkPromises(world: World): Promise<void> {
     for (const [id, { kind, etag, site: at }] of history.acknowledged) {
       const found = held.get(id)?.version;
       if (found === undefined) {
-        if (!history.purgeTried.has(id) && !history.forfeited.has(id)) world.violation("acknowledged version lost", `${id}, written at ${at}, is not at ${site.name}`);
+        if (!history.purgeTried.has(id) && !history.forfeited.has(id))
+          world.violation("acknowledged version lost", `${id}, written at ${at}, is not at ${site.name}`);
       } else if (found.kind !== kind || (found.kind === "object" && found.etag !== etag)) {
         world.violation("version changed", `${id} at ${site.name}: ${found.kind}`);
       }
     }
-    for (const id of history.purgedEverywhere) if (held.has(id)) world.violation("purged version came back", `${id} at ${site.name}`);
+    for (const id of history.purgedEverywhere)
+      if (held.has(id)) world.violation("purged version came back", `${id} at ${site.name}`);
     checkNulls(world, site, held);
   }
 }
@@ -124,7 +147,10 @@ function checkNulls(world: World, site: Site, held: ReadonlyMap<string, Held>): 
     const newest = sure.reduce((latest, { mtime }) => (mtime > latest ? mtime : latest), 0n);
     const found: Version | undefined = held.get(id)?.version;
     if (newest > 0n && (found === undefined || found.mtime < newest)) {
-      world.violation("acknowledged null version lost", `${key} at ${site.name}: ${found?.mtime ?? "absent"} < ${newest}`);
+      world.violation(
+        "acknowledged null version lost",
+        `${key} at ${site.name}: ${found?.mtime ?? "absent"} < ${newest}`,
+      );
     }
   }
 }
@@ -135,12 +161,22 @@ export async function checkDrained(world: World, options: EqualityOptions): Prom
     for (const { arn } of await peek.targetsOf(site)) {
       const rows = await peek.waitingRows(site, arn);
       const bytes = rows.reduce((sum, { row }) => sum + row.size, 0);
-      const counted = { count: await peek.counter(site, `log/${arn}/count`), bytes: await peek.counter(site, `log/${arn}/bytes`) };
+      const counted = {
+        count: await peek.counter(site, `log/${arn}/count`),
+        bytes: await peek.counter(site, `log/${arn}/bytes`),
+      };
       if (counted.count !== rows.length || counted.bytes !== bytes) {
-        world.violation("counters differ from rows", `${site.name}: ${counted.count} (${counted.bytes} bytes) for ${rows.length} rows (${bytes} bytes)`);
+        world.violation(
+          "counters differ from rows",
+          `${site.name}: ${counted.count} (${counted.bytes} bytes) for ${rows.length} rows (${bytes} bytes)`,
+        );
       }
       for (const { row } of rows) {
-        if (!options.hopeless.has(peek.idOf(row))) world.violation("still waiting", `${site.name}: ${row.operation} ${peek.idOf(row)} ${row.attempts} ${row.error ?? ""}`);
+        if (!options.hopeless.has(peek.idOf(row)))
+          world.violation(
+            "still waiting",
+            `${site.name}: ${row.operation} ${peek.idOf(row)} ${row.attempts} ${row.error ?? ""}`,
+          );
       }
       for (const [id, { version }] of await peek.heldBy(site)) {
         const status = version.replication.targets[arn];

@@ -30,7 +30,12 @@ type Socket = ConstructorParameters<typeof IncomingMessage>[0];
 
 /** What the handlers ask of a socket: an address and a timeout to set. It counts as destroyed, so nothing waits for its end. */
 function socketLike(): Socket {
-  const socket = Object.assign(new EventEmitter(), { remoteAddress: "10.0.0.1", readable: false, destroyed: true, setTimeout: () => socket });
+  const socket = Object.assign(new EventEmitter(), {
+    remoteAddress: "10.0.0.1",
+    readable: false,
+    destroyed: true,
+    setTimeout: () => socket,
+  });
   return socket as unknown as Socket;
 }
 

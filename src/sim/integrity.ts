@@ -12,7 +12,12 @@ const rowsOf = (site: Site, space: number) => site.storage.rows(keys.prefixRange
 export async function checkIntegrity(world: World): Promise<void> {
   for (const site of world.sites) {
     const { index, blobs } = site.leader;
-    await collectGarbage({ index, blobs, clock: { nowMs: () => 0, nowNs: () => 0n, sleep: () => Promise.resolve() }, graceMs: 0 });
+    await collectGarbage({
+      index,
+      blobs,
+      clock: { nowMs: () => 0, nowNs: () => 0n, sleep: () => Promise.resolve() },
+      graceMs: 0,
+    });
     const fault = (what: string, detail: string): void => world.violation(what, `${site.name}: ${detail}`);
     await checkLookups(site, fault);
     await checkBytes(world, site, fault);
@@ -24,14 +29,20 @@ type Fault = (what: string, detail: string) => void;
 
 async function checkLookups(site: Site, fault: Fault): Promise<void> {
   const held = await peek.heldBy(site);
-  const ids = new Map((await rowsOf(site, keys.SPACE.byId)).map(({ key, value }) => [peek.idOf(keys.splitIdRowKey(key)), value.readBigUInt64BE(0)]));
+  const ids = new Map(
+    (await rowsOf(site, keys.SPACE.byId)).map(({ key, value }) => [
+      peek.idOf(keys.splitIdRowKey(key)),
+      value.readBigUInt64BE(0),
+    ]),
+  );
   for (const [id, { version, parts }] of held) {
     if (ids.get(id) !== version.mtime) fault("lookup row wrong", id);
     if (version.kind === "object" && parts.length !== version.partCount) fault("parts row wrong", id);
   }
   if ((await rowsOf(site, keys.SPACE.version)).length !== held.size) fault("two rows of one version", "");
   for (const id of ids.keys()) if (!held.has(id)) fault("lookup row dangles", id);
-  for (const { key } of await rowsOf(site, keys.SPACE.parts)) if (!held.has(peek.idOf(keys.splitIdRowKey(key)))) fault("parts row dangles", "");
+  for (const { key } of await rowsOf(site, keys.SPACE.parts))
+    if (!held.has(peek.idOf(keys.splitIdRowKey(key)))) fault("parts row dangles", "");
   const stones = await peek.tombstonesOf(site);
   for (const [id, stone] of stones) {
     if (held.has(id) && stone.versionId !== "null") fault("purged and present", id);
@@ -46,7 +57,9 @@ async function checkLookups(site: Site, fault: Fault): Promise<void> {
 
 async function checkBytes(world: World, site: Site, fault: Fault): Promise<void> {
   const inline = new Set((await rowsOf(site, keys.SPACE.data)).map(({ key }) => key.toString("hex", 1)));
-  const files = new Set(site.storage.files.filesBelow("/data/blobs").map((path) => path.slice(path.lastIndexOf("/") + 1)));
+  const files = new Set(
+    site.storage.files.filesBelow("/data/blobs").map((path) => path.slice(path.lastIndexOf("/") + 1)),
+  );
   const mayMiss = world.profile.troubles.includes("damage");
   const use = (id: string, isInline: boolean, what: string): void => {
     const there = isInline ? inline.delete(id) : files.delete(id);
@@ -59,7 +72,9 @@ async function checkBytes(world: World, site: Site, fault: Fault): Promise<void>
   }
   for (const id of inline) fault("inline bytes leak", id);
   // A process that dies between the bytes and the commit leaves an orphan for the sweep.
-  const crashes = world.profile.troubles.some((trouble) => ["kill", "power", "restore", "wipe", "full"].includes(trouble));
+  const crashes = world.profile.troubles.some((trouble) =>
+    ["kill", "power", "restore", "wipe", "full"].includes(trouble),
+  );
   if (!crashes) for (const id of files) fault("file leaks", id);
 }
 

@@ -23,7 +23,8 @@ function show(report: Report): void {
 }
 
 const first = Number(values.from);
-const seeds = values.seed === undefined ? Array.from({ length: Number(values.seeds) }, (_, i) => String(first + i)) : [values.seed];
+const seeds =
+  values.seed === undefined ? Array.from({ length: Number(values.seeds) }, (_, i) => String(first + i)) : [values.seed];
 const total = { operations: 0, troubles: 0, requests: 0, simulatedMs: 0, faults: 0 };
 const failed: string[] = [];
 const startedMs = performance.now();
@@ -37,7 +38,8 @@ for (const seed of seeds) {
   if (report.violations.length > 0) {
     failed.push(seed);
     show(report);
-  } else if (values.seed !== undefined && values.trace) for (const line of report.trace) process.stdout.write(`    ${line}\n`);
+  } else if (values.seed !== undefined && values.trace)
+    for (const line of report.trace) process.stdout.write(`    ${line}\n`);
 }
 const seconds = (performance.now() - startedMs) / 1000;
 process.stdout.write(

@@ -117,7 +117,13 @@ export class Nemesis {
 
   #partition(site: Site): void {
     const { network, time } = this.#world;
-    const pairs = this.#others(site).flatMap((other) => [[site.name, other.name], [other.name, site.name]] as const);
+    const pairs = this.#others(site).flatMap(
+      (other) =>
+        [
+          [site.name, other.name],
+          [other.name, site.name],
+        ] as const,
+    );
     for (const [from, to] of pairs) network.cut(from, to);
     time.after(this.#dice.between(100, 12_000), () => {
       for (const [from, to] of pairs) network.mend(from, to);
@@ -166,7 +172,9 @@ export class Nemesis {
   async #damage(site: Site): Promise<void> {
     if (!this.#mayLose(site)) return;
     // Files of versions: what a request is about to name is not yet anybody's to lose.
-    const files = [...(await heldBy(site)).values()].flatMap(refsOf).flatMap((ref) => (ref.inline ? [] : [`/data/blobs/${ref.id.slice(0, 2)}/${ref.id}`]));
+    const files = [...(await heldBy(site)).values()]
+      .flatMap(refsOf)
+      .flatMap((ref) => (ref.inline ? [] : [`/data/blobs/${ref.id.slice(0, 2)}/${ref.id}`]));
     if (files.length === 0) return;
     await this.#world.history.surviving(this.#world.sites, site, async () => {
       for (let i = this.#dice.between(1, 3); i > 0; i--) {

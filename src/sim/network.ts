@@ -50,7 +50,9 @@ export interface Traffic {
   readonly faults: Record<string, number>;
 }
 
-const BUSY_BODY = Buffer.from("<Error><Code>SlowDownWrite</Code><Message>Please reduce your request rate</Message></Error>");
+const BUSY_BODY = Buffer.from(
+  "<Error><Code>SlowDownWrite</Code><Message>Please reduce your request rate</Message></Error>",
+);
 const GATEWAY_BODY = Buffer.from("<html>502 Bad Gateway</html>");
 
 export class Network {
@@ -178,7 +180,11 @@ export class Network {
     this.#time.after(afterMs, () => void arrive());
   }
 
-  async #deliver(to: Place, request: TransportRequest, how: { half?: boolean; copy?: Buffer[] | undefined }): Promise<HttpAnswer> {
+  async #deliver(
+    to: Place,
+    request: TransportRequest,
+    how: { half?: boolean; copy?: Buffer[] | undefined },
+  ): Promise<HttpAnswer> {
     const target = to.listener?.();
     if (target === undefined) throw new Error("connection refused: nobody listens");
     const head: HttpRequest = { method: request.method, path: request.path, headers: request.headers };

@@ -15,7 +15,8 @@ import { BUCKET, type Site } from "./site.ts";
 export const DIRECTORY = "/data";
 
 /** Name of a version within the bucket. */
-export const idOf = (version: { readonly key: string; readonly versionId: string }): string => `${version.key} ${version.versionId}`;
+export const idOf = (version: { readonly key: string; readonly versionId: string }): string =>
+  `${version.key} ${version.versionId}`;
 
 export interface Held {
   readonly version: Version;
@@ -32,7 +33,12 @@ const space = (site: Site, byte: number): Promise<Entry[]> => site.storage.rows(
 /** Every version row of the site, by `idOf`. */
 export async function heldBy(site: Site): Promise<Map<string, Held>> {
   const out = new Map<string, Held>();
-  const parts = new Map((await space(site, keys.SPACE.parts)).map(({ key, value }) => [idOf(keys.splitIdRowKey(key)), decodeRow<{ parts: Part[] }>(value).parts]));
+  const parts = new Map(
+    (await space(site, keys.SPACE.parts)).map(({ key, value }) => [
+      idOf(keys.splitIdRowKey(key)),
+      decodeRow<{ parts: Part[] }>(value).parts,
+    ]),
+  );
   for (const { value } of await space(site, keys.SPACE.version)) {
     const version = decodeVersion(value);
     out.set(idOf(version), { version, parts: parts.get(idOf(version)) ?? [] });
@@ -53,7 +59,9 @@ export async function tombstoneOf(site: Site, key: string, versionId: string): P
 }
 
 export async function targetsOf(site: Site): Promise<TargetRecord[]> {
-  return (await space(site, keys.SPACE.targets)).flatMap(({ value }) => decodeRow<{ targets: TargetRecord[] }>(value).targets);
+  return (await space(site, keys.SPACE.targets)).flatMap(
+    ({ value }) => decodeRow<{ targets: TargetRecord[] }>(value).targets,
+  );
 }
 
 export interface WaitingRow {
@@ -63,7 +71,10 @@ export interface WaitingRow {
 
 export async function waitingRows(site: Site, arn: Arn): Promise<WaitingRow[]> {
   const of = async (byte: number): Promise<WaitingRow[]> =>
-    (await site.storage.rows(keys.targetRange(byte, arn))).map(({ value }) => ({ row: decodeRow<LogRow>(value), retry: byte === keys.SPACE.retry }));
+    (await site.storage.rows(keys.targetRange(byte, arn))).map(({ value }) => ({
+      row: decodeRow<LogRow>(value),
+      retry: byte === keys.SPACE.retry,
+    }));
   return [...(await of(keys.SPACE.log)), ...(await of(keys.SPACE.retry))];
 }
 
@@ -95,6 +106,7 @@ export async function isHealthy(site: Site, blobs: BlobStore, held: Held): Promi
 /** The bytes of a healthy version. */
 export async function bytesOf(site: Site, blobs: BlobStore, held: Held): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for (const ref of refsOf(held)) for await (const piece of blobs.read(ref, 0, ref.size, await rowOf(site, ref))) pieces.push(piece);
+  for (const ref of refsOf(held))
+    for await (const piece of blobs.read(ref, 0, ref.size, await rowOf(site, ref))) pieces.push(piece);
   return Buffer.concat(pieces);
 }

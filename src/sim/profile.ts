@@ -3,7 +3,20 @@ import type { Dice } from "./random.ts";
 import { FAULTS, type Fault, type NetworkProfile } from "./network.ts";
 import type { StorageProfile } from "./storage.ts";
 
-export const TROUBLES = ["cut", "partition", "kill", "power", "restart", "restore", "wipe", "damage", "rules", "skew", "resync", "full"] as const;
+export const TROUBLES = [
+  "cut",
+  "partition",
+  "kill",
+  "power",
+  "restart",
+  "restore",
+  "wipe",
+  "damage",
+  "rules",
+  "skew",
+  "resync",
+  "full",
+] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 /** Troubles after which replication alone need not make sites equal: what they lost or kept back takes a resync. */
@@ -75,7 +88,10 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
   const troubles = oneWay ? drawn.filter((trouble) => trouble !== "rules") : drawn;
   const heavy = someOf(dice, Object.keys(OPERATIONS) as Operation[], 0.3);
   const operations = Object.fromEntries(
-    (Object.entries(OPERATIONS) as [Operation, number][]).map(([name, weight]) => [name, heavy.includes(name) ? weight * 4 : weight]),
+    (Object.entries(OPERATIONS) as [Operation, number][]).map(([name, weight]) => [
+      name,
+      heavy.includes(name) ? weight * 4 : weight,
+    ]),
   ) as Record<Operation, number>;
   return {
     sites,
@@ -84,7 +100,10 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
     processes: dice.chance(0.3) ? 2 : 1,
     bucketMode,
     prehistory: dice.chance(0.3),
-    keys: bucketMode === "excluded" ? [...KEYS.slice(0, 2), "null/x", "null/y"] : KEYS.slice(0, dice.between(1, KEYS.length)),
+    keys:
+      bucketMode === "excluded"
+        ? [...KEYS.slice(0, 2), "null/x", "null/y"]
+        : KEYS.slice(0, dice.between(1, KEYS.length)),
     clockStepNs: dice.pick([1, 1, 1000, 1_000_000]),
     skewMsMax: dice.pick([0, 5, 2000, 300_000]),
     network: {

@@ -51,7 +51,17 @@ export async function runSeed(seed: string, options: ProfileOptions = {}): Promi
   for (const site of world.sites) site.kill();
   const { counts, network, violations, digest, trace } = world;
   const { faults, requests } = network.traffic;
-  return { seed, profile, violations, ...counts, faults, requests, simulatedMs: Math.round(world.time.nowMs), digest, trace };
+  return {
+    seed,
+    profile,
+    violations,
+    ...counts,
+    faults,
+    requests,
+    simulatedMs: Math.round(world.time.nowMs),
+    digest,
+    trace,
+  };
 }
 
 async function scenario(world: World): Promise<void> {
@@ -66,7 +76,9 @@ async function scenario(world: World): Promise<void> {
   world.network.stormy = true;
   const untilMs = time.nowMs + profile.chaosMs;
   const nemesis = new Nemesis(world);
-  const clients = sitesOfWriters(world).flatMap((site) => Array.from({ length: profile.clientsPerSite }, (_, i) => new Client(world, site, `c${i}`)));
+  const clients = sitesOfWriters(world).flatMap((site) =>
+    Array.from({ length: profile.clientsPerSite }, (_, i) => new Client(world, site, `c${i}`)),
+  );
   await Promise.all([nemesis.run(untilMs), ...clients.map((client) => client.run(untilMs))]);
   world.note("REST");
   await nemesis.heal();
@@ -101,7 +113,9 @@ async function prove(world: World): Promise<void> {
   const hopeless = await checks.hopelessVersions(world);
   const patient = world.dice.chance(PATIENCE_CHANCE);
   await rest(world, patient ? hopeless : undefined);
-  await checks.checkDrained(world, { hopeless: patient ? hopeless : new Set([...hopeless, ...(await refused(world))]) });
+  await checks.checkDrained(world, {
+    hopeless: patient ? hopeless : new Set([...hopeless, ...(await refused(world))]),
+  });
   await checks.checkEqual(world, { hopeless });
   await checks.checkPromises(world);
   if (world.violations.length > 0) return;
@@ -123,7 +137,10 @@ async function rest(world: World, hopeless?: ReadonlySet<string>): Promise<void>
   let calm = 0;
   while (world.time.nowMs < endMs) {
     await world.time.sleep(REST_STEP_MS);
-    const rows = (await Promise.all(world.sites.map((site) => waiting(site, hopeless)))).reduce((sum, count) => sum + count, 0);
+    const rows = (await Promise.all(world.sites.map((site) => waiting(site, hopeless)))).reduce(
+      (sum, count) => sum + count,
+      0,
+    );
     // Once may be the moment between two steps of a job that queues what existed before.
     calm = rows === 0 ? calm + 1 : 0;
     if (calm >= CALM_STEPS) return;
@@ -146,7 +163,8 @@ async function refused(world: World): Promise<string[]> {
   const out: string[] = [];
   for (const site of world.sites) {
     for (const { arn } of await targetsOf(site)) {
-      for (const { row } of await waitingRows(site, arn)) if (row.error?.startsWith("XResilverObjectDamaged")) out.push(idOf(row));
+      for (const { row } of await waitingRows(site, arn))
+        if (row.error?.startsWith("XResilverObjectDamaged")) out.push(idOf(row));
     }
   }
   return out;
@@ -191,6 +209,8 @@ async function resyncAll(world: World, options: { mayMove: boolean }): Promise<v
 }
 
 async function statusOf(site: Site, arn: string): Promise<ShownResync | undefined> {
-  const status = (await site.leader.replication.api.resyncStatus(BUCKET, arn as never)) as { target?: readonly ShownResync[] };
+  const status = (await site.leader.replication.api.resyncStatus(BUCKET, arn as never)) as {
+    target?: readonly ShownResync[];
+  };
   return status.target?.[0];
 }

@@ -51,7 +51,10 @@ export interface SiteOptions {
 }
 
 /** No encryption; the secret of a target is no secret here. */
-const openSealer = { seal: (plain: string) => `sealed:${plain}`, open: (sealed: string) => sealed.slice("sealed:".length) };
+const openSealer = {
+  seal: (plain: string) => `sealed:${plain}`,
+  open: (sealed: string) => sealed.slice("sealed:".length),
+};
 
 /** One process: everything in it dies with its life. */
 export interface Process {
@@ -133,8 +136,14 @@ export class Site implements Place {
     const clock = simClock(time, this.skew, life);
     const random = simRandom(dice);
     const index = storage.indexFor(life);
-    const blobs = await openBlobStore({ directory: DIRECTORY, files: storage.filesFor(life), random, inlineMax: INLINE_MAX });
-    const tellLeader = (arns: readonly Arn[]): void => void time.after(dice.between(0, 20), () => this.up && this.leader.replication.poke(arns));
+    const blobs = await openBlobStore({
+      directory: DIRECTORY,
+      files: storage.filesFor(life),
+      random,
+      inlineMax: INLINE_MAX,
+    });
+    const tellLeader = (arns: readonly Arn[]): void =>
+      void time.after(dice.between(0, 20), () => this.up && this.leader.replication.poke(arns));
     const poke = (arns: readonly Arn[]): void => (leads ? replication.poke(arns) : tellLeader(arns));
     const objects = createObjects({ index, blobs, clock, random, poke });
     const replication: Replication = createReplication({
@@ -149,13 +158,19 @@ export class Site implements Place {
       tellOthers: leads ? undefined : tellLeader,
       warn: (message, error) => warned(this.name, message, error),
       clientFor: (address) =>
-        targetClient(address, { clock, userAgent: "sim", transport: this.#transport(this.#around.placeOf(address.endpoint), life) }),
+        targetClient(address, {
+          clock,
+          userAgent: "sim",
+          transport: this.#transport(this.#around.placeOf(address.endpoint), life),
+        }),
     });
     const iam = createIam({ index, root: ROOT, sealer: openSealer, clock, random });
     const handler = this.#handler({ iam, clock, random, objects, index, blobs, replication });
     const removeEndedSessions = (): Promise<void> => iam.sessions.removeEnded();
     const openedMs = clock.nowMs();
-    const background = leads ? startBackground({ index, blobs, clock, log: silentLog, openedMs, removeEndedSessions }) : undefined;
+    const background = leads
+      ? startBackground({ index, blobs, clock, log: silentLog, openedMs, removeEndedSessions })
+      : undefined;
     return { life, index, blobs, objects, replication, handler, background };
   }
 
@@ -201,7 +216,10 @@ export class Site implements Place {
     const { network, time } = this.#around;
     const life = new Life();
     const clock = simClock(time, this.skew, life);
-    const transport = { request: (request: Parameters<Transport["request"]>[0]) => network.send({ name }, this, request, life), close: () => Promise.resolve() };
+    const transport = {
+      request: (request: Parameters<Transport["request"]>[0]) => network.send({ name }, this, request, life),
+      close: () => Promise.resolve(),
+    };
     return new S3Client({ url: `http://${this.endpoint}`, ...ROOT, transport }, clock.nowMs);
   }
 }

@@ -72,7 +72,8 @@ export class SiteStorage {
       await this.pause(life);
       return work();
     };
-    const write = <T>(work: () => Promise<T>): Promise<T> => call(() => (this.full ? Promise.reject(noSpace()) : work()));
+    const write = <T>(work: () => Promise<T>): Promise<T> =>
+      call(() => (this.full ? Promise.reject(noSpace()) : work()));
     return {
       makeDirectory: (path) => call(() => files.makeDirectory(path)),
       create: async (path) => {

@@ -29,7 +29,11 @@ export class SimTime {
   /** Runs `run` after `ms` (fractions are fine). Returns the way to call it off. */
   after(ms: number, run: () => void): () => void {
     let wanted = true;
-    this.#push({ at: this.now + Math.max(0, Math.round(ms * NS_PER_MS)), order: this.#order++, run: () => wanted && run() });
+    this.#push({
+      at: this.now + Math.max(0, Math.round(ms * NS_PER_MS)),
+      order: this.#order++,
+      run: () => wanted && run(),
+    });
     return () => {
       wanted = false;
     };

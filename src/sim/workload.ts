@@ -12,8 +12,19 @@ import type { World } from "./world.ts";
 
 /** Answers that a client must be prepared for in this workload, whatever goes on. */
 const EXPECTED = new Set([
-  "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "PreconditionFailed", "NoSuchUpload", "NoSuchBucket", "XMinioStorageFull",
-  "XResilverObjectDamaged", "SlowDownWrite", "SlowDownRead", "InvalidRequest", "RequestTimeTooSkewed", "NoSuchTagSet",
+  "NoSuchKey",
+  "NoSuchVersion",
+  "MethodNotAllowed",
+  "PreconditionFailed",
+  "NoSuchUpload",
+  "NoSuchBucket",
+  "XMinioStorageFull",
+  "XResilverObjectDamaged",
+  "SlowDownWrite",
+  "SlowDownRead",
+  "InvalidRequest",
+  "RequestTimeTooSkewed",
+  "NoSuchTagSet",
 ]);
 
 /** One client at one site. */
@@ -49,7 +60,10 @@ export class Client {
       counts.refused++;
       if (error instanceof NetworkError) return;
       if (error instanceof S3ResponseError && EXPECTED.has(error.code)) return;
-      this.#world.violation("an operation failed", `${operation} at ${this.#site.name}: ${error instanceof S3ResponseError ? error.code : ""} ${(error as Error).stack}`);
+      this.#world.violation(
+        "an operation failed",
+        `${operation} at ${this.#site.name}: ${error instanceof S3ResponseError ? error.code : ""} ${(error as Error).stack}`,
+      );
     }
   }
 
@@ -115,13 +129,15 @@ export class Client {
       return;
     }
     const held = (await heldBy(this.#site)).get(idOf({ key, versionId: "null" }));
-    if (held?.version.kind === "object" && held.version.etag === etag) history.nullWritten(key, etag, held.version.mtime);
+    if (held?.version.kind === "object" && held.version.etag === etag)
+      history.nullWritten(key, etag, held.version.mtime);
   }
 
   async #delete(key: string): Promise<void> {
     const { history, time, profile } = this.#world;
     // Where versions are null a delete replaces or removes the null version: for the oracle it is a purge.
-    if (profile.bucketMode !== "versioned" || profile.prehistory) history.purgeTried.add(idOf({ key, versionId: "null" }));
+    if (profile.bucketMode !== "versioned" || profile.prehistory)
+      history.purgeTried.add(idOf({ key, versionId: "null" }));
     const answer = await s3.deleteObject(this.#s3, { bucket: BUCKET, key });
     const versionId = answer["x-amz-version-id"];
     if (versionId === undefined || versionId === "null") return;
@@ -161,7 +177,8 @@ export class Client {
 
   async #copy(key: string): Promise<void> {
     const from = this.#dice.pick(this.#world.profile.keys);
-    const headers: Record<string, string> = this.#dice.chance(0.5) || from === key ? { "x-amz-metadata-directive": "REPLACE" } : {};
+    const headers: Record<string, string> =
+      this.#dice.chance(0.5) || from === key ? { "x-amz-metadata-directive": "REPLACE" } : {};
     const found = await this.#content(from);
     if (found === undefined) return;
     this.#world.history.attempted(md5(found), found);
@@ -195,7 +212,10 @@ export class Client {
     const etag = `${md5(Buffer.from(md5(body), "hex"))}-1`;
     this.#world.history.attempted(etag, body);
     const done = await s3.completeUpload(this.#s3, { ...upload, parts: [{ number, etag: md5(body) }] });
-    await this.#stored(key, etag, { etag: done.etag, ...(done.versionId === undefined ? {} : { "x-amz-version-id": done.versionId }) });
+    await this.#stored(key, etag, {
+      etag: done.etag,
+      ...(done.versionId === undefined ? {} : { "x-amz-version-id": done.versionId }),
+    });
   }
 
   async #deleteMany(): Promise<void> {
@@ -213,7 +233,14 @@ export class Client {
       if (deleted.versionId) await this.#purged(deleted.key, deleted.versionId);
       else if (deleted.deleteMarkerVersionId && deleted.deleteMarkerVersionId !== "null") {
         const versionId = deleted.deleteMarkerVersionId;
-        history.acknowledge({ key: deleted.key, versionId, kind: "delete-marker", etag: "", site: this.#site.name, atMs: time.nowMs });
+        history.acknowledge({
+          key: deleted.key,
+          versionId,
+          kind: "delete-marker",
+          etag: "",
+          site: this.#site.name,
+          atMs: time.nowMs,
+        });
       }
     }
   }

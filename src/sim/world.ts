@@ -92,7 +92,12 @@ export class World {
     this.note(`${site} warns: ${message}: ${String(error)}`);
     // A full disk is a fault of the run; anything else that surprises a process is one of the program.
     if (hasCode(error, "XMinioStorageFull")) return;
-    if (error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) {
+    if (
+      error instanceof AssertionError ||
+      error instanceof TypeError ||
+      error instanceof RangeError ||
+      error instanceof SyntaxError
+    ) {
       this.violation("a process met a bug", `${site}: ${message}: ${error.stack ?? error.message}`);
     }
   }
@@ -108,7 +113,10 @@ export class World {
   /** As targets and rules want it; with prefixes below which versions are null when the profile says so. */
   async enableVersioning(site: Site): Promise<void> {
     const excludedPrefixes = this.profile.bucketMode === "excluded" ? ["null/"] : undefined;
-    await site.leader.objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, versioning: { status: "Enabled", excludedPrefixes } }));
+    await site.leader.objects.updateBucket(BUCKET, (bucket) => ({
+      ...bucket,
+      versioning: { status: "Enabled", excludedPrefixes },
+    }));
   }
 
   /**
@@ -129,7 +137,8 @@ export class World {
     const { objects, replication } = site.leader;
     const rules: ReplicationRule[] = [];
     for (const peer of this.peersOf(site)) rules.push(ruleTo(await this.#target(site, peer), rules.length + 1, mode));
-    if (rules.length > 0) await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { rules, role: "" } }));
+    if (rules.length > 0)
+      await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { rules, role: "" } }));
     await replication.api.configChanged(BUCKET);
     this.#unconfigured.delete(site);
     this.note(`${site.name} rules ${mode}`);

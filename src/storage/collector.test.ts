@@ -64,7 +64,8 @@ test("a collector that died between file and row finishes the next time", async 
 test("many rows are taken in bounded steps", async () => {
   const { blobs, index, clock } = await site();
   const commit = new CommitBuilder();
-  for (let i = 0; i < 1000; i++) commit.put(blobRowKey(SPACE.garbage, randomBytes(16).toString("hex")), Buffer.alloc(0));
+  for (let i = 0; i < 1000; i++)
+    commit.put(blobRowKey(SPACE.garbage, randomBytes(16).toString("hex")), Buffer.alloc(0));
   await index.commit(commit);
   assert.equal((await collectGarbage({ blobs, index, clock, graceMs: 5 })).waiting, 1000);
   clock.ms += 5;

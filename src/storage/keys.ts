@@ -114,7 +114,10 @@ export function keyPrefixRange(space: number, bucketId: string, keyPrefix: strin
   return prefixRange(Buffer.concat([bucketPrefix(space, bucketId), Buffer.from(keyPrefix)]));
 }
 
-export function versionRowKey(bucketId: string, version: { key: ObjectKey; mtime: UnixNs; versionId: VersionId }): Buffer {
+export function versionRowKey(
+  bucketId: string,
+  version: { key: ObjectKey; mtime: UnixNs; versionId: VersionId },
+): Buffer {
   const out = withTail(SPACE.version, bucketId, version.key, 24);
   const at = out.length - 24;
   out.writeBigUInt64BE(MAX64 - version.mtime, at);
@@ -150,7 +153,9 @@ export const blobRowKey = (space: number, blobId: string): Buffer => spaced(spac
 function targetIdOf(arn: Arn): Buffer {
   const id = arn.split(":")[4] ?? "";
   const hex = id.replaceAll("-", "");
-  return /^[0-9a-f]{32}$/i.test(hex) ? Buffer.from(hex, "hex") : Buffer.from(id.padEnd(16, "\x01").slice(0, 16), "latin1");
+  return /^[0-9a-f]{32}$/i.test(hex)
+    ? Buffer.from(hex, "hex")
+    : Buffer.from(id.padEnd(16, "\x01").slice(0, 16), "latin1");
 }
 
 /** A row of the change log or of its retry queue: ordered by time within a target; `tie` (8 bytes) makes it unique. */

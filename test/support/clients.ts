@@ -6,7 +6,10 @@ import { ROOT_SECRET, ROOT_USER, type RunningServer } from "./server.ts";
 
 const repository = resolve(import.meta.dirname, "..", "..");
 
-export function awsClient(server: RunningServer, credentials = { accessKeyId: ROOT_USER, secretAccessKey: ROOT_SECRET }): S3Client {
+export function awsClient(
+  server: RunningServer,
+  credentials = { accessKeyId: ROOT_USER, secretAccessKey: ROOT_SECRET },
+): S3Client {
   return new S3Client({ endpoint: server.url, region: "us-east-1", forcePathStyle: true, credentials, maxAttempts: 1 });
 }
 
@@ -19,7 +22,15 @@ export interface McResult {
 }
 
 /** Runs bin/mc with aliases given as MC_HOST variables. */
-export function mc(args: readonly string[], options: { aliases: Readonly<Record<string, RunningServer>>; input?: string | Buffer; configDir: string; env?: Record<string, string> }): Promise<McResult> {
+export function mc(
+  args: readonly string[],
+  options: {
+    aliases: Readonly<Record<string, RunningServer>>;
+    input?: string | Buffer;
+    configDir: string;
+    env?: Record<string, string>;
+  },
+): Promise<McResult> {
   const env: Record<string, string | undefined> = { ...process.env, ...options.env, MC_CONFIG_DIR: options.configDir };
   for (const [name, server] of Object.entries(options.aliases)) {
     env[`MC_HOST_${name}`] = server.url.replace("://", `://${ROOT_USER}:${ROOT_SECRET}@`);
@@ -37,7 +48,11 @@ export function mc(args: readonly string[], options: { aliases: Readonly<Record<
         code: code ?? 1,
         stdout,
         stderr,
-        json: <T>() => stdout.split("\n").filter((line) => line.trim() !== "").map((line) => JSON.parse(line) as T),
+        json: <T>() =>
+          stdout
+            .split("\n")
+            .filter((line) => line.trim() !== "")
+            .map((line) => JSON.parse(line) as T),
       });
     });
     child.stdin.on("error", () => undefined);

@@ -1,5 +1,15 @@
 /** What happens to the blob files of a site: removed, cut, flipped. */
-import { closeSync, fstatSync, futimesSync, openSync, readdirSync, readSync, rmSync, truncateSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  futimesSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Dice } from "./random.ts";
 

@@ -28,7 +28,11 @@ function put(name: string, size: number): Promise<string> {
 }
 
 async function fill(): Promise<void> {
-  assert.deepEqual(await Promise.all([put("a", 100), put("big", 6 << 20), put("b", 100)]), ["committed", "full", "committed"]);
+  assert.deepEqual(await Promise.all([put("a", 100), put("big", 6 << 20), put("b", 100)]), [
+    "committed",
+    "full",
+    "committed",
+  ]);
   let stored = 0;
   let last = "committed";
   while (last === "committed") last = await put(`fill ${stored++}`, 60_000);

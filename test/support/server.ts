@@ -44,7 +44,15 @@ export function temporaryFolder(): string {
 /** Starts `bin/resilver server` and waits for its ready line; rejects with its standard error when it ends before. */
 export function startServer(options: StartOptions = {}): Promise<RunningServer> {
   const dir = options.dir ?? join(temporaryFolder(), "site");
-  const args = ["server", "--address", `127.0.0.1:${options.port ?? 0}`, "--workers", String(options.workers ?? 1), ...(options.args ?? []), dir];
+  const args = [
+    "server",
+    "--address",
+    `127.0.0.1:${options.port ?? 0}`,
+    "--workers",
+    String(options.workers ?? 1),
+    ...(options.args ?? []),
+    dir,
+  ];
   const child = spawn(join(repository, "bin", "resilver"), args, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, RESILVER_ROOT_USER: ROOT_USER, RESILVER_ROOT_PASSWORD: ROOT_SECRET, ...options.env },

@@ -94,9 +94,14 @@ export class Site {
     let query: Record<string, string> = { versions: "", metadata: "true" };
     for (;;) {
       const root = parseXml(Buffer.from(await this.text("GET", bucket, { query })), { maxBytes: 1 << 28 });
-      for (const child of root.children) if (child.name === "Version" || child.name === "DeleteMarker") out.push(listed(child));
+      for (const child of root.children)
+        if (child.name === "Version" || child.name === "DeleteMarker") out.push(listed(child));
       if (root.value("IsTruncated") !== "true") return out;
-      query = { ...query, "key-marker": root.value("NextKeyMarker") ?? "", "version-id-marker": root.value("NextVersionIdMarker") ?? "" };
+      query = {
+        ...query,
+        "key-marker": root.value("NextKeyMarker") ?? "",
+        "version-id-marker": root.value("NextVersionIdMarker") ?? "",
+      };
     }
   }
 
@@ -120,7 +125,10 @@ function clientOf(server: RunningServer): S3Client {
 }
 
 function listed(element: XmlElement): Listed {
-  const user = element.child("UserMetadata")?.children.filter((child) => child.name.toLowerCase() !== "x-amz-replication-status") ?? [];
+  const user =
+    element
+      .child("UserMetadata")
+      ?.children.filter((child) => child.name.toLowerCase() !== "x-amz-replication-status") ?? [];
   return {
     kind: element.name as Listed["kind"],
     key: element.value("Key") ?? "",
@@ -135,7 +143,11 @@ function listed(element: XmlElement): Listed {
 }
 
 /** Asks until it is so, and fails with the last word of `explain` after `waitMs`. For conditions that nothing announces. */
-export async function until(reached: () => Promise<boolean>, waitMs: number, explain: () => Promise<string>): Promise<void> {
+export async function until(
+  reached: () => Promise<boolean>,
+  waitMs: number,
+  explain: () => Promise<string>,
+): Promise<void> {
   const deadline = Date.now() + waitMs;
   while (!(await reached())) {
     if (Date.now() > deadline) assert.fail(await explain());
@@ -153,14 +165,18 @@ export async function setRule(a: Site, b: Site, bucket: string): Promise<string>
     type: "replication",
   };
   const body = Buffer.from(JSON.stringify(target));
-  const arn = await a.admin((admin) => admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket }, body, sealed: true }));
+  const arn = await a.admin((admin) =>
+    admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket }, body, sealed: true }),
+  );
   await putRule(a, bucket, arn, true);
   return arn;
 }
 
 export async function putRule(site: Site, bucket: string, arn: string, enabled: boolean): Promise<void> {
   const on = "<Status>Enabled</Status>";
-  const features = ["DeleteMarkerReplication", "DeleteReplication", "ExistingObjectReplication"].map((name) => `<${name}>${on}</${name}>`);
+  const features = ["DeleteMarkerReplication", "DeleteReplication", "ExistingObjectReplication"].map(
+    (name) => `<${name}>${on}</${name}>`,
+  );
   const modifications = `<SourceSelectionCriteria><ReplicaModifications>${on}</ReplicaModifications></SourceSelectionCriteria>`;
   const where = `<Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter>`;
   const status = enabled ? on : "<Status>Disabled</Status>";
@@ -186,14 +202,28 @@ const tagging = (tags: Record<string, string>): string =>
     .map(([key, value]) => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`)
     .join("")}</TagSet></Tagging>`;
 
-export async function putTags(site: Site, bucket: string, at: { key: string; versionId: string }, tags: Record<string, string>): Promise<number> {
-  const answer = await site.call("PUT", bucket, { key: at.key, query: { tagging: "", versionId: at.versionId }, body: tagging(tags) });
+export async function putTags(
+  site: Site,
+  bucket: string,
+  at: { key: string; versionId: string },
+  tags: Record<string, string>,
+): Promise<number> {
+  const answer = await site.call("PUT", bucket, {
+    key: at.key,
+    query: { tagging: "", versionId: at.versionId },
+    body: tagging(tags),
+  });
   await answer.discard();
   return answer.status;
 }
 
 /** A multipart upload of these parts. Returns the version id, or undefined when the completion was not answered with 200. */
-export async function putParts(site: Site, bucket: string, key: string, parts: readonly Buffer[]): Promise<string | undefined> {
+export async function putParts(
+  site: Site,
+  bucket: string,
+  key: string,
+  parts: readonly Buffer[],
+): Promise<string | undefined> {
   const start = parseXml(Buffer.from(await site.text("POST", bucket, { key, query: { uploads: "" } })));
   const uploadId = start.value("UploadId") ?? "";
   const done = await Promise.all(
@@ -208,5 +238,7 @@ export async function putParts(site: Site, bucket: string, key: string, parts: r
   const answer = await site.call("POST", bucket, { key, query: { uploadId }, body });
   // A completion may answer 200 and then an error document: only the whole document is an acknowledgement.
   const text = (await answer.bytes()).toString("utf8");
-  return answer.status === 200 && text.includes("CompleteMultipartUploadResult>") ? (answer.headers["x-amz-version-id"] ?? "") : undefined;
+  return answer.status === 200 && text.includes("CompleteMultipartUploadResult>")
+    ? (answer.headers["x-amz-version-id"] ?? "")
+    : undefined;
 }

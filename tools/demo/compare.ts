@@ -1,6 +1,13 @@
 /** Compares two buckets through an independent client: every version, its times, ETags, sizes, metadata, tags, and all bytes. */
 import { createHash } from "node:crypto";
-import { GetObjectCommand, GetObjectTaggingCommand, ListObjectVersionsCommand, S3Client, type DeleteMarkerEntry, type ObjectVersion } from "@aws-sdk/client-s3";
+import {
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  ListObjectVersionsCommand,
+  S3Client,
+  type DeleteMarkerEntry,
+  type ObjectVersion,
+} from "@aws-sdk/client-s3";
 import type { Site } from "./site.ts";
 
 const PARALLEL = 16;
@@ -29,7 +36,13 @@ async function versions(s3: S3Client, bucket: string): Promise<Map<string, Row>>
     const page = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, ...markers }));
     const add = (item: ObjectVersion | DeleteMarkerEntry, marker: boolean): void => {
       const [key, versionId] = [item.Key ?? "", item.VersionId ?? ""];
-      const line = [marker ? "marker" : "object", item.LastModified?.toISOString(), item.IsLatest, "ETag" in item ? item.ETag : "", "Size" in item ? item.Size : ""].join(" ");
+      const line = [
+        marker ? "marker" : "object",
+        item.LastModified?.toISOString(),
+        item.IsLatest,
+        "ETag" in item ? item.ETag : "",
+        "Size" in item ? item.Size : "",
+      ].join(" ");
       out.set(`${key}\0${versionId}`, { key, versionId, marker, line });
     };
     for (const item of page.Versions ?? []) add(item, false);
@@ -60,7 +73,12 @@ export interface Comparison {
 }
 
 /** Both listings, then every object's bytes, metadata and tags on both sides. */
-export async function compare(a: Site, b: Site, bucket: string, progress: (done: number, total: number) => void): Promise<Comparison> {
+export async function compare(
+  a: Site,
+  b: Site,
+  bucket: string,
+  progress: (done: number, total: number) => void,
+): Promise<Comparison> {
   const [first, second] = [client(a), client(b)];
   const [left, right] = await Promise.all([versions(first, bucket), versions(second, bucket)]);
   const differences: string[] = [];
@@ -87,5 +105,10 @@ export async function compare(a: Site, b: Site, bucket: string, progress: (done:
   await Promise.all(Array.from({ length: PARALLEL }, worker));
   first.destroy();
   second.destroy();
-  return { versions: left.size, markers: left.size - [...left.values()].filter((row) => !row.marker).length, bytesRead: true, differences };
+  return {
+    versions: left.size,
+    markers: left.size - [...left.values()].filter((row) => !row.marker).length,
+    bytesRead: true,
+    differences,
+  };
 }

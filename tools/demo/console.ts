@@ -22,7 +22,9 @@ export interface Answer {
 /** Runs bin/mc. Never throws: see `code`. */
 export function mc(args: readonly string[], options: { configDir: string; input?: string }): Promise<Answer> {
   return new Promise((done, fail) => {
-    const child = spawn(join(root, "bin", "mc"), ["--config-dir", options.configDir, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(join(root, "bin", "mc"), ["--config-dir", options.configDir, ...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
@@ -45,7 +47,10 @@ function shorten(text: string): string {
 }
 
 /** Prints the command and its answer; throws when it failed. `shown` replaces words that are noise to a reader. */
-export async function step(args: readonly string[], options: { configDir: string; input?: string; hide?: string }): Promise<string> {
+export async function step(
+  args: readonly string[],
+  options: { configDir: string; input?: string; hide?: string },
+): Promise<string> {
   const line = `$ mc ${args.map(quoted).join(" ")}`;
   say(options.hide === undefined ? line : line.replaceAll(options.hide, "SECRET"));
   const answer = await mc(args, options);

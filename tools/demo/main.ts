@@ -20,7 +20,12 @@ const WAIT_MS_MAX = 15 * 60_000;
 const keep = process.argv.includes("--keep");
 const base = mkdtempSync(join(tmpdir(), "resilver-demo-"));
 const configDir = join(base, "mc");
-const site = (name: string): Site => new Site({ name, dir: join(base, name), credentials: { accessKey: `${name}-admin`, secretKey: `${name}-password-1` } });
+const site = (name: string): Site =>
+  new Site({
+    name,
+    dir: join(base, name),
+    credentials: { accessKey: `${name}-admin`, secretKey: `${name}-password-1` },
+  });
 const alpha = site("alpha");
 const baker = site("baker");
 const run = (...args: string[]): Promise<string> => step(args, { configDir, hide: SECRET });
@@ -35,7 +40,15 @@ async function prepare(target: Site): Promise<void> {
 
 async function connect(from: Site, to: Site): Promise<void> {
   const remote = `http://ReplicationRemoteUser:${SECRET}@127.0.0.1:${to.port}/${BUCKET}`;
-  await run("replicate", "add", `${from.name}/${BUCKET}`, "--remote-bucket", remote, "--replicate", "delete,delete-marker,existing-objects,metadata-sync");
+  await run(
+    "replicate",
+    "add",
+    `${from.name}/${BUCKET}`,
+    "--remote-bucket",
+    remote,
+    "--replicate",
+    "delete,delete-marker,existing-objects,metadata-sync",
+  );
 }
 
 interface RuleLine {
@@ -49,16 +62,22 @@ async function firstRule(of: Site): Promise<{ id: string; arn: string }> {
 }
 
 interface QueueLine {
-  readonly replicationstats: { readonly currStats: { readonly queued?: { readonly curr?: { readonly count?: number } } } };
+  readonly replicationstats: {
+    readonly currStats: { readonly queued?: { readonly curr?: { readonly count?: number } } };
+  };
 }
 
 /** Waits until nothing is pending toward the peer, as `mc replicate status` tells it. */
 async function settled(of: Site): Promise<void> {
   const end = Date.now() + WAIT_MS_MAX;
-  say(`$ mc replicate status ${of.name}/${BUCKET} --json | jq .replicationstats.currStats.queued.curr.count   # until 0`);
+  say(
+    `$ mc replicate status ${of.name}/${BUCKET} --json | jq .replicationstats.currStats.queued.curr.count   # until 0`,
+  );
   for (;;) {
     const { stdout } = await mc(["replicate", "status", `${of.name}/${BUCKET}`, "--json"], { configDir });
-    const count = (JSON.parse(stdout.trim().split("\n")[0] ?? "{}") as QueueLine).replicationstats.currStats.queued?.curr?.count ?? 0;
+    const count =
+      (JSON.parse(stdout.trim().split("\n")[0] ?? "{}") as QueueLine).replicationstats.currStats.queued?.curr?.count ??
+      0;
     say(`  ${count}`);
     if (count === 0) return;
     if (Date.now() > end) throw new Error(`${of.name} still has ${count} versions to send`);
@@ -75,7 +94,8 @@ async function load(): Promise<void> {
   mkdirSync(edits);
   for (let i = 0; i < 40; i++) writeFileSync(join(edits, `note-${i}.txt`), `first text of note ${i}\n`);
   await run("cp", "--recursive", `${edits}/`, `alpha/${BUCKET}/notes/`);
-  for (let i = 0; i < 40; i++) writeFileSync(join(edits, `note-${i}.txt`), `second text of note ${i}, longer than the first\n`);
+  for (let i = 0; i < 40; i++)
+    writeFileSync(join(edits, `note-${i}.txt`), `second text of note ${i}, longer than the first\n`);
   await run("cp", "--recursive", `${edits}/`, `baker/${BUCKET}/notes/`);
   await run("rm", "--recursive", "--force", `alpha/${BUCKET}/notes/note-1`);
   await run("tag", "set", `alpha/${BUCKET}/empty.bin`, "state=checked&owner=demo");
@@ -90,7 +110,9 @@ async function check(what: string): Promise<void> {
   });
   for (const difference of result.differences.slice(0, 20)) say(`  ${difference}`);
   if (result.differences.length > 0) throw new Error(`${result.differences.length} differences`);
-  say(`  equal: ${result.versions} versions (${result.markers} delete markers), ids, times, ETags, sizes, metadata, tags and bytes`);
+  say(
+    `  equal: ${result.versions} versions (${result.markers} delete markers), ids, times, ETags, sizes, metadata, tags and bytes`,
+  );
 }
 
 async function resync(): Promise<void> {
@@ -115,7 +137,9 @@ function destroyBlobs(target: Site): number {
 }
 
 async function partialLoss(): Promise<void> {
-  heading("Baker loses a part: its rules are disabled, files vanish under its data directory, versions are purged by mistake");
+  heading(
+    "Baker loses a part: its rules are disabled, files vanish under its data directory, versions are purged by mistake",
+  );
   const { id } = await firstRule(baker);
   await run("replicate", "update", `baker/${BUCKET}`, "--id", id, "--state", "disable");
   say(`$ rm ${baker.dir}/blobs/??/*   # every second file`);
@@ -165,7 +189,9 @@ async function main(): Promise<void> {
 
 async function end(code: number): Promise<void> {
   if (keep) {
-    say(`\nBoth sites are running. Look around:\n  bin/mc --config-dir ${configDir} ls -r --versions alpha/${BUCKET}\n  data: ${base}\nCtrl-C stops them and removes everything.`);
+    say(
+      `\nBoth sites are running. Look around:\n  bin/mc --config-dir ${configDir} ls -r --versions alpha/${BUCKET}\n  data: ${base}\nCtrl-C stops them and removes everything.`,
+    );
     await new Promise<void>((stop) => {
       process.once("SIGINT", () => stop());
       process.once("SIGTERM", () => stop());

@@ -31,7 +31,11 @@ export class Site {
     say(`$ resilver server --address ${address} ${this.dir}`);
     const child = spawn(join(root, "bin", "resilver"), ["server", "--address", address, "--workers", "1", this.dir], {
       stdio: ["ignore", "pipe", "inherit"],
-      env: { ...process.env, RESILVER_ROOT_USER: this.credentials.accessKey, RESILVER_ROOT_PASSWORD: this.credentials.secretKey },
+      env: {
+        ...process.env,
+        RESILVER_ROOT_USER: this.credentials.accessKey,
+        RESILVER_ROOT_PASSWORD: this.credentials.secretKey,
+      },
     });
     this.#child = child;
     const line = await new Promise<string>((ready, fail) => {
@@ -40,7 +44,9 @@ export class Site {
         text += piece;
         if (text.includes("\n")) ready(text.trim());
       });
-      child.once("exit", (code) => fail(new Error(`the server of ${this.name} ended with ${code} before it was ready`)));
+      child.once("exit", (code) =>
+        fail(new Error(`the server of ${this.name} ended with ${code} before it was ready`)),
+      );
     });
     say(`  ${line}`);
     const port = /:(\d+)/.exec(line)?.[1];

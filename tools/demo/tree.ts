@@ -11,7 +11,7 @@ export const AWKWARD: readonly string[] = [
   "blanks in a name.txt",
   "plus+and&amp;=equals?.txt",
   "percent%20%2F.txt",
-  "quote'd and \"double\".txt",
+  'quote\'d and "double".txt',
   "umlaute/äöü-ß.txt",
   "日本語/ファイル.txt",
   "emoji/🚀 launch.txt",

@@ -118,7 +118,8 @@ function known(ctx: CommandContext, text: string): string {
 async function remove(ctx: CommandContext, args: readonly string[]): Promise<number> {
   if (args.length !== 1) throw new UsageError("`mc alias remove` takes one ALIAS");
   const name = known(ctx, args[0] ?? "");
-  if (!ctx.removeAlias(name)) throw new CommandError(`Alias \`${name}\` comes from the environment; unset MC_HOST_${name}`);
+  if (!ctx.removeAlias(name))
+    throw new CommandError(`Alias \`${name}\` comes from the environment; unset MC_HOST_${name}`);
   ctx.out.message(`Removed \`${name}\` successfully.`, { status: "success", alias: name, URL: "" });
   return 0;
 }
@@ -168,14 +169,23 @@ export const aliasCommand: Command = {
       usage: "ALIAS URL [ACCESS SECRET]",
       examples: [
         { what: "keys are asked for when they are not given", line: "mc alias set home https://s3.example.net" },
-        { what: "keys from a pipe, one a line", line: 'printf "%s\\n" "$ACCESS" "$SECRET" | mc alias set home https://s3.example.net' },
+        {
+          what: "keys from a pipe, one a line",
+          line: 'printf "%s\\n" "$ACCESS" "$SECRET" | mc alias set home https://s3.example.net',
+        },
       ],
       flags: SET_FLAGS,
       run: setAlias,
     },
     { name: "list", aliases: ["ls"], summary: "show aliases", usage: "[ALIAS]", run: list },
     { name: "remove", aliases: ["rm"], summary: "forget an alias", usage: "ALIAS", run: remove },
-    { name: "import", aliases: ["i"], summary: "read an alias as JSON from a file or standard input", usage: "ALIAS [FILE]", run: importAlias },
+    {
+      name: "import",
+      aliases: ["i"],
+      summary: "read an alias as JSON from a file or standard input",
+      usage: "ALIAS [FILE]",
+      run: importAlias,
+    },
     { name: "export", aliases: ["e"], summary: "print an alias as JSON", usage: "ALIAS", run: exportAlias },
   ],
 };

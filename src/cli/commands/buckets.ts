@@ -59,7 +59,9 @@ async function remove(ctx: CommandContext, args: readonly string[], flags: Parse
     const target = remoteTarget(ctx, text);
     if (target.bucket !== "") await removeOne(ctx, target, flags);
     else if (!flags.bool("force") || !flags.bool("dangerous")) {
-      throw new CommandError(`This would remove every bucket of \`${text}\`. If you mean it: mc rb --force --dangerous ${text}`);
+      throw new CommandError(
+        `This would remove every bucket of \`${text}\`. If you mean it: mc rb --force --dangerous ${text}`,
+      );
     } else {
       for (const { key } of await listBuckets(ctx.s3(target.alias), ctx.signal)) {
         const bucket = key.slice(0, -1);
@@ -91,11 +93,18 @@ async function removeOne(ctx: CommandContext, target: RemoteTarget, flags: Parse
 
 async function refuseUnlessEmpty(versions: AsyncIterable<Entry>, text: string): Promise<void> {
   for await (const _ of versions) {
-    throw new CommandError(`The bucket is not empty: it holds versions or delete markers. To remove them too: mc rb --force ${text}`);
+    throw new CommandError(
+      `The bucket is not empty: it holds versions or delete markers. To remove them too: mc rb --force ${text}`,
+    );
   }
 }
 
-async function removeVersions(ctx: CommandContext, client: S3Client, bucket: string, versions: AsyncIterable<Entry>): Promise<void> {
+async function removeVersions(
+  ctx: CommandContext,
+  client: S3Client,
+  bucket: string,
+  versions: AsyncIterable<Entry>,
+): Promise<void> {
   const options = { client, bucket, bypass: false, clock: systemClock(), signal: ctx.signal };
   for await (const removed of removeAll(doomed(versions), options)) {
     if (removed.error !== undefined) throw new CommandError(`Unable to remove \`${removed.key}\``, removed.error);

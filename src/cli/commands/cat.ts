@@ -20,7 +20,12 @@ import { uploadStream } from "../transfer/upload.ts";
 import { UsageError } from "../usage-error.ts";
 import { optionsFor } from "./cp.ts";
 
-const READ_FLAGS: readonly FlagSpec[] = [VERSION_ID_FLAG, REWIND_FLAG, ...ENC_C_FLAGS, { name: "zip", kind: "bool", help: "no effect", hidden: true }];
+const READ_FLAGS: readonly FlagSpec[] = [
+  VERSION_ID_FLAG,
+  REWIND_FLAG,
+  ...ENC_C_FLAGS,
+  { name: "zip", kind: "bool", help: "no effect", hidden: true },
+];
 
 /** The bytes of a target; standard input for `-` or no name. */
 async function open(ctx: CommandContext, text: string, flags: ParsedFlags): Promise<AsyncIterable<Buffer>> {
@@ -33,7 +38,11 @@ async function open(ctx: CommandContext, text: string, flags: ParsedFlags): Prom
   return createReadStream(target.path);
 }
 
-async function openObject(ctx: CommandContext, target: RemoteTarget, flags: ParsedFlags): Promise<AsyncIterable<Buffer>> {
+async function openObject(
+  ctx: CommandContext,
+  target: RemoteTarget,
+  flags: ParsedFlags,
+): Promise<AsyncIterable<Buffer>> {
   const client = ctx.s3(target.alias);
   const { bucket, key, text } = target;
   const headers = parseEncryption(flags).get(`${target.alias}/${bucket}/${key}`);
@@ -43,11 +52,16 @@ async function openObject(ctx: CommandContext, target: RemoteTarget, flags: Pars
   if (range === "empty") return nothing();
   const part = flags.int("part-number");
   const query = part === undefined ? {} : { partNumber: String(part) };
-  const name = named(address, { "accept-encoding": "identity", ...headers, ...(range === undefined ? {} : { range }) }, ctx.signal);
+  const name = named(
+    address,
+    { "accept-encoding": "identity", ...headers, ...(range === undefined ? {} : { range }) },
+    ctx.signal,
+  );
   try {
     if (part === undefined) return (await calls.getObject(client, name)).stream;
     const all = { ...query, ...(name.versionId === undefined ? {} : { versionId: name.versionId }) };
-    return (await client.send({ method: "GET", bucket, key, headers: name.headers, query: all, signal: ctx.signal })).stream;
+    return (await client.send({ method: "GET", bucket, key, headers: name.headers, query: all, signal: ctx.signal }))
+      .stream;
   } catch (error) {
     throw new CommandError(`Unable to read from \`${text}\``, error);
   }
@@ -162,7 +176,10 @@ export const headCommand: Command = {
   summary: "print the first lines of objects",
   usage: "TARGET...",
   examples: [{ what: "three lines", line: "mc head -n 3 home/notes/todo.txt" }],
-  flags: [...READ_FLAGS, { name: "lines", aliases: ["n"], kind: "int", help: `number of lines (default ${LINES_DEFAULT})` }],
+  flags: [
+    ...READ_FLAGS,
+    { name: "lines", aliases: ["n"], kind: "int", help: `number of lines (default ${LINES_DEFAULT})` },
+  ],
   run: head,
 };
 

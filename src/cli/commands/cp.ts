@@ -64,7 +64,10 @@ async function move(ctx: CommandContext, args: readonly string[], flags: ParsedF
   const { sources, target } = split(args, "mv");
   const options = optionsFor(ctx, flags);
   const after = (item: Item): Promise<void> => removeSource(ctx, item);
-  return runSession(expand(ctx, sources, target, expandOptions(flags, options)), { ...sessionFor(ctx, flags, options), after });
+  return runSession(expand(ctx, sources, target, expandOptions(flags, options)), {
+    ...sessionFor(ctx, flags, options),
+    after,
+  });
 }
 
 async function removeSource(ctx: CommandContext, item: Item): Promise<void> {
@@ -96,8 +99,17 @@ async function get(ctx: CommandContext, args: readonly string[], flags: ParsedFl
   return runSession(items, sessionFor(ctx, flags, options));
 }
 
-const CONTINUE_FLAG: FlagSpec = { name: "continue", aliases: ["c"], kind: "bool", help: "go on with an interrupted transfer" };
-const WORKERS_FLAG: FlagSpec = { name: "max-workers", kind: "int", help: `objects at a time (default ${WORKERS_DEFAULT})` };
+const CONTINUE_FLAG: FlagSpec = {
+  name: "continue",
+  aliases: ["c"],
+  kind: "bool",
+  help: "go on with an interrupted transfer",
+};
+const WORKERS_FLAG: FlagSpec = {
+  name: "max-workers",
+  kind: "int",
+  help: `objects at a time (default ${WORKERS_DEFAULT})`,
+};
 const IGNORED_FLAGS: readonly FlagSpec[] = [{ name: "zip", kind: "bool", help: "no effect", hidden: true }];
 
 export const cpCommand: Command = {
@@ -107,12 +119,25 @@ export const cpCommand: Command = {
   examples: [
     { what: "a file into a bucket", line: "mc cp report.pdf home/documents/" },
     { what: "a folder with everything below it", line: "mc cp -r photos/ home/photos/2025/" },
-    { what: "one version back into place", line: "mc cp --vid 3f17b0c6-4d4c-4ea6-9d3f-0f6b3c6a7c11 home/photos/a.jpg home/photos/a.jpg" },
+    {
+      what: "one version back into place",
+      line: "mc cp --vid 3f17b0c6-4d4c-4ea6-9d3f-0f6b3c6a7c11 home/photos/a.jpg home/photos/a.jpg",
+    },
     { what: "go on after an interruption", line: "mc cp --continue disk.img home/images/" },
   ],
   flags: [
-    RECURSIVE_FLAG, REWIND_FLAG, VERSION_ID_FLAG, ...AGE_FLAGS, ...WRITE_FLAGS, ...ATTRIBUTE_FLAGS, PRESERVE_FLAG,
-    ...LOCK_FLAGS, ...ENC_FLAGS, CONTINUE_FLAG, WORKERS_FLAG, ...IGNORED_FLAGS,
+    RECURSIVE_FLAG,
+    REWIND_FLAG,
+    VERSION_ID_FLAG,
+    ...AGE_FLAGS,
+    ...WRITE_FLAGS,
+    ...ATTRIBUTE_FLAGS,
+    PRESERVE_FLAG,
+    ...LOCK_FLAGS,
+    ...ENC_FLAGS,
+    CONTINUE_FLAG,
+    WORKERS_FLAG,
+    ...IGNORED_FLAGS,
   ],
   run: copy,
 };
@@ -123,7 +148,14 @@ export const mvCommand: Command = {
   usage: "SOURCE... TARGET",
   examples: [{ what: "a folder within a bucket", line: "mc mv -r home/photos/new/ home/photos/2025/" }],
   flags: [
-    RECURSIVE_FLAG, ...AGE_FLAGS, ...WRITE_FLAGS, ...ATTRIBUTE_FLAGS, PRESERVE_FLAG, ...ENC_FLAGS, CONTINUE_FLAG, WORKERS_FLAG,
+    RECURSIVE_FLAG,
+    ...AGE_FLAGS,
+    ...WRITE_FLAGS,
+    ...ATTRIBUTE_FLAGS,
+    PRESERVE_FLAG,
+    ...ENC_FLAGS,
+    CONTINUE_FLAG,
+    WORKERS_FLAG,
   ],
   run: move,
 };
@@ -132,7 +164,12 @@ export const putCommand: Command = {
   name: "put",
   summary: "upload files",
   usage: "FILE... TARGET",
-  examples: [{ what: "large parts, eight at a time", line: "mc put --part-size 64MiB --parallel 8 disk.img home/images/disk.img" }],
+  examples: [
+    {
+      what: "large parts, eight at a time",
+      line: "mc put --part-size 64MiB --parallel 8 disk.img home/images/disk.img",
+    },
+  ],
   flags: [
     ...WRITE_FLAGS,
     { name: "parallel", aliases: ["P"], kind: "int", help: "parts at a time (default 4)" },
@@ -152,4 +189,3 @@ export const getCommand: Command = {
   flags: [VERSION_ID_FLAG, CONTINUE_FLAG, ...ENC_C_FLAGS],
   run: get,
 };
-

@@ -47,7 +47,8 @@ async function listOne(
 ): Promise<void> {
   const nowMs = systemClock().nowMs();
   const wanted = flags.string("storage-class");
-  const listing = target.kind === "local" ? await localListing(target.path, flags) : await remoteListing(ctx, target, flags, nowMs);
+  const listing =
+    target.kind === "local" ? await localListing(target.path, flags) : await remoteListing(ctx, target, flags, nowMs);
   for await (const entry of listing.entries) {
     if (ctx.signal.aborted) throw new CommandError("Interrupted");
     if (wanted !== undefined && wanted !== "*" && entry.storageClass !== wanted) continue;
@@ -74,7 +75,12 @@ async function* one(entry: Entry): AsyncIterable<Entry> {
   yield entry;
 }
 
-async function remoteListing(ctx: CommandContext, target: RemoteTarget, flags: ParsedFlags, nowMs: number): Promise<Listing> {
+async function remoteListing(
+  ctx: CommandContext,
+  target: RemoteTarget,
+  flags: ParsedFlags,
+  nowMs: number,
+): Promise<Listing> {
   if (target.bucket === "") return { entries: bucketsListing(ctx, target, flags, nowMs), base: "" };
   const recursive = flags.bool("recursive");
   const options = { bucket: target.bucket, prefix: target.key, shallow: !recursive, signal: ctx.signal };
@@ -83,7 +89,13 @@ async function remoteListing(ctx: CommandContext, target: RemoteTarget, flags: P
   if (wholePrefix) return { entries: entriesOf(ctx, target.alias, options, flags, nowMs), base };
   // `ls A/B/dir` means the folder `dir/` when there is one, else exactly that key.
   const below = `${target.key}/`;
-  for await (const _ of entriesOf(ctx, target.alias, { ...options, prefix: below, limit: 1, shallow: false }, flags, nowMs)) {
+  for await (const _ of entriesOf(
+    ctx,
+    target.alias,
+    { ...options, prefix: below, limit: 1, shallow: false },
+    flags,
+    nowMs,
+  )) {
     return { entries: entriesOf(ctx, target.alias, { ...options, prefix: below }, flags, nowMs), base: below };
   }
   return { entries: exact(entriesOf(ctx, target.alias, options, flags, nowMs), target.key), base };
@@ -107,7 +119,8 @@ function entriesOf(
   const client = ctx.s3(alias);
   if (flags.bool("incomplete")) return listUploads(client, options);
   const at = rewindMoment(flags, nowMs);
-  if (flags.bool("versions")) return at === undefined ? listVersions(client, options) : notAfter(listVersions(client, options), at);
+  if (flags.bool("versions"))
+    return at === undefined ? listVersions(client, options) : notAfter(listVersions(client, options), at);
   return at === undefined ? listObjects(client, options) : plain(currentAt(listVersions(client, options), at));
 }
 

@@ -61,7 +61,8 @@ function oneBucket(ctx: CommandContext, args: readonly string[]): RemoteTarget {
 async function set(ctx: CommandContext, target: RemoteTarget, size: string | undefined): Promise<number> {
   if (size === undefined || size === "") throw new UsageError("Expected --size SIZE");
   const quota = parseSize(size);
-  if (quota === 0) throw new CommandError("A quota of 0 would refuse every write. Remove a limit with `mc quota clear`");
+  if (quota === 0)
+    throw new CommandError("A quota of 0 would refuse every write. Remove a limit with `mc quota clear`");
   await put(ctx, target, { quota, size: quota, rate: 0, requests: 0, quotatype: "hard" }, "Unable to set bucket quota");
   const text = `Set a hard quota of ${formatSize(quota)} on \`${target.bucket}\``;
   ctx.out.message(text, { status: "success", bucket: target.bucket, quota, type: "hard" });
@@ -87,6 +88,11 @@ async function info(ctx: CommandContext, target: RemoteTarget): Promise<number> 
   const quota = config?.size || config?.quota || 0;
   const base = { status: "success", bucket: target.bucket };
   if (quota === 0) ctx.out.message(`Bucket \`${target.bucket}\` has no quota`, base);
-  else ctx.out.message(`Bucket \`${target.bucket}\` has a hard quota of ${formatSize(quota)}`, { ...base, quota, type: "hard" });
+  else
+    ctx.out.message(`Bucket \`${target.bucket}\` has a hard quota of ${formatSize(quota)}`, {
+      ...base,
+      quota,
+      type: "hard",
+    });
   return 0;
 }

@@ -72,7 +72,11 @@ async function probe(ctx: CommandContext, alias: string, read: boolean, maintena
     await answer.discard();
     const quorum = answer.headers[read ? "x-minio-read-quorum" : "x-minio-write-quorum"];
     const healing = answer.headers["x-minio-healing-drives"];
-    return { healthy: answer.status === HEALTHY, writeQuorum: Number(quorum ?? 0), healingDrives: Number(healing ?? 0) };
+    return {
+      healthy: answer.status === HEALTHY,
+      writeQuorum: Number(quorum ?? 0),
+      healingDrives: Number(healing ?? 0),
+    };
   } catch (error) {
     if (ctx.signal.aborted || !(error instanceof Error)) throw error;
     return { healthy: false, writeQuorum: 0, healingDrives: 0, error: error.message };

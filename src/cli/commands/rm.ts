@@ -40,13 +40,16 @@ function checkFlags(args: readonly string[], flags: ParsedFlags): void {
   if (args.length === 0 && !flags.bool("stdin")) throw new UsageError("`mc rm` takes TARGET...");
   const many = flags.bool("recursive") || flags.bool("versions") || flags.bool("stdin");
   if (many && !flags.bool("force") && !flags.bool("dry-run")) {
-    throw new CommandError("Removal requires --force flag. This operation is *IRREVERSIBLE*. Please review carefully before running");
+    throw new CommandError(
+      "Removal requires --force flag. This operation is *IRREVERSIBLE*. Please review carefully before running",
+    );
   }
   if (flags.bool("non-current") && !(flags.bool("recursive") && flags.bool("versions"))) {
     throw new UsageError("--non-current goes with --recursive --versions");
   }
   const wide = flags.bool("recursive") || flags.bool("versions") || flags.given("rewind");
-  if (flags.given("version-id") && wide) throw new UsageError("--version-id does not go with --recursive, --versions or --rewind");
+  if (flags.given("version-id") && wide)
+    throw new UsageError("--version-id does not go with --recursive, --versions or --rewind");
 }
 
 /** False when an item failed; each failure was reported. */
@@ -98,7 +101,12 @@ async function single(ctx: CommandContext, target: RemoteTarget, flags: ParsedFl
 }
 
 /** What the flags select below the prefix. */
-async function* doomedBelow(ctx: CommandContext, target: RemoteTarget, flags: ParsedFlags, nowMs: number): AsyncIterable<Doomed> {
+async function* doomedBelow(
+  ctx: CommandContext,
+  target: RemoteTarget,
+  flags: ParsedFlags,
+  nowMs: number,
+): AsyncIterable<Doomed> {
   const client = ctx.s3(target.alias);
   const options = { bucket: target.bucket, prefix: target.key, shallow: false, signal: ctx.signal };
   const at = rewindMoment(flags, nowMs);
@@ -139,7 +147,13 @@ async function removeDoomed(
     return true;
   }
   let fine = true;
-  const options = { client: ctx.s3(alias), bucket, bypass: flags.bool("bypass"), clock: systemClock(), signal: ctx.signal };
+  const options = {
+    client: ctx.s3(alias),
+    bucket,
+    bypass: flags.bool("bypass"),
+    clock: systemClock(),
+    signal: ctx.signal,
+  };
   for await (const removed of removeAll(wanted, options)) {
     const path = remotePath(alias, bucket, removed.key);
     if (removed.error === undefined) print(ctx, path, removed, removed);
@@ -152,7 +166,10 @@ async function removeDoomed(
   return fine;
 }
 
-async function* filtered(doomed: AsyncIterable<Doomed> | Iterable<Doomed>, age: (modifiedMs: number) => boolean): AsyncIterable<Doomed> {
+async function* filtered(
+  doomed: AsyncIterable<Doomed> | Iterable<Doomed>,
+  age: (modifiedMs: number) => boolean,
+): AsyncIterable<Doomed> {
   for await (const item of doomed) if (item.modifiedMs === undefined || age(item.modifiedMs)) yield item;
 }
 
@@ -198,7 +215,12 @@ async function purge(ctx: CommandContext, target: RemoteTarget): Promise<boolean
   const headers = { "x-minio-force-delete": "true" };
   await calls.deleteObject(ctx.s3(alias), { bucket, key, headers, signal: ctx.signal });
   const item = { key, versionId: undefined };
-  print(ctx, remotePath(alias, bucket, key), item, { ...item, deleteMarker: false, deleteMarkerVersionId: undefined, error: undefined });
+  print(ctx, remotePath(alias, bucket, key), item, {
+    ...item,
+    deleteMarker: false,
+    deleteMarkerVersionId: undefined,
+    error: undefined,
+  });
   return true;
 }
 
@@ -228,8 +250,14 @@ export const rmCommand: Command = {
   examples: [
     { what: "one object (a delete marker on a versioned bucket)", line: "mc rm home/photos/a.jpg" },
     { what: "one version for good", line: "mc rm --vid 3f17b0c6-4d4c-4ea6-9d3f-0f6b3c6a7c11 home/photos/a.jpg" },
-    { what: "what would go: all versions below a prefix", line: "mc rm -r --versions --force --dry-run home/photos/2019/" },
-    { what: "versions that are not current any more", line: "mc rm -r --versions --non-current --older-than 90d --force home/photos" },
+    {
+      what: "what would go: all versions below a prefix",
+      line: "mc rm -r --versions --force --dry-run home/photos/2019/",
+    },
+    {
+      what: "versions that are not current any more",
+      line: "mc rm -r --versions --non-current --older-than 90d --force home/photos",
+    },
   ],
   flags: [
     RECURSIVE_FLAG,

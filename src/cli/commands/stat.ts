@@ -137,11 +137,18 @@ function entries(
 ): AsyncIterable<Entry> {
   const client = ctx.s3(alias);
   const at = rewindMoment(flags, systemClock().nowMs());
-  if (flags.bool("versions")) return at === undefined ? listVersions(client, options) : notAfter(listVersions(client, options), at);
+  if (flags.bool("versions"))
+    return at === undefined ? listVersions(client, options) : notAfter(listVersions(client, options), at);
   return at === undefined ? listObjects(client, options) : currentAt(listVersions(client, options), at);
 }
 
-async function statEntry(ctx: CommandContext, target: RemoteTarget, entry: Entry, name: string, flags: ParsedFlags): Promise<boolean> {
+async function statEntry(
+  ctx: CommandContext,
+  target: RemoteTarget,
+  entry: Entry,
+  name: string,
+  flags: ParsedFlags,
+): Promise<boolean> {
   const { modifiedMs, versionId } = entry;
   if (entry.type === "folder" || entry.isDeleteMarker === true) {
     const head = { ...noHead(), modifiedMs, versionId };
@@ -161,7 +168,8 @@ async function statEntry(ctx: CommandContext, target: RemoteTarget, entry: Entry
 async function statLocal(ctx: CommandContext, path: string, flags: ParsedFlags): Promise<boolean> {
   const entry = await localEntry(path, baseName(path));
   if (entry === undefined) throw new CommandError(`No such file or folder, and \`${path.split("/")[0]}\` is no alias`);
-  const all: AsyncIterable<Entry> | Iterable<Entry> = entry.type === "folder" && flags.bool("recursive") ? walkLocal(path) : [entry];
+  const all: AsyncIterable<Entry> | Iterable<Entry> =
+    entry.type === "folder" && flags.bool("recursive") ? walkLocal(path) : [entry];
   for await (const { key, type, size, modifiedMs } of all) {
     print(ctx, { name: key, type, head: { ...noHead(), size, modifiedMs }, deleteMarker: false });
   }

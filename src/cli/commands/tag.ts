@@ -99,7 +99,9 @@ async function* select(ctx: CommandContext, target: RemoteTarget, flags: ParsedF
   const listed = recursive || flags.bool("versions") || rewind !== undefined;
   if (!listed) {
     const name = target.text.replace(/\/$/, "");
-    yield key === "" ? { client, bucket, name } : { client, bucket, key, versionId: flags.string("version-id"), name: target.text };
+    yield key === ""
+      ? { client, bucket, name }
+      : { client, bucket, key, versionId: flags.string("version-id"), name: target.text };
     return;
   }
   const options = { bucket, prefix: key, shallow: false, signal: ctx.signal };
@@ -111,7 +113,12 @@ async function* select(ctx: CommandContext, target: RemoteTarget, flags: ParsedF
   }
 }
 
-function listing(client: S3Client, options: Parameters<typeof listObjects>[1], all: boolean, rewind: number | undefined) {
+function listing(
+  client: S3Client,
+  options: Parameters<typeof listObjects>[1],
+  all: boolean,
+  rewind: number | undefined,
+) {
   if (!all && rewind === undefined) return listObjects(client, options);
   const versions = listVersions(client, options);
   if (rewind === undefined) return versions;
@@ -132,7 +139,12 @@ function setTags(tags: Tags): TagAction {
 async function listTags(ctx: CommandContext, item: Tagged): Promise<void> {
   const tags = await getTags(item.client, resource(ctx, item));
   const tagset = Object.fromEntries(Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1)));
-  ctx.out.message(tagListText(named(item), tagset), { tagset, status: "success", url: item.name, versionID: item.versionId ?? "" });
+  ctx.out.message(tagListText(named(item), tagset), {
+    tagset,
+    status: "success",
+    url: item.name,
+    versionID: item.versionId ?? "",
+  });
 }
 
 async function removeTags(ctx: CommandContext, item: Tagged): Promise<void> {
@@ -154,11 +166,15 @@ export function parseTagList(text: string): Tags {
   for (const pair of text.split("&").filter((part) => part !== "")) {
     const [key = "", ...value] = pair.split("=");
     if (key === "" || Object.hasOwn(tags, key)) {
-      throw new CommandError("Invalid tags", new Error(`\`${pair}\` is not of the form key=value, or its key is there twice`));
+      throw new CommandError(
+        "Invalid tags",
+        new Error(`\`${pair}\` is not of the form key=value, or its key is there twice`),
+      );
     }
     tags[key] = value.join("=");
   }
-  if (Object.keys(tags).length === 0) throw new CommandError("Invalid tags", new Error("write them as key=value&key2=value2"));
+  if (Object.keys(tags).length === 0)
+    throw new CommandError("Invalid tags", new Error("write them as key=value&key2=value2"));
   return tags;
 }
 

@@ -16,7 +16,12 @@ export function parseBandwidth(text: string, tradition: "bits" | "bytes"): numbe
 
 /** `8 minutes`, `1 day`: the largest whole unit of a time in seconds. */
 export function formatElapsed(seconds: number): string {
-  const units: readonly (readonly [string, number])[] = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
+  const units: readonly (readonly [string, number])[] = [
+    ["day", 86_400],
+    ["hour", 3_600],
+    ["minute", 60],
+    ["second", 1],
+  ];
   for (const [name, size] of units) {
     const count = Math.floor(seconds / size);
     if (count >= 1 || size === 1) return `${count} ${name}${count === 1 ? "" : "s"}`;

@@ -9,5 +9,8 @@ test("version prints the captured object and lines", () => {
   );
   assert.equal(versionText("a/src", undefined), "a/src is un-versioned");
   assert.equal(versionText("a/src", { status: "Enabled" }), "a/src versioning is enabled");
-  assert.match(versionText("a/src", { status: "Enabled", excludedPrefixes: ["x/"], excludeFolders: true }), /x\/\n {2}Folders/);
+  assert.match(
+    versionText("a/src", { status: "Enabled", excludedPrefixes: ["x/"], excludeFolders: true }),
+    /x\/\n {2}Folders/,
+  );
 });

@@ -16,7 +16,11 @@ export const versionCommand: Command = {
       usage: "ALIAS/BUCKET [--excluded-prefixes LIST] [--exclude-folders]",
       examples: [{ what: "what replication needs on both sides", line: "mc version enable here/b" }],
       flags: [
-        { name: "excluded-prefixes", kind: "string", help: "prefixes without versions, separated by commas; replaces the old list" },
+        {
+          name: "excluded-prefixes",
+          kind: "string",
+          help: "prefixes without versions, separated by commas; replaces the old list",
+        },
         { name: "exclude-folders", kind: "bool", help: "no versions for keys that end in /" },
       ],
       run: enable,

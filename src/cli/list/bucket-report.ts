@@ -16,7 +16,12 @@ interface Usage {
 }
 
 /** The document of a sub-resource; undefined when it is not set, not supported or not allowed. */
-async function resource(client: S3Client, bucket: string, name: string, signal: AbortSignal): Promise<Buffer | undefined> {
+async function resource(
+  client: S3Client,
+  bucket: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
   try {
     const response = await client.send({ method: "GET", bucket, query: { [name]: "" }, signal });
     return await response.bytes();
@@ -26,7 +31,12 @@ async function resource(client: S3Client, bucket: string, name: string, signal: 
   }
 }
 
-async function xml(client: S3Client, bucket: string, name: string, signal: AbortSignal): Promise<XmlElement | undefined> {
+async function xml(
+  client: S3Client,
+  bucket: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<XmlElement | undefined> {
   const bytes = await resource(client, bucket, name, signal);
   return bytes === undefined || bytes.length === 0 ? undefined : parseXml(bytes);
 }
@@ -53,18 +63,19 @@ export interface BucketReport {
 export async function bucketReport(ctx: CommandContext, alias: string, bucket: string): Promise<BucketReport> {
   const client = ctx.s3(alias);
   const { signal } = ctx;
-  const [versioning, lock, encryption, replication, policy, location, tags, lifecycle, notification, usage] = await Promise.all([
-    xml(client, bucket, "versioning", signal),
-    xml(client, bucket, "object-lock", signal),
-    xml(client, bucket, "encryption", signal),
-    calls.getReplication(client, { bucket, signal }).catch(() => undefined),
-    resource(client, bucket, "policy", signal),
-    calls.bucketLocation(client, bucket, signal).catch(() => ""),
-    calls.getTags(client, { bucket, signal }).catch(() => ({})),
-    xml(client, bucket, "lifecycle", signal),
-    xml(client, bucket, "notification", signal),
-    usageOf(ctx, alias, bucket),
-  ]);
+  const [versioning, lock, encryption, replication, policy, location, tags, lifecycle, notification, usage] =
+    await Promise.all([
+      xml(client, bucket, "versioning", signal),
+      xml(client, bucket, "object-lock", signal),
+      xml(client, bucket, "encryption", signal),
+      calls.getReplication(client, { bucket, signal }).catch(() => undefined),
+      resource(client, bucket, "policy", signal),
+      calls.bucketLocation(client, bucket, signal).catch(() => ""),
+      calls.getTags(client, { bucket, signal }).catch(() => ({})),
+      xml(client, bucket, "lifecycle", signal),
+      xml(client, bucket, "notification", signal),
+      usageOf(ctx, alias, bucket),
+    ]);
   const sse = encryption?.child("Rule")?.child("ApplyServerSideEncryptionByDefault");
   const state: State = {
     versioning: versioning?.value("Status") ?? "",
@@ -119,8 +130,10 @@ function reportText(bucket: string, state: State): string {
     `  Anonymous: ${state.anonymous === "none" ? "Disabled" : "Enabled"}`,
     `  ILM: ${onOff(state.lifecycle)}`,
   ];
-  if (state.algorithm !== "") lines.push(`  Encryption: ${state.algorithm}${state.keyId === "" ? "" : ` (${state.keyId})`}`);
-  if (lock.enabled) lines.push(`  LockConfiguration: ${[lock.mode || "Enabled", lock.validity].filter(Boolean).join(" ")}`);
+  if (state.algorithm !== "")
+    lines.push(`  Encryption: ${state.algorithm}${state.keyId === "" ? "" : ` (${state.keyId})`}`);
+  if (lock.enabled)
+    lines.push(`  LockConfiguration: ${[lock.mode || "Enabled", lock.validity].filter(Boolean).join(" ")}`);
   if (state.notification) lines.push("  Notification: Enabled");
   if (state.replicated) lines.push("  Replication: Enabled");
   const tags = Object.entries(state.tags).map(([key, value]) => `${key}:${value}`);
@@ -141,9 +154,16 @@ function reportObject(bucket: string, state: State, replication: unknown, policy
     size: 0,
     type: "folder",
     Versioning: { status: state.versioning, MFADelete: "" },
-    Encryption: state.algorithm === "" ? {} : { algorithm: state.algorithm, ...(state.keyId === "" ? {} : { keyId: state.keyId }) },
-    ObjectLock: lock.enabled ? { enabled: "Enabled", mode: lock.mode, validity: lock.validity } : { enabled: "", mode: "", validity: "" },
-    Replication: state.replicated ? { enabled: true, config: replication } : { enabled: false, config: { Rules: null, Role: "" } },
+    Encryption:
+      state.algorithm === ""
+        ? {}
+        : { algorithm: state.algorithm, ...(state.keyId === "" ? {} : { keyId: state.keyId }) },
+    ObjectLock: lock.enabled
+      ? { enabled: "Enabled", mode: lock.mode, validity: lock.validity }
+      : { enabled: "", mode: "", validity: "" },
+    Replication: state.replicated
+      ? { enabled: true, config: replication }
+      : { enabled: false, config: { Rules: null, Role: "" } },
     Policy: { type: state.anonymous, ...(policy === undefined ? {} : { policy }) },
     location: state.location,
     ...(Object.keys(state.tags).length === 0 ? {} : { tagging: state.tags }),

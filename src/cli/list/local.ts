@@ -42,5 +42,12 @@ export async function localEntry(path: string, key: string): Promise<Entry | und
   });
   if (found === undefined || !(found.isFile() || found.isDirectory())) return undefined;
   const type = found.isFile() ? "file" : "folder";
-  return { type, key, size: found.isFile() ? found.size : 0, modifiedMs: Math.floor(found.mtimeMs), etag: "", url: path };
+  return {
+    type,
+    key,
+    size: found.isFile() ? found.size : 0,
+    modifiedMs: Math.floor(found.mtimeMs),
+    etag: "",
+    url: path,
+  };
 }

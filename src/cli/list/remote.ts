@@ -71,11 +71,26 @@ export async function* listUploads(client: S3Client, options: ListOptions): Asyn
   const { bucket, prefix, signal } = options;
   let resume: { keyMarker?: string; uploadIdMarker?: string } = {};
   do {
-    const page = await calls.listUploads(client, { bucket, prefix, delimiter: options.shallow ? "/" : "", signal, ...resume });
+    const page = await calls.listUploads(client, {
+      bucket,
+      prefix,
+      delimiter: options.shallow ? "/" : "",
+      signal,
+      ...resume,
+    });
     const files = page.uploads.map((upload): Entry => {
       const { key, uploadId, storageClass } = upload;
       const modifiedMs = timeOf(upload.initiated);
-      return { type: "file", key, size: 0, modifiedMs, etag: "", url: bucketUrl(client, bucket), storageClass, uploadId };
+      return {
+        type: "file",
+        key,
+        size: 0,
+        modifiedMs,
+        etag: "",
+        url: bucketUrl(client, bucket),
+        storageClass,
+        uploadId,
+      };
     });
     yield* merged(files, folders(client, bucket, page.commonPrefixes));
     const more = options.limit === undefined && page.truncated;
@@ -87,7 +102,14 @@ export async function* listUploads(client: S3Client, options: ListOptions): Asyn
 export async function listBuckets(client: S3Client, signal: AbortSignal): Promise<Entry[]> {
   const buckets = await calls.listBuckets(client, signal);
   return buckets.map(({ name, created }): Entry => {
-    return { type: "folder", key: `${name}/`, size: 0, modifiedMs: timeOf(created), etag: "", url: `${client.endpoint.url}/` };
+    return {
+      type: "folder",
+      key: `${name}/`,
+      size: 0,
+      modifiedMs: timeOf(created),
+      etag: "",
+      url: `${client.endpoint.url}/`,
+    };
   });
 }
 
@@ -127,7 +149,11 @@ function folders(client: S3Client, bucket: string, prefixes: readonly string[]):
 function* merged(files: readonly Entry[], folderEntries: readonly Entry[]): Iterable<Entry> {
   let at = 0;
   for (const file of files) {
-    for (let folder = folderEntries[at]; folder !== undefined && compareUtf8(folder.key, file.key) < 0; folder = folderEntries[at]) {
+    for (
+      let folder = folderEntries[at];
+      folder !== undefined && compareUtf8(folder.key, file.key) < 0;
+      folder = folderEntries[at]
+    ) {
       yield folder;
       at += 1;
     }

@@ -24,7 +24,9 @@ function canonicalHeader(name: string): string {
 
 /** Metadata of an answer, canonical names in order. */
 export function shownMetadata(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const names = Object.keys(headers).filter((name) => KEPT.has(name) || name.startsWith("x-amz-meta-") || name.startsWith(SSE));
+  const names = Object.keys(headers).filter(
+    (name) => KEPT.has(name) || name.startsWith("x-amz-meta-") || name.startsWith(SSE),
+  );
   return Object.fromEntries(names.sort().map((name) => [canonicalHeader(name), decoded(headers[name] ?? "")]));
 }
 
@@ -76,12 +78,15 @@ export function statText({ name, type, head, deleteMarker }: StatSubject): strin
   if (head.modifiedMs > 0) rows.push(row("Date", formatTime(new Date(head.modifiedMs))));
   rows.push(row("Size", type === "folder" ? "N/A" : formatBinarySize(head.size)));
   if (head.etag !== "") rows.push(row("ETag", head.etag));
-  if (head.versionId !== undefined) rows.push(row("VersionID", `${head.versionId}${deleteMarker ? " (delete-marker)" : ""}`));
+  if (head.versionId !== undefined)
+    rows.push(row("VersionID", `${head.versionId}${deleteMarker ? " (delete-marker)" : ""}`));
   rows.push(row("Type", type));
   if (headers["expires"] !== undefined) rows.push(row("Expires", headers["expires"]));
   const expiration = parseExpiration(headers["x-amz-expiration"]);
-  if (expiration !== undefined) rows.push(row("Expiration", `${formatTime(expiration.date)} (lifecycle-rule-id: ${expiration.ruleId})`));
-  for (const [algorithm, value] of Object.entries(shownChecksums(headers))) rows.push(row("Checksum", `${algorithm}:${value}`));
+  if (expiration !== undefined)
+    rows.push(row("Expiration", `${formatTime(expiration.date)} (lifecycle-rule-id: ${expiration.ruleId})`));
+  for (const [algorithm, value] of Object.entries(shownChecksums(headers)))
+    rows.push(row("Checksum", `${algorithm}:${value}`));
   if (headers["x-amz-restore"] !== undefined) rows.push(row("Restore", headers["x-amz-restore"]));
   const encryption = encryptionWords(headers);
   if (encryption !== undefined) rows.push(row("Encryption", encryption));

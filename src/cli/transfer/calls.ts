@@ -67,7 +67,10 @@ export async function getObject(
 }
 
 /** Repeats `call` while that can help (client/retry.ts). */
-export function retried<T>(options: { readonly clock: Clock; readonly signal: AbortSignal }, call: () => Promise<T>): Promise<T> {
+export function retried<T>(
+  options: { readonly clock: Clock; readonly signal: AbortSignal },
+  call: () => Promise<T>,
+): Promise<T> {
   return withRetry(call, { clock: options.clock, random: systemRandom, signal: options.signal });
 }
 
@@ -77,7 +80,11 @@ export function isNotFound(error: unknown): boolean {
 }
 
 /** The head, or undefined when there is no such object. A missing bucket is still an error. */
-export async function findObject(address: ObjectAddress, headers: Headers, signal: AbortSignal): Promise<ObjectHead | undefined> {
+export async function findObject(
+  address: ObjectAddress,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<ObjectHead | undefined> {
   try {
     return await headObject(address, headers, signal);
   } catch (error) {

@@ -27,7 +27,11 @@ export interface ExpandOptions {
 function placeOf(ctx: CommandContext, target: Target, versionId?: string): Place {
   if (target.kind === "local") return { kind: "local", path: target.path };
   const { alias, bucket, key } = target;
-  return { kind: "remote", path: remotePath(alias, bucket, key), address: { client: ctx.s3(alias), bucket, key, versionId } };
+  return {
+    kind: "remote",
+    path: remotePath(alias, bucket, key),
+    address: { client: ctx.s3(alias), bucket, key, versionId },
+  };
 }
 
 /** `base` with `name` below it. */
@@ -70,7 +74,9 @@ export async function* expand(
 export async function refuseUnknownAlias(target: Target): Promise<void> {
   const alias = /^([A-Za-z][A-Za-z0-9_-]*)\/./.exec(target.text)?.[1];
   if (target.kind === "remote" || alias === undefined || (await localEntry(alias, "")) !== undefined) return;
-  throw new CommandError(`There is neither an alias nor a folder \`${alias}\`. Set the alias with \`mc alias set ${alias} URL\``);
+  throw new CommandError(
+    `There is neither an alias nor a folder \`${alias}\`. Set the alias with \`mc alias set ${alias} URL\``,
+  );
 }
 
 /** Ends in a slash, is a bucket, an existing folder, or a prefix with something below it and no object of that name. */
@@ -80,7 +86,13 @@ async function isFolder(ctx: CommandContext, target: Target): Promise<boolean> {
   if (target.key === "") return true;
   const { bucket, key, alias } = target;
   const client = ctx.s3(alias);
-  for await (const _ of listObjects(client, { bucket, prefix: `${key}/`, shallow: false, limit: 1, signal: ctx.signal })) {
+  for await (const _ of listObjects(client, {
+    bucket,
+    prefix: `${key}/`,
+    shallow: false,
+    limit: 1,
+    signal: ctx.signal,
+  })) {
     return (await findObject({ client, bucket, key }, {}, ctx.signal)) === undefined;
   }
   return false;
@@ -100,7 +112,8 @@ async function expandOne(
 
 async function oneFile(path: string): Promise<Pick<Item, "source" | "size">> {
   const entry = await localEntry(path, path);
-  if (entry === undefined) throw new CommandError(`\`${path}\`: no such file, and \`${path.split("/")[0]}\` is no alias`);
+  if (entry === undefined)
+    throw new CommandError(`\`${path}\`: no such file, and \`${path.split("/")[0]}\` is no alias`);
   if (entry.type === "folder") throw new CommandError(`\`${path}\` is a folder. To copy it, add --recursive`);
   return { source: { kind: "local", path }, size: entry.size };
 }
@@ -115,9 +128,19 @@ async function oneObject(
   const client = ctx.s3(alias);
   const versionId = options.versionId ?? (await versionAt(ctx, source, options.rewindMs));
   const place = placeOf(ctx, source, versionId);
-  const head = await findObject({ client, bucket, key, versionId }, options.transfer.encryption.get(place.path), ctx.signal);
+  const head = await findObject(
+    { client, bucket, key, versionId },
+    options.transfer.encryption.get(place.path),
+    ctx.signal,
+  );
   if (head !== undefined) return { source: place, size: head.size };
-  for await (const _ of listObjects(client, { bucket, prefix: `${key}/`, shallow: false, limit: 1, signal: ctx.signal })) {
+  for await (const _ of listObjects(client, {
+    bucket,
+    prefix: `${key}/`,
+    shallow: false,
+    limit: 1,
+    signal: ctx.signal,
+  })) {
     throw new CommandError(`\`${text}\` is a folder. To copy it, add --recursive`);
   }
   throw new CommandError(`Object \`${text}\` does not exist`);
@@ -137,10 +160,18 @@ async function versionAt(
 }
 
 /** `dir/` stands for its contents, `dir` for itself with its contents. */
-async function* expandFolder(ctx: CommandContext, source: Target, target: Target, options: ExpandOptions): AsyncIterable<Item> {
+async function* expandFolder(
+  ctx: CommandContext,
+  source: Target,
+  target: Target,
+  options: ExpandOptions,
+): AsyncIterable<Item> {
   if (source.kind === "local") {
     const root = await localEntry(source.path, "");
-    if (root === undefined) throw new CommandError(`\`${source.path}\`: no such file or folder, and \`${source.path.split("/")[0]}\` is no alias`);
+    if (root === undefined)
+      throw new CommandError(
+        `\`${source.path}\`: no such file or folder, and \`${source.path.split("/")[0]}\` is no alias`,
+      );
     if (root.type === "file") return yield await expandOne(ctx, source, target, true, options);
     const keep = source.path.endsWith("/") || /(^|\/)\.\.?$/.test(source.path) ? "" : `${basename(source.path)}/`;
     for await (const entry of walkLocal(source.path)) {
@@ -176,7 +207,11 @@ async function* expandPrefix(
     const name = entry.key.slice(folder.length);
     // A folder marker has no name below a folder of this machine.
     if (target.kind === "local" && (name === "" || name.endsWith("/"))) continue;
-    const place = placeOf(ctx, { ...source, key: entry.key }, options.rewindMs === undefined ? undefined : entry.versionId);
+    const place = placeOf(
+      ctx,
+      { ...source, key: entry.key },
+      options.rewindMs === undefined ? undefined : entry.versionId,
+    );
     yield { source: place, size: entry.size, target: below(ctx, target, keep + name) };
   }
   if (!any && !contents && source.key !== "") yield await expandOne(ctx, source, target, true, options);

@@ -5,7 +5,9 @@ import { chmod, utimes } from "node:fs/promises";
 const HEADER = "x-amz-meta-mc-attrs";
 
 /** `x-amz-meta-mc-attrs`: `atime:SECONDS#NANOSECONDS/gid:G/mode:M/mtime:...` (mode as decimal number). */
-export function attributesHeader(stats: Pick<Stats, "atimeMs" | "mtimeMs" | "mode" | "uid" | "gid">): Record<string, string> {
+export function attributesHeader(
+  stats: Pick<Stats, "atimeMs" | "mtimeMs" | "mode" | "uid" | "gid">,
+): Record<string, string> {
   const { atimeMs, mtimeMs, mode, uid, gid } = stats;
   return { [HEADER]: `atime:${timeText(atimeMs)}/gid:${gid}/mode:${mode}/mtime:${timeText(mtimeMs)}/uid:${uid}` };
 }

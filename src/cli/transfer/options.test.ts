@@ -35,7 +35,12 @@ test("file attributes go into one header and come back", () => {
 });
 
 test("the progress line says what is known and fits in 80 columns", () => {
-  const state = { done: 500 * 1024 ** 2, total: 1000 * 1024 ** 2, elapsedMs: 10_000, caption: "home/bucket/a-rather-long-name.bin" };
+  const state = {
+    done: 500 * 1024 ** 2,
+    total: 1000 * 1024 ** 2,
+    elapsedMs: 10_000,
+    caption: "home/bucket/a-rather-long-name.bin",
+  };
   const line = progressLine(state);
   assert.match(line, /500MiB \/ 1000MiB {2}\[======------\] 50\.0% {2}50MiB\/s {2}10s left$/);
   assert.ok(line.length < 85);

@@ -46,7 +46,12 @@ export const ATTRIBUTE_FLAGS: readonly FlagSpec[] = [
   { name: "tags", kind: "string", help: "tags, `key=value&key=value`" },
 ];
 
-export const PRESERVE_FLAG: FlagSpec = { name: "preserve", aliases: ["a"], kind: "bool", help: "keep times and modes of files" };
+export const PRESERVE_FLAG: FlagSpec = {
+  name: "preserve",
+  aliases: ["a"],
+  kind: "bool",
+  help: "keep times and modes of files",
+};
 
 export const LOCK_FLAGS: readonly FlagSpec[] = [
   { name: "retention-mode", kind: "string", help: "governance or compliance" },
@@ -58,7 +63,12 @@ const PARALLEL_PARTS = 4;
 const PARALLEL_PARTS_MAX = 64;
 
 /** Reads the flags of any writing command; a flag that the command does not declare counts as not given. */
-export function transferOptions(ctx: CommandContext, flags: ParsedFlags, clock: Clock, stateDir: string): TransferOptions {
+export function transferOptions(
+  ctx: CommandContext,
+  flags: ParsedFlags,
+  clock: Clock,
+  stateDir: string,
+): TransferOptions {
   const checksum = flags.string("checksum")?.toUpperCase();
   const base = checksum?.replace(/-FO$/, "");
   const algorithm = base === undefined ? undefined : parseChecksumAlgorithm(base);
@@ -84,7 +94,8 @@ export function transferOptions(ctx: CommandContext, flags: ParsedFlags, clock: 
 
 function parallel(count: number | undefined): number {
   if (count === undefined) return PARALLEL_PARTS;
-  if (count < 1 || count > PARALLEL_PARTS_MAX) throw new UsageError(`The number of parallel parts is 1 to ${PARALLEL_PARTS_MAX}`);
+  if (count < 1 || count > PARALLEL_PARTS_MAX)
+    throw new UsageError(`The number of parallel parts is 1 to ${PARALLEL_PARTS_MAX}`);
   return count;
 }
 
@@ -111,7 +122,8 @@ function lockHeaders(flags: ParsedFlags, nowMs: number): Record<string, string> 
   if (mode !== undefined && duration !== undefined) {
     if (!/^(governance|compliance)$/i.test(mode)) throw new UsageError(`Unknown --retention-mode \`${mode}\``);
     const ms = parseDuration(duration);
-    if (ms === undefined || ms <= 0) throw new UsageError(`Invalid --retention-duration \`${duration}\`. Write for example 30d`);
+    if (ms === undefined || ms <= 0)
+      throw new UsageError(`Invalid --retention-duration \`${duration}\`. Write for example 30d`);
     headers["x-amz-object-lock-mode"] = mode.toUpperCase();
     headers["x-amz-object-lock-retain-until-date"] = formatRfc3339(new Date(nowMs + ms));
   }
@@ -150,7 +162,8 @@ export function carriedMetadata(headers: Readonly<Record<string, string>>): Reco
   const carried: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     // Header bytes are UTF-8; the transport shows them as Latin-1.
-    if (REAL_HEADERS.has(name) || name.startsWith("x-amz-meta-")) carried[name] = Buffer.from(value, "latin1").toString("utf8");
+    if (REAL_HEADERS.has(name) || name.startsWith("x-amz-meta-"))
+      carried[name] = Buffer.from(value, "latin1").toString("utf8");
   }
   return carried;
 }

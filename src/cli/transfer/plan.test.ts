@@ -10,7 +10,10 @@ test("parts cover the object without gaps and number at most 10000", () => {
       const partSize = partSizeFor(size, 16 * MIB);
       const parts = partRanges(size, partSize);
       assert.ok(parts.length <= 10_000);
-      assert.equal(parts.reduce((sum, part) => sum + part.size, 0), size);
+      assert.equal(
+        parts.reduce((sum, part) => sum + part.size, 0),
+        size,
+      );
       parts.forEach((part, i) => assert.deepEqual([part.number, part.offset], [i + 1, i * partSize]));
     }),
     { numRuns: 20 },
@@ -22,7 +25,10 @@ test("an empty object has one empty part", () => {
 });
 
 test("a stream is regrouped into full blocks and a rest, whatever its chunks", async () => {
-  const chunks = fc.array(fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)), { maxLength: 20 });
+  const chunks = fc.array(
+    fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+    { maxLength: 20 },
+  );
   await fc.assert(
     fc.asyncProperty(chunks, fc.integer({ min: 1, max: 16 }), async (pieces, size) => {
       const source = (async function* () {

@@ -20,7 +20,8 @@ export interface ProgressState {
 export function progressLine(state: ProgressState): string {
   const { done, total, elapsedMs, caption } = state;
   const rate = elapsedMs === 0 ? 0 : (done / elapsedMs) * 1000;
-  const name = caption.length > CAPTION_CELLS ? `...${caption.slice(3 - CAPTION_CELLS)}` : caption.padEnd(CAPTION_CELLS);
+  const name =
+    caption.length > CAPTION_CELLS ? `...${caption.slice(3 - CAPTION_CELLS)}` : caption.padEnd(CAPTION_CELLS);
   const speed = `${formatSize(rate)}/s`;
   if (total === undefined) return `${name}  ${formatSize(done)}  ${speed}`;
   const part = total === 0 ? 1 : Math.min(1, done / total);

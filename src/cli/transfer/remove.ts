@@ -31,7 +31,10 @@ export interface RemoveOptions {
 }
 
 /** Removes what `doomed` yields; one result for each, as the answers come. */
-export async function* removeAll(doomed: AsyncIterable<Doomed> | Iterable<Doomed>, options: RemoveOptions): AsyncIterable<Removed> {
+export async function* removeAll(
+  doomed: AsyncIterable<Doomed> | Iterable<Doomed>,
+  options: RemoveOptions,
+): AsyncIterable<Removed> {
   let batch: Doomed[] = [];
   for await (const item of doomed) {
     batch.push(item);
@@ -71,6 +74,19 @@ function refusal(
   fault: { readonly code: string; readonly message: string } | undefined,
 ): S3ResponseError {
   const { bucket } = options;
-  const known = { code: fault?.code ?? "InternalError", message: fault?.message ?? "The server's answer does not name this object" };
-  return new S3ResponseError({ status: 200, ...known, bucket, key, resource: `/${bucket}/${key}`, requestId: "", hostId: "", region: "", server: "" });
+  const known = {
+    code: fault?.code ?? "InternalError",
+    message: fault?.message ?? "The server's answer does not name this object",
+  };
+  return new S3ResponseError({
+    status: 200,
+    ...known,
+    bucket,
+    key,
+    resource: `/${bucket}/${key}`,
+    requestId: "",
+    hostId: "",
+    region: "",
+    server: "",
+  });
 }

@@ -55,7 +55,11 @@ export function objectSource(
   };
 }
 
-async function* streamOf(source: ObjectAddress, headers: Readonly<Record<string, string>>, signal: AbortSignal): AsyncIterable<Buffer> {
+async function* streamOf(
+  source: ObjectAddress,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): AsyncIterable<Buffer> {
   const { stream } = await getObject(source, headers, signal);
   yield* stream;
 }

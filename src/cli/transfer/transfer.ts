@@ -97,10 +97,14 @@ function tagHeader(tags: string | undefined): Record<string, string> {
 async function copyWithin(job: Transfer, source: Remote, target: Remote): Promise<void> {
   const { options } = job;
   const { client } = target.address;
-  const head = await retried(options, () => headObject(source.address, options.encryption.get(source.path), options.signal));
+  const head = await retried(options, () =>
+    headObject(source.address, options.encryption.get(source.path), options.signal),
+  );
   if (head.size > SINGLE_COPY_BYTES_MAX && options.multipart) return copyParts(job, source, target, head);
   const replaces = Object.keys(options.attributes).length > 0;
-  const metadata = replaces ? { "x-amz-metadata-directive": "REPLACE", ...carriedMetadata(head.headers), ...options.attributes } : {};
+  const metadata = replaces
+    ? { "x-amz-metadata-directive": "REPLACE", ...carriedMetadata(head.headers), ...options.attributes }
+    : {};
   const tags = options.tags === undefined ? {} : { "x-amz-tagging-directive": "REPLACE", ...tagHeader(options.tags) };
   const checksum = options.checksum === undefined ? {} : { "x-amz-checksum-algorithm": options.checksum };
   const headers = {
@@ -112,7 +116,9 @@ async function copyWithin(job: Transfer, source: Remote, target: Remote): Promis
     ...options.encryption.copySource(source.path),
     ...job.conditions,
   };
-  await retried(options, () => calls.copyObject(client, { ...named(target.address, headers, options.signal), from: from(source) }));
+  await retried(options, () =>
+    calls.copyObject(client, { ...named(target.address, headers, options.signal), from: from(source) }),
+  );
   job.onBytes(head.size);
 }
 
@@ -124,7 +130,11 @@ function from(source: Remote): calls.CopyObject["from"] {
 async function copyParts(job: Transfer, source: Remote, target: Remote, head: ObjectHead): Promise<void> {
   const { options } = job;
   const { client } = target.address;
-  const create = named(target.address, { ...(await objectHeaders(job, source, head)), ...options.encryption.put(target.path) }, options.signal);
+  const create = named(
+    target.address,
+    { ...(await objectHeaders(job, source, head)), ...options.encryption.put(target.path) },
+    options.signal,
+  );
   const uploadId = await retried(options, () => calls.createUpload(client, create));
   const partHeaders = { ...options.encryption.get(target.path), ...options.encryption.copySource(source.path) };
   const name = { ...named(target.address, {}, options.signal), uploadId };
@@ -152,7 +162,10 @@ async function copyBetween(job: Transfer, source: Remote, target: Remote): Promi
   const { options } = job;
   const readHeaders = options.encryption.get(source.path);
   const head = await retried(options, () => headObject(source.address, readHeaders, options.signal));
-  const pinned: ObjectAddress = { ...source.address, versionId: source.address.versionId ?? realVersion(head.versionId) };
+  const pinned: ObjectAddress = {
+    ...source.address,
+    versionId: source.address.versionId ?? realVersion(head.versionId),
+  };
   await upload({
     target: target.address,
     path: target.path,
@@ -171,6 +184,8 @@ async function objectHeaders(job: Transfer, source: Remote, head: ObjectHead): P
   const headers = { ...carriedMetadata(head.headers), ...options.attributes, ...options.headers };
   if (options.tags !== undefined) return { ...headers, ...tagHeader(options.tags) };
   if (Number(head.headers["x-amz-tagging-count"] ?? "0") === 0) return headers;
-  const tags = await retried(options, () => calls.getTags(source.address.client, { ...from(source), signal: options.signal }));
+  const tags = await retried(options, () =>
+    calls.getTags(source.address.client, { ...from(source), signal: options.signal }),
+  );
   return { ...headers, ...tagHeader(new URLSearchParams(Object.entries(tags)).toString()) };
 }

@@ -22,7 +22,9 @@ export interface UploadIdentity {
 /** State of one upload. Another size, time or part size of the source is another upload: its parts would not fit. */
 export function uploadState(dir: string, identity: UploadIdentity): UploadState {
   const { source, target, size, modifiedMs, partSize } = identity;
-  const name = createHash("sha256").update(JSON.stringify([source, target, size, modifiedMs, partSize])).digest("hex");
+  const name = createHash("sha256")
+    .update(JSON.stringify([source, target, size, modifiedMs, partSize]))
+    .digest("hex");
   const file = join(dir, `${name}.json`);
   return {
     async load() {

@@ -42,17 +42,27 @@ export async function upload(request: UploadRequest): Promise<PutResult> {
   if (!options.multipart) return putStream(request);
   const partSize = partSizeFor(source.size, options.partSize);
   const ranges = partRanges(source.size, partSize);
-  const parts = ranges.map(({ number, offset, size }): LazyPart => ({ number, size, read: () => source.read(offset, size) }));
+  const parts = ranges.map(({ number, offset, size }): LazyPart => ({
+    number,
+    size,
+    read: () => source.read(offset, size),
+  }));
   return putParts(request, parts, request.state);
 }
 
 /** Writes a body of unknown length, in parts as they fill up. */
-export async function uploadStream(request: Destination, body: AsyncIterable<Buffer>): Promise<PutResult & { size: number }> {
+export async function uploadStream(
+  request: Destination,
+  body: AsyncIterable<Buffer>,
+): Promise<PutResult & { size: number }> {
   let size = 0;
-  const counting = { ...request, onBytes: (count: number) => {
-    size += count;
-    request.onBytes(count);
-  } };
+  const counting = {
+    ...request,
+    onBytes: (count: number) => {
+      size += count;
+      request.onBytes(count);
+    },
+  };
   const blocks = inBlocks(body, request.options.partSize)[Symbol.asyncIterator]();
   const first = await blocks.next();
   const second = first.done === true ? first : await blocks.next();
@@ -102,7 +112,8 @@ function bodyHeaders(options: TransferOptions, body: Buffer): Record<string, str
   // S3 refuses lock headers without a digest of the body.
   const locked = Object.keys(options.headers).some((name) => name.startsWith("x-amz-object-lock-"));
   if (options.md5 || locked) headers["content-md5"] = createHash("md5").update(body).digest("base64");
-  if (options.checksum !== undefined) headers[checksumHeaderName(options.checksum)] = checksumOf(options.checksum, body);
+  if (options.checksum !== undefined)
+    headers[checksumHeaderName(options.checksum)] = checksumOf(options.checksum, body);
   return headers;
 }
 
@@ -120,7 +131,11 @@ const COUNTED_WHOLE_BYTES_MAX = 1024 * 1024;
 const SLICE_BYTES = 256 * 1024;
 
 /** Sends `body`, again if that can help; bytes of a failed attempt are taken back from the count. */
-function sendCounted(request: Destination, body: Buffer, send: (body: calls.Body) => Promise<Headers>): Promise<Headers> {
+function sendCounted(
+  request: Destination,
+  body: Buffer,
+  send: (body: calls.Body) => Promise<Headers>,
+): Promise<Headers> {
   return retried(request.options, async () => {
     let left = 0;
     const count = (bytes: number): void => {
@@ -146,7 +161,9 @@ async function* slices(buffer: Buffer): AsyncIterable<Buffer> {
 async function putStream(request: UploadRequest): Promise<PutResult> {
   const { source, target, options } = request;
   const body = { stream: counted(source.stream(), request.onBytes), length: source.size };
-  return resultOf(await calls.putObject(target.client, { ...named(target, writeHeaders(request), options.signal), body }));
+  return resultOf(
+    await calls.putObject(target.client, { ...named(target, writeHeaders(request), options.signal), body }),
+  );
 }
 
 function resultOf(headers: Headers): PutResult {
@@ -199,14 +216,24 @@ async function putParts(
   }
 }
 
-async function sendPart(request: Destination, name: calls.UploadName, number: number, body: Buffer): Promise<PartToComplete> {
+async function sendPart(
+  request: Destination,
+  name: calls.UploadName,
+  number: number,
+  body: Buffer,
+): Promise<PartToComplete> {
   const { options, target } = request;
   const { checksum } = options;
   const headers = { ...name.headers, ...bodyHeaders({ ...options, headers: {} }, body) };
-  const send = (sent: calls.Body): Promise<Headers> => calls.uploadPart(target.client, { ...name, headers, number, body: sent });
+  const send = (sent: calls.Body): Promise<Headers> =>
+    calls.uploadPart(target.client, { ...name, headers, number, body: sent });
   const answer = await sendCounted(request, body, send);
   const { etag } = resultOf(answer);
-  return { number, etag, ...(checksum === undefined ? {} : { checksum: { algorithm: checksum, value: checksumOf(checksum, body) } }) };
+  return {
+    number,
+    etag,
+    ...(checksum === undefined ? {} : { checksum: { algorithm: checksum, value: checksumOf(checksum, body) } }),
+  };
 }
 
 function createHeaders(request: Destination): Record<string, string> {

@@ -21,8 +21,12 @@ export function arns(patterns: Names): string[] {
 }
 
 function statement(Effect: "Allow" | "Deny") {
-  return (Action: Names, Resource?: Names, more: object = {}): object =>
-    ({ Effect, Action, ...(Resource !== undefined && { Resource: arns(Resource) }), ...more });
+  return (Action: Names, Resource?: Names, more: object = {}): object => ({
+    Effect,
+    Action,
+    ...(Resource !== undefined && { Resource: arns(Resource) }),
+    ...more,
+  });
 }
 
 export const allow = statement("Allow");

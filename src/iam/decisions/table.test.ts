@@ -20,7 +20,8 @@ function decide({ statements, bucket: place }: Decisions, action: string, resour
   const bucket = resource === "-" ? undefined : slash < 0 ? resource : resource.slice(0, slash);
   const key = slash < 0 ? undefined : resource.slice(slash + 1);
   const question = { action, bucket, key, values: valuesOf(conditions(encoded)) };
-  if (place !== undefined) return evaluateBucketPolicy(parseBucketPolicy(text, place.name), { ...question, user: place.user });
+  if (place !== undefined)
+    return evaluateBucketPolicy(parseBucketPolicy(text, place.name), { ...question, user: place.user });
   const policy = parsePolicy(text);
   const verdict = evaluate([policy], question);
   // What clients are shown means the same, and so does the same policy in pieces.
@@ -41,5 +42,6 @@ for (const decisions of DECISIONS) {
 
 test("the table is as long as it is meant to be, and asks nothing twice", () => {
   assert.ok(DECISIONS.reduce((sum, { ask }) => sum + ask.length, 0) >= DECISIONS_MIN);
-  for (const { what, ask } of DECISIONS) assert.equal(new Set(ask.map((line) => line.slice(line.indexOf(" ")))).size, ask.length, what);
+  for (const { what, ask } of DECISIONS)
+    assert.equal(new Set(ask.map((line) => line.slice(line.indexOf(" ")))).size, ask.length, what);
 });

@@ -34,7 +34,8 @@ interface FakeUpload {
   readonly parts: Map<number, { body: Buffer; etag: string }>;
 }
 
-const KEPT = /^(content-type|content-encoding|cache-control|content-disposition|content-language|expires|x-amz-meta-.*|x-amz-object-lock-.*)$/;
+const KEPT =
+  /^(content-type|content-encoding|cache-control|content-disposition|content-language|expires|x-amz-meta-.*|x-amz-object-lock-.*)$/;
 
 export class FakeTarget {
   readonly versions: FakeVersion[] = [];
@@ -116,7 +117,12 @@ export class FakeTarget {
 
   #bucketCall(seen: SeenRequest, response: ServerResponse): void {
     if (seen.query.has("versioning")) {
-      return answer(response, 200, {}, `<VersioningConfiguration><Status>${this.versioning}</Status></VersioningConfiguration>`);
+      return answer(
+        response,
+        200,
+        {},
+        `<VersioningConfiguration><Status>${this.versioning}</Status></VersioningConfiguration>`,
+      );
     }
     if (seen.query.has("versions")) return this.#list(seen, response);
     answer(response, 200, {});
@@ -124,9 +130,11 @@ export class FakeTarget {
 
   #objectCall(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
     const { method, query, headers } = seen;
-    if (headers["x-minio-source-replication-check"] !== undefined) return fail(response, 400, "ReplicationPermissionCheck");
+    if (headers["x-minio-source-replication-check"] !== undefined)
+      return fail(response, 400, "ReplicationPermissionCheck");
     if (method === "HEAD") return this.#head(seen, response);
-    if (method === "DELETE" && query.has("uploadId")) return void (this.#uploads.delete(query.get("uploadId") ?? ""), answer(response, 204, {}));
+    if (method === "DELETE" && query.has("uploadId"))
+      return void (this.#uploads.delete(query.get("uploadId") ?? ""), answer(response, 204, {}));
     if (method === "DELETE") return this.#delete(seen, response);
     if (method === "POST" && query.has("uploads")) return this.#createUpload(seen, response);
     if (method === "POST") return this.#complete(seen, body, response);
@@ -148,23 +156,52 @@ export class FakeTarget {
   #put(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
     if (this.#refused(seen, response)) return;
     const etag = header(seen.headers, "x-minio-source-etag") || createHash("md5").update(body).digest("hex");
-    this.#store(seen.key, seen.query.get("versionId") ?? randomUUID(), { headers: flat(seen.headers), body, etag, parts: 0 });
+    this.#store(seen.key, seen.query.get("versionId") ?? randomUUID(), {
+      headers: flat(seen.headers),
+      body,
+      etag,
+      parts: 0,
+    });
     answer(response, 200, { etag: `"${etag}"` });
   }
 
-  #store(key: string, versionId: string, object: { headers: Record<string, string>; body: Buffer; etag: string; parts: number; mtime?: string }): void {
+  #store(
+    key: string,
+    versionId: string,
+    object: { headers: Record<string, string>; body: Buffer; etag: string; parts: number; mtime?: string },
+  ): void {
     this.remove(key, versionId);
-    const mtime = parseRfc3339Nano(object.mtime ?? object.headers["x-minio-source-mtime"] ?? "") ?? BigInt(Date.now()) * 1_000_000n;
+    const mtime =
+      parseRfc3339Nano(object.mtime ?? object.headers["x-minio-source-mtime"] ?? "") ?? BigInt(Date.now()) * 1_000_000n;
     const metadata = Object.fromEntries(Object.entries(object.headers).filter(([name]) => KEPT.test(name)));
     const tags = object.headers["x-amz-tagging"] ?? "";
-    this.versions.push({ key, versionId, kind: "object", mtime, etag: object.etag, body: object.body, metadata, tags, parts: object.parts });
+    this.versions.push({
+      key,
+      versionId,
+      kind: "object",
+      mtime,
+      etag: object.etag,
+      body: object.body,
+      metadata,
+      tags,
+      parts: object.parts,
+    });
   }
 
   #createUpload(seen: SeenRequest, response: ServerResponse): void {
     if (this.#refused(seen, response)) return;
     const id = randomUUID();
-    this.#uploads.set(id, { versionId: seen.query.get("versionId") ?? "", headers: flat(seen.headers), parts: new Map() });
-    answer(response, 200, {}, `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`);
+    this.#uploads.set(id, {
+      versionId: seen.query.get("versionId") ?? "",
+      headers: flat(seen.headers),
+      parts: new Map(),
+    });
+    answer(
+      response,
+      200,
+      {},
+      `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
+    );
   }
 
   #part(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
@@ -178,7 +215,9 @@ export class FakeTarget {
   #listParts(seen: SeenRequest, response: ServerResponse): void {
     const upload = this.#uploads.get(seen.query.get("uploadId") ?? "");
     if (upload === undefined) return fail(response, 404, "NoSuchUpload");
-    const parts = [...upload.parts].map(([n, { etag }]) => `<Part><PartNumber>${n}</PartNumber><ETag>&#34;${etag}&#34;</ETag></Part>`);
+    const parts = [...upload.parts].map(
+      ([n, { etag }]) => `<Part><PartNumber>${n}</PartNumber><ETag>&#34;${etag}&#34;</ETag></Part>`,
+    );
     answer(response, 200, {}, `<ListPartsResult>${parts.join("")}<IsTruncated>false</IsTruncated></ListPartsResult>`);
   }
 
@@ -186,11 +225,19 @@ export class FakeTarget {
     const id = seen.query.get("uploadId") ?? "";
     const upload = this.#uploads.get(id);
     if (upload === undefined) return fail(response, 404, "NoSuchUpload");
-    const numbers = parseXml(body).all("Part").map((part) => Number(part.value("PartNumber")));
+    const numbers = parseXml(body)
+      .all("Part")
+      .map((part) => Number(part.value("PartNumber")));
     const whole = Buffer.concat(numbers.map((number) => upload.parts.get(number)?.body ?? Buffer.alloc(0)));
     const etag = header(seen.headers, "x-minio-source-etag");
     const mtime = header(seen.headers, "x-minio-source-mtime");
-    this.#store(seen.key, upload.versionId, { headers: upload.headers, body: whole, etag, parts: numbers.length, mtime });
+    this.#store(seen.key, upload.versionId, {
+      headers: upload.headers,
+      body: whole,
+      etag,
+      parts: numbers.length,
+      mtime,
+    });
     this.#uploads.delete(id);
     answer(response, 200, {}, `<CompleteMultipartUploadResult><ETag>${etag}</ETag></CompleteMultipartUploadResult>`);
   }
@@ -199,20 +246,29 @@ export class FakeTarget {
     const old = this.find(seen.key, seen.query.get("versionId") ?? "");
     if (old === undefined) return fail(response, 404, "NoSuchKey");
     const headers = flat(seen.headers);
-    const locks = Object.entries(headers).filter(([name, value]) => name.startsWith("x-amz-object-lock-") && value !== "");
+    const locks = Object.entries(headers).filter(
+      ([name, value]) => name.startsWith("x-amz-object-lock-") && value !== "",
+    );
     const kept = Object.entries(old.metadata).filter(([name]) => !name.startsWith("x-amz-object-lock-"));
     this.remove(old.key, old.versionId);
-    this.versions.push({ ...old, metadata: Object.fromEntries([...kept, ...locks]), tags: headers["x-amz-tagging"] ?? "" });
+    this.versions.push({
+      ...old,
+      metadata: Object.fromEntries([...kept, ...locks]),
+      tags: headers["x-amz-tagging"] ?? "",
+    });
     answer(response, 200, {}, "<CopyObjectResult></CopyObjectResult>");
   }
 
   #head(seen: SeenRequest, response: ServerResponse): void {
     const id = seen.query.get("versionId") ?? "";
     const version = this.find(seen.key, id);
-    const ready = this.versions.some((other) => other.key === seen.key) && seen.headers["x-minio-check-replication-ready"] !== undefined;
+    const ready =
+      this.versions.some((other) => other.key === seen.key) &&
+      seen.headers["x-minio-check-replication-ready"] !== undefined;
     const extra: Record<string, string> = ready ? { "x-minio-replication-ready": "true" } : {};
     if (version === undefined) return answer(response, 404, { ...extra, "x-minio-error-code": "NoSuchVersion" });
-    if (version.kind === "delete-marker") return answer(response, 405, { ...extra, "x-amz-delete-marker": "true", "x-amz-version-id": id });
+    if (version.kind === "delete-marker")
+      return answer(response, 405, { ...extra, "x-amz-delete-marker": "true", "x-amz-version-id": id });
     const count = new URLSearchParams(version.tags).size;
     answer(response, 200, {
       ...version.metadata,
@@ -230,7 +286,17 @@ export class FakeTarget {
     const removed = this.remove(seen.key, id);
     if (!removed && seen.headers["x-minio-source-deletemarker"] === "true") {
       const mtime = parseRfc3339Nano(header(seen.headers, "x-minio-source-mtime")) ?? 0n;
-      this.versions.push({ key: seen.key, versionId: id, kind: "delete-marker", mtime, etag: "", body: Buffer.alloc(0), metadata: {}, tags: "", parts: 0 });
+      this.versions.push({
+        key: seen.key,
+        versionId: id,
+        kind: "delete-marker",
+        mtime,
+        etag: "",
+        body: Buffer.alloc(0),
+        metadata: {},
+        tags: "",
+        parts: 0,
+      });
     }
     answer(response, 204, {});
   }
@@ -240,23 +306,37 @@ export class FakeTarget {
     const metadata = seen.query.get("metadata") === "true" && this.listsMetadata;
     const keyMarker = seen.query.get("key-marker") ?? "";
     const idMarker = seen.query.get("version-id-marker") ?? "";
-    const sorted = this.versions.toSorted((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || (a.mtime > b.mtime ? -1 : 1));
-    const markerAt = idMarker === "" ? -1 : sorted.findIndex((version) => version.key === keyMarker && version.versionId === idMarker);
-    const rest = markerAt >= 0 ? sorted.slice(markerAt + 1) : sorted.filter((version) => Buffer.compare(Buffer.from(version.key), Buffer.from(keyMarker)) > 0);
+    const sorted = this.versions.toSorted(
+      (a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || (a.mtime > b.mtime ? -1 : 1),
+    );
+    const markerAt =
+      idMarker === "" ? -1 : sorted.findIndex((version) => version.key === keyMarker && version.versionId === idMarker);
+    const rest =
+      markerAt >= 0
+        ? sorted.slice(markerAt + 1)
+        : sorted.filter((version) => Buffer.compare(Buffer.from(version.key), Buffer.from(keyMarker)) > 0);
     const page = rest.slice(0, max);
     const last = page.at(-1);
     const truncated = page.length < rest.length;
     const key = `<NextKeyMarker>${encodeListing(last?.key ?? "")}</NextKeyMarker>`;
     const next = truncated ? `${key}<NextVersionIdMarker>${last?.versionId ?? ""}</NextVersionIdMarker>` : "";
     const items = page.map((version) => listed(version, metadata)).join("");
-    answer(response, 200, {}, `<ListVersionsResult><IsTruncated>${truncated}</IsTruncated>${next}${items}</ListVersionsResult>`);
+    answer(
+      response,
+      200,
+      {},
+      `<ListVersionsResult><IsTruncated>${truncated}</IsTruncated>${next}${items}</ListVersionsResult>`,
+    );
   }
 }
 
 function listed(version: FakeVersion, metadata: boolean): string {
   const name = version.kind === "object" ? "Version" : "DeleteMarker";
   const user = Object.entries(version.metadata).map(([header, value]) => `<${header}>${escapeXml(value)}</${header}>`);
-  const more = metadata && version.kind === "object" ? `<UserMetadata>${user.join("")}</UserMetadata><UserTags>${escapeXml(version.tags)}</UserTags>` : "";
+  const more =
+    metadata && version.kind === "object"
+      ? `<UserMetadata>${user.join("")}</UserMetadata><UserTags>${escapeXml(version.tags)}</UserTags>`
+      : "";
   return (
     `<${name}><Key>${encodeListing(version.key)}</Key><LastModified>${isoMillis(version.mtime)}</LastModified>` +
     `<ETag>&#34;${version.etag}&#34;</ETag><Size>${version.body.length}</Size>${more}<VersionId>${version.versionId}</VersionId></${name}>`
@@ -269,7 +349,12 @@ function header(headers: SeenRequest["headers"], name: string): string {
 }
 
 function flat(headers: SeenRequest["headers"]): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, typeof value === "string" ? value : (value?.join(", ") ?? "")]));
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      typeof value === "string" ? value : (value?.join(", ") ?? ""),
+    ]),
+  );
 }
 
 function answer(response: ServerResponse, status: number, headers: Record<string, string>, body = ""): void {

@@ -30,7 +30,10 @@ export interface TestSite {
 }
 
 /** Text behind an `id` that `plainSealer` made. */
-const plainSealer = { seal: (plain: string) => `sealed:${plain}`, open: (sealed: string) => sealed.slice("sealed:".length) };
+const plainSealer = {
+  seal: (plain: string) => `sealed:${plain}`,
+  open: (sealed: string) => sealed.slice("sealed:".length),
+};
 
 /** The machine's time, but waits take a tenth of what was asked for. */
 function hurriedClock(): Clock {
@@ -65,8 +68,18 @@ export async function testSite(): Promise<TestSite> {
       const stream = (async function* () {
         yield bytes;
       })();
-      const attributes = { headers: { "content-type": "text/plain" }, userMetadata: { "x-amz-meta-k": "v" }, storageClass: "STANDARD", tags } as const;
-      const result = await objects.put({ bucket: SRC, key: asKey(key), attributes, body: { stream, size: bytes.length } });
+      const attributes = {
+        headers: { "content-type": "text/plain" },
+        userMetadata: { "x-amz-meta-k": "v" },
+        storageClass: "STANDARD",
+        tags,
+      } as const;
+      const result = await objects.put({
+        bucket: SRC,
+        key: asKey(key),
+        attributes,
+        body: { stream, size: bytes.length },
+      });
       return result.version;
     },
     async close() {
@@ -101,7 +114,11 @@ export async function enableRule(site: TestSite, arn: Arn, rule: Partial<Replica
   await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, replication: { rules: [full], role: "" } }));
 }
 
-export async function statusOf(site: TestSite, arn: Arn, at: { key: string; versionId: VersionId }): Promise<string | undefined> {
+export async function statusOf(
+  site: TestSite,
+  arn: Arn,
+  at: { key: string; versionId: VersionId },
+): Promise<string | undefined> {
   const found = await site.objects.version({ bucket: SRC, key: asKey(at.key), versionId: at.versionId });
   if (found !== undefined) return found.version.replication.targets[arn];
   const stone = await site.objects.tombstone({ bucket: SRC, key: asKey(at.key), versionId: at.versionId });

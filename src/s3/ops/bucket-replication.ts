@@ -26,7 +26,9 @@ export const getBucketReplication: Operation = {
 };
 
 function needsVersioning(): StoreError {
-  return new StoreError("InvalidRequest", { message: "Versioning must be 'Enabled' on the bucket to apply a replication configuration" });
+  return new StoreError("InvalidRequest", {
+    message: "Versioning must be 'Enabled' on the bucket to apply a replication configuration",
+  });
 }
 
 export const putBucketReplication: Operation = {
@@ -108,7 +110,12 @@ export const resyncStatus: Operation = {
     await authorize(request, "s3:ResetBucketReplicationState");
     await configOf(request);
     const arn = request.query.get("arn");
-    return jsonReply(await request.deps.replication.resyncStatus(request.bucket, arn === undefined || arn === "" ? undefined : (arn as Arn)));
+    return jsonReply(
+      await request.deps.replication.resyncStatus(
+        request.bucket,
+        arn === undefined || arn === "" ? undefined : (arn as Arn),
+      ),
+    );
   },
 };
 

@@ -29,7 +29,9 @@ async function visibleBuckets(request: S3Request): Promise<Bucket[]> {
   const visible: Bucket[] = [];
   for (const bucket of all) {
     const on = { bucket: bucket.name };
-    const may = (await allowed(request, { action: "s3:ListBucket", ...on })) || (await allowed(request, { action: "s3:GetBucketLocation", ...on }));
+    const may =
+      (await allowed(request, { action: "s3:ListBucket", ...on })) ||
+      (await allowed(request, { action: "s3:GetBucketLocation", ...on }));
     if (may) visible.push(bucket);
   }
   if (visible.length === 0) throw new StoreError("AccessDenied");
@@ -59,10 +61,12 @@ export const createBucket: Operation = {
     await authorize(request, "s3:CreateBucket");
     const lock = request.header("x-amz-bucket-object-lock-enabled")?.toLowerCase();
     if (lock !== undefined && lock !== "true" && lock !== "false") throw new StoreError("InvalidRequest");
-    if (lock === "true") throw new StoreError("NotImplemented", { message: "Object lock is not available on this server." });
+    if (lock === "true")
+      throw new StoreError("NotImplemented", { message: "Object lock is not available on this server." });
     const region = parseCreateBucketConfiguration(await readDocument(request, DOCUMENT_BYTES_MAX));
     const own = request.deps.settings.region;
-    if (own !== "" && region !== "" && region !== own && !(region === "US" && own === "us-east-1")) throw new StoreError("InvalidRegion");
+    if (own !== "" && region !== "" && region !== own && !(region === "US" && own === "us-east-1"))
+      throw new StoreError("InvalidRegion");
     await request.deps.objects.createBucket(bucket, { owner: request.identity.user });
     return { status: 200, headers: ["Location", `/${bucket}`] };
   },

@@ -25,7 +25,8 @@ function copySource(request: S3Request): VersionSelector {
   const path = percentDecode(mark < 0 ? text : text.slice(0, mark), false);
   const bare = path.startsWith("/") ? path.slice(1) : path;
   const slash = bare.indexOf("/");
-  if (slash <= 0 || slash === bare.length - 1) throw invalidArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+  if (slash <= 0 || slash === bare.length - 1)
+    throw invalidArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
   const id = mark < 0 ? "" : percentDecode(text.slice(mark + "?versionId=".length), true);
   return {
     bucket: parseBucketName(bare.slice(0, slash)),
@@ -39,7 +40,8 @@ async function authorizeCopy(request: S3Request, from: VersionSelector): Promise
   await authorize(request, "s3:PutObject");
   const on = { bucket: from.bucket, key: from.key, versionId: from.versionId };
   await authorizeFor(request, { action: "s3:GetObject", ...on });
-  if (from.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", ...on, denyOnly: true });
+  if (from.versionId !== undefined)
+    await authorizeFor(request, { action: "s3:GetObjectVersion", ...on, denyOnly: true });
 }
 
 export const copyObject: Operation = {
@@ -136,6 +138,9 @@ export const uploadPartCopy: Operation = {
     });
     const headers = from.versionId === undefined ? [] : ["x-amz-copy-source-version-id", part.from.versionId];
     const checksum = part.checksum;
-    return xmlReply(renderCopyResult("CopyPartResult", { lastModified: isoMillis(part.mtime), etag: part.etag, checksum }), headers);
+    return xmlReply(
+      renderCopyResult("CopyPartResult", { lastModified: isoMillis(part.mtime), etag: part.etag, checksum }),
+      headers,
+    );
   },
 };

@@ -11,7 +11,8 @@ export const deleteObject: Operation = {
     const { selector } = request;
     if (request.header("x-minio-force-delete") === "true") {
       throw new StoreError("NotImplemented", {
-        message: "Deleting a prefix with all its versions in one request is not available; list and delete its versions.",
+        message:
+          "Deleting a prefix with all its versions in one request is not available; list and delete its versions.",
       });
     }
     await authorizeDelete(request);
@@ -26,7 +27,8 @@ export const deleteObject: Operation = {
     const headers: string[] = [];
     if (result.deleteMarker) headers.push("x-amz-delete-marker", "true");
     // MinIO spells out no null ids in successful answers, and old clients compare with what they know.
-    if (result.versionId !== undefined && result.versionId !== "null") headers.push("x-amz-version-id", result.versionId);
+    if (result.versionId !== undefined && result.versionId !== "null")
+      headers.push("x-amz-version-id", result.versionId);
     return { status: 204, headers };
   },
 };

@@ -21,7 +21,11 @@ export const deleteObjects: Operation = {
   name: "DeleteObjects",
   async run(request) {
     if (!hasBody(request.incoming)) throw new StoreError("MissingContentLength");
-    if (request.headers["content-md5"] === undefined && checksumHeader(request) === undefined && !hasSignedBody(request)) {
+    if (
+      request.headers["content-md5"] === undefined &&
+      checksumHeader(request) === undefined &&
+      !hasSignedBody(request)
+    ) {
       throw new StoreError("MissingContentMD5");
     }
     await refuseStrangers(request);
@@ -54,7 +58,11 @@ function withoutRepeats(objects: readonly ObjectToDelete[]): ObjectToDelete[] {
 type Outcome = DeletedObject | DeleteObjectsFault;
 
 /** Removals of versions first, then markers: one request may do both to a key. */
-async function deleteAll(request: S3Request, objects: readonly ObjectToDelete[], source: ReplicaSource | undefined): Promise<Outcome[]> {
+async function deleteAll(
+  request: S3Request,
+  objects: readonly ObjectToDelete[],
+  source: ReplicaSource | undefined,
+): Promise<Outcome[]> {
   const outcomes = new Map<ObjectToDelete, Outcome>();
   for (const wave of [objects.filter((one) => one.versionId), objects.filter((one) => !one.versionId)]) {
     for (let i = 0; i < wave.length; i += PARALLEL) {
@@ -66,17 +74,32 @@ async function deleteAll(request: S3Request, objects: readonly ObjectToDelete[],
   return objects.map((one) => outcomes.get(one) as Outcome);
 }
 
-async function deleteOne(request: S3Request, object: ObjectToDelete, source: ReplicaSource | undefined): Promise<Outcome> {
+async function deleteOne(
+  request: S3Request,
+  object: ObjectToDelete,
+  source: ReplicaSource | undefined,
+): Promise<Outcome> {
   const { versionId: asked } = object;
   try {
     const key = parseObjectKey(object.key);
     const versionId = asked === undefined ? undefined : versionOf(asked);
     await authorizeKey(request, key, versionId);
-    const result = await request.deps.objects.delete({ bucket: request.bucket, key, versionId, source, ifMatch: object.etag });
+    const result = await request.deps.objects.delete({
+      bucket: request.bucket,
+      key,
+      versionId,
+      source,
+      ifMatch: object.etag,
+    });
     return deletedEntry(object, result);
   } catch (error) {
     const fault = asStoreError(error);
-    return { key: object.key, versionId: asked, code: fault.code, message: fault.detail.message ?? errorMessage(fault.code) };
+    return {
+      key: object.key,
+      versionId: asked,
+      code: fault.code,
+      message: fault.detail.message ?? errorMessage(fault.code),
+    };
   }
 }
 
@@ -90,13 +113,23 @@ function versionOf(text: string): VersionId {
 
 async function authorizeKey(request: S3Request, key: ObjectKey, versionId: VersionId | undefined): Promise<void> {
   await authorizeFor(request, { action: "s3:DeleteObject", key, versionId });
-  if (versionId !== undefined) await authorizeFor(request, { action: "s3:DeleteObjectVersion", key, versionId, denyOnly: true });
+  if (versionId !== undefined)
+    await authorizeFor(request, { action: "s3:DeleteObjectVersion", key, versionId, denyOnly: true });
 }
 
 function deletedEntry(object: ObjectToDelete, result: DeleteResult): DeletedObject {
   if (object.versionId !== undefined) {
     const id = result.deleteMarker ? object.versionId : undefined;
-    return { key: object.key, versionId: object.versionId, deleteMarker: result.deleteMarker, deleteMarkerVersionId: id };
+    return {
+      key: object.key,
+      versionId: object.versionId,
+      deleteMarker: result.deleteMarker,
+      deleteMarkerVersionId: id,
+    };
   }
-  return { key: object.key, deleteMarker: result.deleteMarker, deleteMarkerVersionId: result.deleteMarker ? result.versionId : undefined };
+  return {
+    key: object.key,
+    deleteMarker: result.deleteMarker,
+    deleteMarkerVersionId: result.deleteMarker ? result.versionId : undefined,
+  };
 }

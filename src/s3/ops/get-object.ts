@@ -51,7 +51,10 @@ async function bodyOf(found: FoundObject, start: number, end: number): Promise<P
   return { stream: resumed(await iterator.next(), iterator) };
 }
 
-async function* resumed(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+async function* resumed(
+  first: IteratorResult<Buffer>,
+  rest: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer, void, undefined> {
   try {
     for (let next = first; !next.done; next = await rest.next()) yield next.value;
   } finally {
@@ -74,7 +77,8 @@ async function findAuthorized(request: S3Request): Promise<FoundObject> {
   }
   const tags = found?.version.tags?.value;
   await authorizeFor(request, { action: "s3:GetObject", tags });
-  if (selector.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", tags, denyOnly: true });
+  if (selector.versionId !== undefined)
+    await authorizeFor(request, { action: "s3:GetObjectVersion", tags, denyOnly: true });
   if (found === undefined) throw await missing(request, fault);
   // To a peer damaged bytes are absent: it sends them again.
   if (found.version.damaged !== undefined && isPeerRead(request)) throw new StoreError("NoSuchVersion");
@@ -83,7 +87,8 @@ async function findAuthorized(request: S3Request): Promise<FoundObject> {
 
 async function missing(request: S3Request, error: unknown): Promise<unknown> {
   if (!(error instanceof StoreError)) return error;
-  const fault = hasCode(error, "MethodNotAllowed") && isPeerRead(request) ? await withMarkerTime(request, error) : error;
+  const fault =
+    hasCode(error, "MethodNotAllowed") && isPeerRead(request) ? await withMarkerTime(request, error) : error;
   if (request.identity.kind === "anonymous" && hasCode(fault, "NoSuchKey") && fault.detail.headers === undefined) {
     if (!(await allowed(request, { action: "s3:ListBucket", key: "" }))) return new StoreError("AccessDenied");
   }
@@ -97,7 +102,10 @@ async function withMarkerTime(request: S3Request, fault: StoreError): Promise<St
   const found = await request.deps.objects.version(request.selector);
   if (found === undefined) return fault;
   const { detail } = fault;
-  return new StoreError(fault.code, { ...detail, headers: { ...detail.headers, [names.RESILVER_MTIME]: String(found.version.mtime) } });
+  return new StoreError(fault.code, {
+    ...detail,
+    headers: { ...detail.headers, [names.RESILVER_MTIME]: String(found.version.mtime) },
+  });
 }
 
 /** `X-Minio-Replication-Ready`: some version of the key exists. */
@@ -115,9 +123,12 @@ function sliceOf(request: S3Request, found: FoundObject): PartSlice | undefined 
   const text = request.query.get("partNumber");
   if (text === undefined || text === "") return undefined;
   const number = Number(text);
-  if (!/^\d{1,6}$/.test(text) || number < 1 || number > PART_NUMBER_MAX) throw invalidArgument("Part number must be an integer between 1 and 10000, inclusive");
+  if (!/^\d{1,6}$/.test(text) || number < 1 || number > PART_NUMBER_MAX)
+    throw invalidArgument("Part number must be an integer between 1 and 10000, inclusive");
   if (request.headers.range !== undefined) {
-    throw new StoreError("InvalidRequest", { message: "Cannot specify both Range header and partNumber query parameter" });
+    throw new StoreError("InvalidRequest", {
+      message: "Cannot specify both Range header and partNumber query parameter",
+    });
   }
   const { parts, version } = found;
   if (parts.length === 0) {
@@ -171,7 +182,8 @@ function addChecksum(
   if (part !== undefined) {
     if (part.checksum === undefined) return;
     out.push(`x-amz-checksum-${checksum.algorithm.toLowerCase()}`, part.checksum, "x-amz-checksum-type", checksum.type);
-  } else if (!shape.partial || shape.slice !== undefined) out.push(...headers.checksumHeaders(checksum, version.partCount));
+  } else if (!shape.partial || shape.slice !== undefined)
+    out.push(...headers.checksumHeaders(checksum, version.partCount));
 }
 
 const OVERRIDES: Readonly<Record<string, string>> = {
@@ -189,7 +201,9 @@ function overrideHeaders(request: S3Request, out: string[]): void {
     const name = OVERRIDES[query];
     if (name === undefined) continue;
     if (request.identity.kind === "anonymous") {
-      throw new StoreError("InvalidRequest", { message: "Request specific response headers cannot be used for anonymous GET requests." });
+      throw new StoreError("InvalidRequest", {
+        message: "Request specific response headers cannot be used for anonymous GET requests.",
+      });
     }
     const at = out.indexOf(name);
     if (at >= 0) out[at + 1] = headers.headerValue(value);

@@ -38,7 +38,10 @@ function parametersOf(request: S3Request): ListParameters {
   };
 }
 
-async function list(request: S3Request, form: (request: S3Request, parameters: ListParameters) => Promise<string>): Promise<Reply> {
+async function list(
+  request: S3Request,
+  form: (request: S3Request, parameters: ListParameters) => Promise<string>,
+): Promise<Reply> {
   await authorize(request, "s3:ListBucket");
   return xmlReply(await form(request, parametersOf(request)));
 }
@@ -46,7 +49,13 @@ async function list(request: S3Request, form: (request: S3Request, parameters: L
 async function page(request: S3Request, parameters: ListParameters, after: string) {
   const { bucket } = request;
   const maxKeys = Math.min(parameters.maxKeys, LIST_KEYS_MAX);
-  const found = await request.deps.objects.list({ bucket, prefix: parameters.prefix, delimiter: parameters.delimiter, after, maxKeys });
+  const found = await request.deps.objects.list({
+    bucket,
+    prefix: parameters.prefix,
+    delimiter: parameters.delimiter,
+    after,
+    maxKeys,
+  });
   const peer = isPeerRead(request);
   const shown = peer ? found.objects.filter((version) => version.damaged === undefined) : found.objects;
   const objects: ListingEntry[] = [];
@@ -180,7 +189,8 @@ export const listObjectVersions: Operation = {
 async function versionEntry(request: S3Request, listed: ListedVersion, metadata: boolean): Promise<VersionEntry> {
   const { version, isLatest } = listed;
   const own = { versionId: version.versionId, isLatest };
-  if (version.kind === "object") return { ...(await entryOf(request, version, metadata)), ...own, isDeleteMarker: false };
+  if (version.kind === "object")
+    return { ...(await entryOf(request, version, metadata)), ...own, isDeleteMarker: false };
   return {
     key: version.key,
     lastModified: isoMillis(version.mtime),

@@ -34,7 +34,8 @@ export function partNumberOf(request: S3Request): number {
 function checksumTypeOf(request: S3Request): ChecksumType | undefined {
   const text = request.header("x-amz-checksum-type")?.toUpperCase();
   if (text === undefined || text === "") return undefined;
-  if (text !== "FULL_OBJECT" && text !== "COMPOSITE") throw invalidArgument("Value for x-amz-checksum-type header is invalid.");
+  if (text !== "FULL_OBJECT" && text !== "COMPOSITE")
+    throw invalidArgument("Value for x-amz-checksum-type header is invalid.");
   return text;
 }
 
@@ -62,7 +63,8 @@ function uploadChecksum(request: S3Request): UploadChecksum {
   if (algorithm === undefined) return {};
   const asked = checksumTypeOf(request);
   const composite = body.splitComposite(claim?.value ?? "").parts !== undefined;
-  const fromValue = claim === undefined || !isReplication(request) ? undefined : composite ? "COMPOSITE" : "FULL_OBJECT";
+  const fromValue =
+    claim === undefined || !isReplication(request) ? undefined : composite ? "COMPOSITE" : "FULL_OBJECT";
   const type = asked ?? fromValue ?? (algorithm === "CRC64NVME" ? "FULL_OBJECT" : "COMPOSITE");
   checkCombination(algorithm, type);
   return { algorithm, type };
@@ -106,7 +108,8 @@ export const uploadPart: Operation = {
     refuseEncryption(request);
     const part = await request.deps.objects.putPart(selector, number, body.objectBody(request));
     const headers = ["ETag", `"${part.etag}"`];
-    if (part.checksum !== undefined) headers.push(`x-amz-checksum-${part.checksum.algorithm.toLowerCase()}`, part.checksum.value);
+    if (part.checksum !== undefined)
+      headers.push(`x-amz-checksum-${part.checksum.algorithm.toLowerCase()}`, part.checksum.value);
     return { status: 200, headers };
   },
 };
@@ -118,7 +121,10 @@ export const listParts: Operation = {
     await authorize(request, "s3:ListMultipartUploadParts");
     const limit = pageSize(request.query.get("max-parts"), "max-parts", LIST_KEYS_MAX);
     const after = pageSize(request.query.get("part-number-marker"), "part-number-marker", 0);
-    const { upload, parts, truncated } = await request.deps.objects.listParts(selector, { after, limit: Math.min(limit, PARTS_PAGE_MAX) });
+    const { upload, parts, truncated } = await request.deps.objects.listParts(selector, {
+      after,
+      limit: Math.min(limit, PARTS_PAGE_MAX),
+    });
     const last = parts.at(-1)?.number ?? 0;
     const page: xml.PartsPage = {
       bucket: selector.bucket,
@@ -140,7 +146,13 @@ export const listParts: Operation = {
 function partEntry(upload: Upload, part: StoredPart): xml.PartEntry {
   const { checksum } = part;
   const shown = checksum !== undefined && checksum.algorithm === upload.checksumAlgorithm ? checksum : undefined;
-  return { number: part.number, lastModified: isoMillis(part.mtime), etag: part.etag, size: part.size, checksum: shown };
+  return {
+    number: part.number,
+    lastModified: isoMillis(part.mtime),
+    etag: part.etag,
+    size: part.size,
+    checksum: shown,
+  };
 }
 
 export const listMultipartUploads: Operation = {
@@ -156,7 +168,10 @@ export const listMultipartUploads: Operation = {
       uploadIdMarker: query.get("upload-id-marker") ?? "",
       maxUploads: pageSize(query.get("max-uploads"), "max-uploads", LIST_KEYS_MAX),
     };
-    const found = await request.deps.objects.listUploads({ ...asked, maxUploads: Math.min(asked.maxUploads, LIST_KEYS_MAX) });
+    const found = await request.deps.objects.listUploads({
+      ...asked,
+      maxUploads: Math.min(asked.maxUploads, LIST_KEYS_MAX),
+    });
     const page: xml.UploadsPage = {
       ...asked,
       nextKeyMarker: found.truncated ? (found.nextKeyMarker ?? "") : "",

@@ -14,7 +14,12 @@ const NAMES = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
 
 function wantedAttributes(request: S3Request): Set<string> {
   const text = request.header("x-amz-object-attributes") ?? "";
-  const wanted = new Set(text.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+  const wanted = new Set(
+    text
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
+  );
   const unknown = [...wanted].filter((name) => !NAMES.includes(name));
   if (wanted.size === 0 || unknown.length > 0) {
     throw new StoreError("InvalidArgument", {
@@ -31,7 +36,8 @@ export const getObjectAttributes: Operation = {
     const { selector } = request;
     await authorize(request, "s3:GetObjectAttributes");
     await authorize(request, "s3:GetObject");
-    if (selector.versionId !== undefined) await authorizeFor(request, { action: "s3:GetObjectVersion", denyOnly: true });
+    if (selector.versionId !== undefined)
+      await authorizeFor(request, { action: "s3:GetObjectVersion", denyOnly: true });
     const wanted = wantedAttributes(request);
     const { version, parts } = await request.deps.objects.find(selector);
     const { checksum } = version;
@@ -54,7 +60,11 @@ function attributesChecksum(version: ObjectVersion): ObjectAttributes["checksum"
   return shown && { ...shown, type: version.checksum?.type ?? "FULL_OBJECT" };
 }
 
-function partsPage(request: S3Request, parts: readonly Part[], checksum: Checksum | undefined): NonNullable<ObjectAttributes["parts"]> {
+function partsPage(
+  request: S3Request,
+  parts: readonly Part[],
+  checksum: Checksum | undefined,
+): NonNullable<ObjectAttributes["parts"]> {
   const limit = pageSize(request.header("x-amz-max-parts"), "x-amz-max-parts", LIST_KEYS_MAX);
   const after = pageSize(request.header("x-amz-part-number-marker"), "x-amz-part-number-marker", 0);
   const later = parts.filter((part) => part.number > after);
@@ -68,7 +78,10 @@ function partsPage(request: S3Request, parts: readonly Part[], checksum: Checksu
     parts: page.map((part) => ({
       number: part.number,
       size: part.size,
-      checksum: checksum === undefined || part.checksum === undefined ? undefined : { algorithm: checksum.algorithm, value: part.checksum },
+      checksum:
+        checksum === undefined || part.checksum === undefined
+          ? undefined
+          : { algorithm: checksum.algorithm, value: part.checksum },
     })),
   };
 }

@@ -40,7 +40,10 @@ export const postObject: Operation = {
     checkMetadataSize(view);
     const claim = checksumHeader(view);
     const tagging = fields["tagging"];
-    const tags = tagging === undefined ? undefined : checkedTags(Object.entries(parseTagging(Buffer.from(tagging, "latin1"))), OBJECT_TAGS_MAX);
+    const tags =
+      tagging === undefined
+        ? undefined
+        : checkedTags(Object.entries(parseTagging(Buffer.from(tagging, "latin1"))), OBJECT_TAGS_MAX);
     const result = await request.deps.objects.put({
       bucket,
       key,
@@ -60,7 +63,10 @@ function formView(fields: Fields): HeaderView {
   return { headers: fields, header: (name) => fields[name] };
 }
 
-async function* sized(file: AsyncIterable<Buffer>, policy: PostPolicy | undefined): AsyncGenerator<Buffer, void, undefined> {
+async function* sized(
+  file: AsyncIterable<Buffer>,
+  policy: PostPolicy | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
   let size = 0;
   for await (const piece of file) {
     size += piece.length;
@@ -85,11 +91,14 @@ async function authenticateForm(request: S3Request, fields: Fields): Promise<Pos
   const identity = await request.deps.iam.lookup(accessKey);
   if (identity === undefined || !identity.enabled) throw await slowly(request, new StoreError("InvalidAccessKeyId"));
   const secret = identity.secretKey;
-  const expected = modern ? signatureV4(encoded, credential, secret) : createHmac("sha1", secret).update(encoded, "latin1").digest("base64");
+  const expected = modern
+    ? signatureV4(encoded, credential, secret)
+    : createHmac("sha1", secret).update(encoded, "latin1").digest("base64");
   if (!equalText(expected, fields[modern ? "x-amz-signature" : "signature"] ?? "")) {
     throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
   }
-  if (!equalText(identity.sessionToken ?? "", fields["x-amz-security-token"] ?? "")) throw new StoreError("InvalidTokenId");
+  if (!equalText(identity.sessionToken ?? "", fields["x-amz-security-token"] ?? ""))
+    throw new StoreError("InvalidTokenId");
   request.identity = identity;
   const policy = parsePostPolicy(encoded);
   const readable = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, headerText(value)]));
@@ -116,6 +125,9 @@ function render(request: S3Request, fields: Fields, result: PutResult): Reply {
   const status = fields["success_action_status"];
   if (status === "200") return { status: 200, headers };
   if (status !== "201") return { status: 204, headers };
-  const body = document("PostResponse", tag("Location", location) + tag("Bucket", bucket) + tag("Key", key) + tag("ETag", `"${etag}"`));
+  const body = document(
+    "PostResponse",
+    tag("Location", location) + tag("Bucket", bucket) + tag("Key", key) + tag("ETag", `"${etag}"`),
+  );
   return { status: 201, headers: [...headers, "Content-Type", "application/xml"], body };
 }

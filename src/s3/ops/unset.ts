@@ -53,7 +53,9 @@ export const putObjectLock: Operation = {
   async run(request) {
     await authorize(request, "s3:PutBucketObjectLockConfiguration");
     await request.deps.objects.bucket(request.bucket);
-    throw new StoreError("InvalidBucketState", { message: "Object Lock configuration cannot be enabled on existing buckets" });
+    throw new StoreError("InvalidBucketState", {
+      message: "Object Lock configuration cannot be enabled on existing buckets",
+    });
   },
 };
 

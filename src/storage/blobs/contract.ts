@@ -74,7 +74,11 @@ function roundTrips(on: On): void {
   on("bytes come back, with the right digests, whatever the size and the chunks", async ({ store }) => {
     for (const size of SIZES) {
       const bytes = randomBytes(size);
-      for (const [chunk, sizeHint] of [[size + 1, size], [100_000, undefined], [7001, size]] as const) {
+      for (const [chunk, sizeHint] of [
+        [size + 1, size],
+        [100_000, undefined],
+        [7001, size],
+      ] as const) {
         const blob = await store.write(bodyOf(bytes, chunk), { ...ALL, sizeHint });
         assert.equal(blob.size, size);
         assert.equal(blob.ref.size, size);
@@ -114,7 +118,12 @@ function roundTrips(on: On): void {
     const bodies = Array.from({ length: 12 }, (_, i) => randomBytes(SMALL_BODY_BYTES_MAX + i * 123_457));
     const blobs = await Promise.all(bodies.map((bytes) => store.write(bodyOf(bytes, 60_000), ALL)));
     for (const [i, blob] of blobs.entries()) {
-      assert.equal(blob.md5, createHash("md5").update(bodies[i] as Buffer).digest("hex"));
+      assert.equal(
+        blob.md5,
+        createHash("md5")
+          .update(bodies[i] as Buffer)
+          .digest("hex"),
+      );
       assert.ok((await readAll(store, blob)).equals(bodies[i] as Buffer));
     }
     assert.equal((await idsOf(store)).length, bodies.length);
@@ -160,7 +169,10 @@ function damages(on: On): void {
 
   on("a whole file of another blob is no file of this one", async ({ store, damage }) => {
     for (const size of [100_000, 3 * MIB]) {
-      const [one, other] = [await store.write(bodyOf(randomBytes(size), 100_000), NONE), await store.write(bodyOf(randomBytes(size), 100_000), NONE)];
+      const [one, other] = [
+        await store.write(bodyOf(randomBytes(size), 100_000), NONE),
+        await store.write(bodyOf(randomBytes(size), 100_000), NONE),
+      ];
       let file: Buffer = Buffer.alloc(0);
       await damage(other.ref.id, (bytes) => (file = Buffer.from(bytes)), false);
       await damage(one.ref.id, () => file, true);

@@ -72,7 +72,8 @@ export class CrashFiles implements FileLayer {
       twins.set(inode, known);
       return known;
     };
-    const copied = (names: Map<string, Inode>): Map<string, Inode> => new Map([...names].map(([name, inode]) => [name, twin(inode)]));
+    const copied = (names: Map<string, Inode>): Map<string, Inode> =>
+      new Map([...names].map(([name, inode]) => [name, twin(inode)]));
     for (const [path, { names, synced }] of this.#directories) {
       out.#directories.set(path, { names: copied(names), synced: copied(synced) });
     }
@@ -84,7 +85,9 @@ export class CrashFiles implements FileLayer {
   /** Paths of all files below `path`. */
   filesBelow(path: string): string[] {
     const within = join(normalize(path), "/");
-    return [...this.#directories.entries()].filter(([name]) => `${name}/`.startsWith(within)).flatMap(([, { names }]) => [...names.keys()]);
+    return [...this.#directories.entries()]
+      .filter(([name]) => `${name}/`.startsWith(within))
+      .flatMap(([, { names }]) => [...names.keys()]);
   }
 
   /** Changes stored bytes behind everybody's back. The mtime stays unless `touched`. */

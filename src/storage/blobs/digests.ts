@@ -46,7 +46,7 @@ export class BodyDigests {
   }
 
   update(piece: Uint8Array): void {
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length;) {
       const filled = this.#size % BLOCK_BYTES;
       const length = Math.min(BLOCK_BYTES - filled, piece.length - at);
       this.#blockCrc = crc32(piece.subarray(at, at + length), filled === 0 ? 0 : this.#blockCrc);

@@ -65,9 +65,10 @@ class RealWritable implements WritableFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const written = await call<number>((done) =>
-        fs.write(this.#fd, bytes, at, bytes.length - at, this.#position, done));
+        fs.write(this.#fd, bytes, at, bytes.length - at, this.#position, done),
+      );
       at += written;
       this.#position += written;
     }

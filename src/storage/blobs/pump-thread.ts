@@ -71,7 +71,11 @@ class Body {
           const { mtimeNs } = fstatSync(this.#fd as number, { bigint: true });
           this.#close();
           bodies.delete(this.#id);
-          say({ kind: "done", body: this.#id, file: { ...result, stamp: String(mtimeNs), tableCrc: tableCrcOf(tail) } });
+          say({
+            kind: "done",
+            body: this.#id,
+            file: { ...result, stamp: String(mtimeNs), tableCrc: tableCrcOf(tail) },
+          });
         });
       });
     });

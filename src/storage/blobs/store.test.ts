@@ -50,16 +50,25 @@ blobContract("blobs on files that forget", async (): Promise<BlobSite> => {
 /** An operation of a store, as the crash tests replay it. */
 type Operation = (store: BlobStore) => Promise<WrittenBlob>;
 
-const write = (bytes: Buffer): Operation => (store) => store.write(bodyOf(bytes, 70_000), NONE);
-const linked = (bytes: Buffer): Operation => async (store) => {
-  const blob = await write(bytes)(store);
-  return { ...blob, ref: await store.link(blob.ref) };
-};
+const write =
+  (bytes: Buffer): Operation =>
+  (store) =>
+    store.write(bodyOf(bytes, 70_000), NONE);
+const linked =
+  (bytes: Buffer): Operation =>
+  async (store) => {
+    const blob = await write(bytes)(store);
+    return { ...blob, ref: await store.link(blob.ref) };
+  };
 
 test("what was answered survives a crash at any later moment; what was not leaves only garbage", async () => {
   const small = randomBytes(100_000);
   const large = randomBytes(MIB + 7);
-  const cases: [Operation, Buffer][] = [[write(small), small], [write(large), large], [linked(small), small]];
+  const cases: [Operation, Buffer][] = [
+    [write(small), small],
+    [write(large), large],
+    [linked(small), small],
+  ];
   for (const [operation, bytes] of cases) {
     for (let call = 1, finished = false; !finished; call++) {
       const files = new CrashFiles();
@@ -83,7 +92,10 @@ test("a crash while a new store is made is repaired by the next start", async ()
   for (let call = 1, finished = false; !finished; call += 17) {
     const files = new CrashFiles();
     files.dieAt(call);
-    finished = await openBlobStore({ directory: "/site", files, random: systemRandom }).then(() => true, () => false);
+    finished = await openBlobStore({ directory: "/site", files, random: systemRandom }).then(
+      () => true,
+      () => false,
+    );
     files.crash();
     const store = await openBlobStore({ directory: "/site", files, random: systemRandom });
     const bytes = randomBytes(50_000);

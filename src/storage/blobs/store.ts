@@ -162,10 +162,13 @@ class FileBlobStore implements BlobStore {
       const stat = await this.#statIfThere(path);
       if (stat === undefined || stat.ctimeMs >= beforeMs) continue;
       // Published or given up by its writer since it was listed: the others still have to go.
-      const gone = await this.#files.unlink(path).then(() => false, (error: unknown) => {
-        if (codeOf(error) === "ENOENT") return true;
-        throw error;
-      });
+      const gone = await this.#files.unlink(path).then(
+        () => false,
+        (error: unknown) => {
+          if (codeOf(error) === "ENOENT") return true;
+          throw error;
+        },
+      );
       if (!gone) removed++;
     }
     return removed;

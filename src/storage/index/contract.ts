@@ -62,7 +62,10 @@ function readsAndScans(on: On): void {
     await index.commit({ ...NOTHING, puts: keys.map((key) => ({ key, value: key })) });
     const sorted = keys.toSorted(Buffer.compare);
     const read = await index.scan(all, { limit: 100 });
-    assert.deepEqual(read.map((row) => row.key.toString("hex")), sorted.map((key) => key.toString("hex")));
+    assert.deepEqual(
+      read.map((row) => row.key.toString("hex")),
+      sorted.map((key) => key.toString("hex")),
+    );
     for (const row of read) assert.ok(row.value.equals(row.key));
   });
 
@@ -133,7 +136,10 @@ function checksAndCommits(on: On): void {
   on("a conflict applies nothing", async (index) => {
     await index.commit(puts(["a", "1"], ["b", "2"]));
     const result = await index.commit({
-      checks: [{ kind: "value", key: b("a"), value: b("1") }, { kind: "value", key: b("b"), value: null }],
+      checks: [
+        { kind: "value", key: b("a"), value: b("1") },
+        { kind: "value", key: b("b"), value: null },
+      ],
       puts: [{ key: b("c"), value: b("3") }],
       deletes: [b("a")],
       adds: [{ key: b("n"), delta: 1n }],
@@ -150,7 +156,13 @@ function checksAndCommits(on: On): void {
 
   on("adds are signed 64-bit sums and vanish at zero", async (index) => {
     const add = (delta: bigint): Promise<CommitResult> =>
-      index.commit({ ...NOTHING, adds: [{ key: b("n"), delta }, { key: b("m"), delta: 2n * delta }] });
+      index.commit({
+        ...NOTHING,
+        adds: [
+          { key: b("n"), delta },
+          { key: b("m"), delta: 2n * delta },
+        ],
+      });
     const read = async (key: string): Promise<bigint | undefined> => (await index.get(b(key)))?.readBigInt64LE(0);
     await add(5n);
     await add(-7n);
@@ -160,7 +172,13 @@ function checksAndCommits(on: On): void {
     assert.equal(await read("n"), undefined);
     await Promise.all(Array.from({ length: 50 }, () => add(1n << 40n)));
     assert.equal(await read("n"), 50n << 40n);
-    await index.commit({ ...NOTHING, adds: [{ key: b("x"), delta: 1n }, { key: b("x"), delta: 2n }] });
+    await index.commit({
+      ...NOTHING,
+      adds: [
+        { key: b("x"), delta: 1n },
+        { key: b("x"), delta: 2n },
+      ],
+    });
     assert.equal(await read("x"), 3n);
   });
 
@@ -171,7 +189,10 @@ function checksAndCommits(on: On): void {
         checks: [{ kind: "value", key: b("n"), value: from === 0 ? null : b(String(from)) }],
       });
     const results = await Promise.all([0, 1, 2, 2, 3, 9, 4].map(step));
-    assert.deepEqual(results.map((result) => (result === "committed" ? 1 : 0)), [1, 1, 1, 0, 1, 0, 1]);
+    assert.deepEqual(
+      results.map((result) => (result === "committed" ? 1 : 0)),
+      [1, 1, 1, 0, 1, 0, 1],
+    );
     assert.deepEqual(await rowsOf(index), ["n=5"]);
   });
 
@@ -201,7 +222,13 @@ function limits(on: On): void {
     const long = Buffer.alloc(KEY_BYTES_MAX, 7);
     const longer = Buffer.alloc(KEY_BYTES_MAX, 7);
     longer[KEY_BYTES_MAX - 1] = 8;
-    await index.commit({ ...NOTHING, puts: [{ key: long, value: b("1") }, { key: longer, value: b("2") }] });
+    await index.commit({
+      ...NOTHING,
+      puts: [
+        { key: long, value: b("1") },
+        { key: longer, value: b("2") },
+      ],
+    });
     assert.equal((await index.get(long))?.toString(), "1");
     const range = { start: long, end: longer };
     assert.equal((await index.scan(range, { limit: 9, reverse: true })).length, 1);
@@ -281,9 +308,7 @@ class Model {
   #holds(check: Check): boolean {
     const wanted = check.kind === "value" ? check.value : check.key;
     const found =
-      check.kind === "value"
-        ? this.rows.get(check.key.toString("hex"))
-        : this.scan(check.range, { limit: 1 })[0]?.[0];
+      check.kind === "value" ? this.rows.get(check.key.toString("hex")) : this.scan(check.range, { limit: 1 })[0]?.[0];
     return (found ?? null) === (wanted?.toString("hex") ?? null);
   }
 }

@@ -80,7 +80,12 @@ export interface KeyWords {
 /** `edit`, `enable`, `disable` and the removal of one key. */
 export function keyChangeCommands(words: KeyWords): Command[] {
   type Names = Pick<Command, "name" | "summary" | "aliases" | "flags">;
-  const change = (names: Names, verb: string, past: string, work: (site: AdminSite, accessKey: string) => Promise<void>): Command =>
+  const change = (
+    names: Names,
+    verb: string,
+    past: string,
+    work: (site: AdminSite, accessKey: string) => Promise<void>,
+  ): Command =>
     adminSubcommand({
       ...names,
       usage: names.flags === undefined ? "ALIAS ACCESSKEY" : "ALIAS ACCESSKEY [FLAGS]",
@@ -116,7 +121,10 @@ async function editKey(site: AdminSite, accessKey: string): Promise<void> {
     newExpiration: expiryOf(flags, systemClock().nowMs()),
   };
   if (Object.values(change).every((value) => value === undefined)) {
-    throw new CommandError("Nothing to change", new Error("give --secret-key, --policy, --name, --description or --expiry"));
+    throw new CommandError(
+      "Nothing to change",
+      new Error("give --secret-key, --policy, --name, --description or --expiry"),
+    );
   }
   await updateKey(site, accessKey, change);
 }

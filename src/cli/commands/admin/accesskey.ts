@@ -93,8 +93,14 @@ async function listAccessKeys(site: AdminSite): Promise<void> {
 /** A user with its keys below it. */
 function userTree(user: string, stsKeys: readonly ListedKey[], svcaccs: readonly ListedKey[]): string {
   const branch = (title: string, keys: readonly ListedKey[]): string[] =>
-    keys.length === 0 ? [] : [`  ${title}:`, ...keys.map((key) => `    ${key.accessKey}, expires: ${expiryText(key.expiration, "never")}`)];
-  return [`User: ${user}`, ...branch("STS Access Keys", stsKeys), ...branch("Service Account Access Keys", svcaccs)].join("\n");
+    keys.length === 0
+      ? []
+      : [`  ${title}:`, ...keys.map((key) => `    ${key.accessKey}, expires: ${expiryText(key.expiration, "never")}`)];
+  return [
+    `User: ${user}`,
+    ...branch("STS Access Keys", stsKeys),
+    ...branch("Service Account Access Keys", svcaccs),
+  ].join("\n");
 }
 
 async function showAccessKeys(site: AdminSite): Promise<void> {

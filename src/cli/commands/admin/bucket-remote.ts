@@ -7,7 +7,15 @@ import { columns } from "../../format.ts";
 import { remoteTarget } from "../../targets.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import type { BucketSite } from "../replicate/common.ts";
-import { bucketSite, listTargets, named, removeTarget, resolveArn, setTarget, targetByArn } from "../replicate/common.ts";
+import {
+  bucketSite,
+  listTargets,
+  named,
+  removeTarget,
+  resolveArn,
+  setTarget,
+  targetByArn,
+} from "../replicate/common.ts";
 import type { RemoteAddress } from "../replicate/remote-address.ts";
 import { parseRemoteAddress, sameRemote } from "../replicate/remote-address.ts";
 import type { RemoteTarget } from "../replicate/remote-target.ts";
@@ -20,7 +28,11 @@ const BANDWIDTH_FLAG = {
   kind: "string",
   help: "limit per second, in BITS (1600M = 200 MB/s) or with an explicit unit (200MB/s)",
 } as const;
-const HEALTH_FLAG = { name: "healthcheck-seconds", kind: "int", help: "seconds between health checks (default: 60)" } as const;
+const HEALTH_FLAG = {
+  name: "healthcheck-seconds",
+  kind: "int",
+  help: "seconds between health checks (default: 60)",
+} as const;
 const PATH_FLAG = { name: "path", kind: "string", help: "bucket lookup: auto, on, off" } as const;
 
 export const bucketRemoteCommand: Command = {
@@ -61,7 +73,9 @@ export const bucketRemoteCommand: Command = {
       name: "edit",
       summary: "change a target",
       usage: "ALIAS/BUCKET [URL] --arn ARN",
-      examples: [{ what: "limit its bandwidth", line: "mc admin bucket remote edit here/b --arn ARN --bandwidth 1600M" }],
+      examples: [
+        { what: "limit its bandwidth", line: "mc admin bucket remote edit here/b --arn ARN --bandwidth 1600M" },
+      ],
       flags: [
         { name: "arn", kind: "string", help: "ARN of the target" },
         { name: "sync", kind: "string", help: "enable or disable" },
@@ -79,7 +93,10 @@ export const bucketRemoteCommand: Command = {
       summary: "remove a target that no rule uses",
       usage: "ALIAS/BUCKET --arn ARN",
       examples: [{ what: "by its ARN", line: "mc admin bucket remote rm here/b --arn ARN" }],
-      flags: [{ name: "arn", kind: "string", help: "ARN of the target" }, { ...SERVICE_FLAG, hidden: true }],
+      flags: [
+        { name: "arn", kind: "string", help: "ARN of the target" },
+        { ...SERVICE_FLAG, hidden: true },
+      ],
       run: removeRemote,
     },
   ],
@@ -87,7 +104,8 @@ export const bucketRemoteCommand: Command = {
 
 function checkService(flags: ParsedFlags): void {
   const service = flags.string("service") ?? "replication";
-  if (service !== "replication") throw new CommandError(`\`${service}\` is no service of remote targets; use replication`);
+  if (service !== "replication")
+    throw new CommandError(`\`${service}\` is no service of remote targets; use replication`);
 }
 
 async function addRemote(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
@@ -97,7 +115,10 @@ async function addRemote(ctx: CommandContext, args: readonly string[], flags: Pa
   const site = bucketSite(ctx, text);
   const address = parseRemoteAddress(url, ctx.aliases());
   if (address.kind === "arn" || address.credentials === undefined) {
-    throw new CommandError(what, new Error("give the address with its keys: http(s)://ACCESS:SECRET@HOST[:PORT]/BUCKET"));
+    throw new CommandError(
+      what,
+      new Error("give the address with its keys: http(s)://ACCESS:SECRET@HOST[:PORT]/BUCKET"),
+    );
   }
   const bandwidth = flags.string("bandwidth");
   const target = newTarget(address, {
@@ -118,7 +139,10 @@ async function listRemotes(ctx: CommandContext, args: readonly string[], flags: 
   checkService(flags);
   const { alias, bucket } = remoteTarget(ctx, text);
   const type = flags.string("service") ?? "";
-  const listed = await attempt("Unable to list remote targets", listTargets({ ctx, bucket, admin: ctx.admin(alias) }, type));
+  const listed = await attempt(
+    "Unable to list remote targets",
+    listTargets({ ctx, bucket, admin: ctx.admin(alias) }, type),
+  );
   if (!ctx.out.json) ctx.out.message(remoteListText(listed, text), {});
   else for (const target of listed) ctx.out.message(undefined, remoteTargetJson(target));
   return 0;
@@ -152,9 +176,14 @@ async function editRemote(ctx: CommandContext, args: readonly string[], flags: P
 }
 
 /** By ARN first, by address otherwise (mc-cli.md 7.1). */
-async function findTarget(site: BucketSite, arn: string | undefined, address: RemoteAddress | undefined): Promise<RemoteTarget> {
+async function findTarget(
+  site: BucketSite,
+  arn: string | undefined,
+  address: RemoteAddress | undefined,
+): Promise<RemoteTarget> {
   const targets = await listTargets(site);
-  if (arn !== undefined && arn !== "") return targetByArn(targets, await resolveArn(site, arn, await getReplication(site.s3, named(site))));
+  if (arn !== undefined && arn !== "")
+    return targetByArn(targets, await resolveArn(site, arn, await getReplication(site.s3, named(site))));
   const found = address?.kind === "endpoint" ? targets.find((target) => sameRemote(target, address)) : undefined;
   if (found === undefined) throw new CommandError("Unable to find the remote target", new Error("--arn is needed"));
   return found;
@@ -172,9 +201,17 @@ async function removeRemote(ctx: CommandContext, args: readonly string[], flags:
     await removeTarget(site, arn);
   } catch (error) {
     // Servers drop the targets with the last rule; the scripts of 2022 remove them in a second step, which has been done.
-    if (config !== undefined || !answeredWith(error, "XMinioAdminRemoteTargetNotFoundError")) throw new CommandError(what, error);
+    if (config !== undefined || !answeredWith(error, "XMinioAdminRemoteTargetNotFoundError"))
+      throw new CommandError(what, error);
   }
-  const gone = { status: "success", sourceBucket: site.bucket, TargetURL: "", TargetBucket: "", RemoteARN: arn, service: "replication" };
+  const gone = {
+    status: "success",
+    sourceBucket: site.bucket,
+    TargetURL: "",
+    TargetBucket: "",
+    RemoteARN: arn,
+    service: "replication",
+  };
   ctx.out.message(`Removed remote target for \`${site.bucket}\` bucket with ARN \`${arn}\`.`, gone);
   return 0;
 }

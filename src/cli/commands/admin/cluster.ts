@@ -60,8 +60,14 @@ function splitTarget(text: string): { alias: string; bucket: string } {
   return { alias, bucket };
 }
 
-async function download(ctx: CommandContext, from: { alias: string; path: string; query?: Record<string, string> }, file: string): Promise<void> {
-  const bytes = await ctx.admin(from.alias).call({ method: "GET", path: from.path, query: from.query, signal: ctx.signal });
+async function download(
+  ctx: CommandContext,
+  from: { alias: string; path: string; query?: Record<string, string> },
+  file: string,
+): Promise<void> {
+  const bytes = await ctx
+    .admin(from.alias)
+    .call({ method: "GET", path: from.path, query: from.query, signal: ctx.signal });
   writeFileSync(file, bytes, { mode: FILE_MODE });
 }
 
@@ -78,7 +84,10 @@ async function exportBuckets(ctx: CommandContext, args: readonly string[], flags
   const [text = ""] = countArgs(args, 1, 1, "ALIAS[/BUCKET]");
   const { alias, bucket } = splitTarget(text);
   const file = flags.string("output") || `${bucket === "" ? `${alias}-cluster` : `${alias}-${bucket}`}-metadata.zip`;
-  await attempt("Unable to export bucket metadata", download(ctx, { alias, path: "export-bucket-metadata", query: { bucket } }, file));
+  await attempt(
+    "Unable to export bucket metadata",
+    download(ctx, { alias, path: "export-bucket-metadata", query: { bucket } }, file),
+  );
   ctx.out.message(`Bucket metadata successfully downloaded as ${file}`, { status: "success", file });
   return 0;
 }
@@ -97,28 +106,39 @@ interface IamResult {
   readonly skipped?: Names | null;
   readonly removed?: Names | null;
   readonly added?: Names | null;
-  readonly failed?: Readonly<Record<string, readonly { readonly name: string; readonly message?: string }[] | null | undefined>> | null;
+  readonly failed?: Readonly<
+    Record<string, readonly { readonly name: string; readonly message?: string }[] | null | undefined>
+  > | null;
 }
 
 const KINDS: readonly (readonly [member: string, words: string])[] = [
-  ["policies", "policies"], ["users", "users"], ["groups", "groups"], ["serviceAccounts", "access keys"],
-  ["userPolicies", "policies of users"], ["groupPolicies", "policies of groups"], ["stsPolicies", "policies of STS accounts"],
+  ["policies", "policies"],
+  ["users", "users"],
+  ["groups", "groups"],
+  ["serviceAccounts", "access keys"],
+  ["userPolicies", "policies of users"],
+  ["groupPolicies", "policies of groups"],
+  ["stsPolicies", "policies of STS accounts"],
 ];
 
 /** One line for each kind that something happened to. */
 export function importText(result: IamResult): string {
   const lines: string[] = [];
   for (const word of ["added", "removed", "skipped"] as const) {
-    const counts = KINDS.map(([member, words]) => [result[word]?.[member]?.length ?? 0, words] as const).filter(([count]) => count > 0);
+    const counts = KINDS.map(([member, words]) => [result[word]?.[member]?.length ?? 0, words] as const).filter(
+      ([count]) => count > 0,
+    );
     if (counts.length > 0) lines.push(`${word}: ${counts.map(([count, words]) => `${count} ${words}`).join(", ")}`);
   }
   for (const [member, words] of KINDS) {
-    for (const { name, message } of result.failed?.[member] ?? []) lines.push(`failed: ${words} ${name}${message === undefined ? "" : `: ${message}`}`);
+    for (const { name, message } of result.failed?.[member] ?? [])
+      lines.push(`failed: ${words} ${name}${message === undefined ? "" : `: ${message}`}`);
   }
   return lines.length === 0 ? "nothing to import" : lines.join("\n");
 }
 
-const anyFailed = (result: IamResult): boolean => Object.values(result.failed ?? {}).some((list) => (list ?? []).length > 0);
+const anyFailed = (result: IamResult): boolean =>
+  Object.values(result.failed ?? {}).some((list) => (list ?? []).length > 0);
 
 /** The current form says what became of each; an older server only knows the one that says nothing. */
 async function sendIam(ctx: CommandContext, alias: string, body: Buffer): Promise<IamResult> {
@@ -142,13 +162,21 @@ async function importIam(ctx: CommandContext, args: readonly string[]): Promise<
 }
 
 interface BucketsResult {
-  readonly buckets?: Readonly<Record<string, Readonly<Record<string, { isSet?: boolean; error?: string } | string>>>> | null;
+  readonly buckets?: Readonly<
+    Record<string, Readonly<Record<string, { isSet?: boolean; error?: string } | string>>>
+  > | null;
 }
 
 async function importBuckets(ctx: CommandContext, args: readonly string[]): Promise<number> {
   const [text = "", file = ""] = countArgs(args, 2, 2, "ALIAS[/BUCKET] FILE");
   const { alias, bucket } = splitTarget(text);
-  const call = { method: "PUT", path: "import-bucket-metadata", query: { bucket }, body: fileBytes(file), signal: ctx.signal };
+  const call = {
+    method: "PUT",
+    path: "import-bucket-metadata",
+    query: { bucket },
+    body: fileBytes(file),
+    signal: ctx.signal,
+  };
   const result = await attempt("Unable to import bucket metadata", ctx.admin(alias).json<BucketsResult>(call));
   const { lines, failed } = bucketLines(result);
   ctx.out.message(lines.join("\n"), { status: failed ? "error" : "success", ...result });
@@ -160,7 +188,9 @@ export function bucketLines(result: BucketsResult): { readonly lines: readonly s
   const lines: string[] = [];
   let failed = false;
   for (const [bucket, parts] of Object.entries(result.buckets ?? {})) {
-    const set = Object.entries(parts).filter(([, part]) => typeof part === "object" && part.isSet === true).map(([name]) => name);
+    const set = Object.entries(parts)
+      .filter(([, part]) => typeof part === "object" && part.isSet === true)
+      .map(([name]) => name);
     lines.push(`${bucket}: ${set.length === 0 ? "nothing set" : set.join(", ")}`);
     for (const [name, part] of Object.entries(parts)) {
       const why = typeof part === "string" ? part : part.error;

@@ -69,7 +69,10 @@ export async function readPolicy(ctx: CommandContext, file: string): Promise<unk
 
 /** `a,b` as a list without blanks and empty names. */
 export function splitList(text: string | undefined): string[] {
-  return (text ?? "").split(",").map((name) => name.trim()).filter((name) => name !== "");
+  return (text ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 const ACCESS_KEY_LENGTH = 20;
@@ -78,7 +81,9 @@ const KEY_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /** A pair as the original makes it: 20 of `0-9A-Z`, 40 base64 characters with `/` replaced (admin-api.md 3.5). */
 export function newKeyPair(random: Random): { readonly accessKey: string; readonly secretKey: string } {
-  const accessKey = [...random.bytes(ACCESS_KEY_LENGTH)].map((byte) => KEY_ALPHABET[byte % KEY_ALPHABET.length]).join("");
+  const accessKey = [...random.bytes(ACCESS_KEY_LENGTH)]
+    .map((byte) => KEY_ALPHABET[byte % KEY_ALPHABET.length])
+    .join("");
   return { accessKey, secretKey: random.bytes(SECRET_KEY_BYTES).toString("base64").replaceAll("/", "+") };
 }
 
@@ -90,7 +95,8 @@ export function expiryOf(flags: ParsedFlags, nowMs: number): string | undefined 
   const duration = flags.string("expiry-duration");
   if (date !== undefined && date !== "") {
     const ms = Date.parse(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/.test(date) ? `${date}Z` : date);
-    if (!Number.isFinite(ms)) throw new CommandError("Invalid --expiry", new Error("write 2030-12-31, 2030-12-31T15:04 or RFC 3339"));
+    if (!Number.isFinite(ms))
+      throw new CommandError("Invalid --expiry", new Error("write 2030-12-31, 2030-12-31T15:04 or RFC 3339"));
     return seconds(ms);
   }
   if (duration === undefined || duration === "") return undefined;

@@ -26,16 +26,27 @@ test("get, set, reset and help ask what they should", async () => {
     s3: () => assert.fail("no S3 call"),
     admin(call, body) {
       bodies.push(body);
-      if (call.path === "help-config-kv") return JSON.stringify({ subSys: "", description: "", keysHelp: [{ key: "api", description: "limits", type: "" }] });
+      if (call.path === "help-config-kv")
+        return JSON.stringify({
+          subSys: "",
+          description: "",
+          keysHelp: [{ key: "api", description: "limits", type: "" }],
+        });
       return call.method === "GET" ? TEXT : "";
     },
   };
   const run = (line: string | readonly string[], stdin = "") => runCommand(fake, adminConfigCommand, line, stdin);
   assert.equal((await run("config get a")).stdout, "KEYS:\napi  limits\n");
   assert.equal((await run("config get a site")).stdout, TEXT);
-  assert.match((await run(["config", "set", "a", "api", "comment=two words", "requests_max=5"])).stdout, /Restart the server/);
+  assert.match(
+    (await run(["config", "set", "a", "api", "comment=two words", "requests_max=5"])).stdout,
+    /Restart the server/,
+  );
   await run("config reset a api comment");
   await run("config import a", "api requests_max=1\n");
-  assert.deepEqual(bodies.filter((body) => body !== ""), ['api comment="two words" requests_max=5', "api comment", "api requests_max=1\n"]);
+  assert.deepEqual(
+    bodies.filter((body) => body !== ""),
+    ['api comment="two words" requests_max=5', "api comment", "api requests_max=1\n"],
+  );
   assert.equal((await run("config set a api nonsense")).code, 1);
 });

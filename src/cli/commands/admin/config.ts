@@ -77,7 +77,9 @@ async function help(site: AdminSite, subSys: string): Promise<void> {
   const call = { method: "GET", path: "help-config-kv", query: { subSys, key: "" }, signal: site.ctx.signal };
   const answer = await site.client.json<Help>(call);
   const width = Math.max(0, ...answer.keysHelp.map(({ key }) => key.length));
-  const rows = answer.keysHelp.map(({ key, type, description }) => `${key.padEnd(width)}  ${type === "" ? "" : `(${type})  `}${description}`);
+  const rows = answer.keysHelp.map(
+    ({ key, type, description }) => `${key.padEnd(width)}  ${type === "" ? "" : `(${type})  `}${description}`,
+  );
   const head = subSys === "" ? "KEYS:" : `${subSys}: ${answer.description}`;
   site.ctx.out.message([head, ...rows].join("\n"), { status: "success", ...answer });
 }
@@ -89,7 +91,9 @@ interface Setting {
 }
 
 /** Lines as the server writes them, taken apart: `# MINIO_X=v` above a line is a setting of the environment. */
-export function parseConfigText(text: string): { readonly subSystem: string; readonly target?: string; readonly kv: readonly Setting[] }[] {
+export function parseConfigText(
+  text: string,
+): { readonly subSystem: string; readonly target?: string; readonly kv: readonly Setting[] }[] {
   const out: { subSystem: string; target?: string; kv: Setting[] }[] = [];
   let fixed: { name: string; value: string }[] = [];
   for (const line of text.split("\n").map((one) => one.trim())) {
@@ -98,13 +102,19 @@ export function parseConfigText(text: string): { readonly subSystem: string; rea
     if (line === "" || line.startsWith("#")) continue;
     const [head = "", ...words] = line.split(/\s+(?=[a-z0-9_]+=|$)/);
     const [subSystem = "", target] = head.split(":");
-    const kv = words.filter((word) => word !== "").map((word) => {
-      const at = word.indexOf("=");
-      const key = word.slice(0, at);
-      const variable = subSystem === "region" && key === "name" ? "region" : key;
-      const envOverride = fixed.find(({ name }) => name.toLowerCase().endsWith(`_${variable}`));
-      return { key, value: word.slice(at + 1).replace(/^"(.*)"$/s, "$1"), ...(envOverride !== undefined && { envOverride }) };
-    });
+    const kv = words
+      .filter((word) => word !== "")
+      .map((word) => {
+        const at = word.indexOf("=");
+        const key = word.slice(0, at);
+        const variable = subSystem === "region" && key === "name" ? "region" : key;
+        const envOverride = fixed.find(({ name }) => name.toLowerCase().endsWith(`_${variable}`));
+        return {
+          key,
+          value: word.slice(at + 1).replace(/^"(.*)"$/s, "$1"),
+          ...(envOverride !== undefined && { envOverride }),
+        };
+      });
     out.push({ subSystem, ...(target !== undefined && { target }), kv });
     fixed = [];
   }
@@ -112,7 +122,12 @@ export function parseConfigText(text: string): { readonly subSystem: string; rea
 }
 
 async function get(site: AdminSite, key: string): Promise<void> {
-  const sealed = await site.client.call({ method: "GET", path: "get-config-kv", query: { key }, signal: site.ctx.signal });
+  const sealed = await site.client.call({
+    method: "GET",
+    path: "get-config-kv",
+    query: { key },
+    signal: site.ctx.signal,
+  });
   const text = (await site.client.open(sealed)).toString("utf8");
   site.ctx.out.message(text.trimEnd(), { status: "success", config: parseConfigText(text) });
 }
@@ -126,7 +141,13 @@ export function settingText(word: string): string {
 
 /** Sends lines; says whether they hold already. */
 async function send(site: AdminSite, method: "PUT" | "DELETE", path: string, text: string): Promise<boolean> {
-  const response = await site.client.stream({ method, path, body: Buffer.from(text), sealed: true, signal: site.ctx.signal });
+  const response = await site.client.stream({
+    method,
+    path,
+    body: Buffer.from(text),
+    sealed: true,
+    signal: site.ctx.signal,
+  });
   await response.discard();
   return response.headers["x-minio-config-applied"] === "true";
 }

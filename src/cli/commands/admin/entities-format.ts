@@ -39,7 +39,8 @@ export function entitiesText(entities: PolicyEntities): string {
   if (users.length > 0) lines.push("User -> Policy Mappings:");
   for (const { user, policies, memberOfMappings } of users) {
     lines.push(`  User: ${user}`, ...list("Policies", policies, 4));
-    for (const group of memberOfMappings ?? []) lines.push(`    Group: ${group.group}`, ...list("Policies", group.policies, 6));
+    for (const group of memberOfMappings ?? [])
+      lines.push(`    Group: ${group.group}`, ...list("Policies", group.policies, 6));
   }
   const groups = entities.groupMappings ?? [];
   if (groups.length > 0) lines.push("Group -> Policy Mappings:");

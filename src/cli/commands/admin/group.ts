@@ -65,7 +65,12 @@ export const groupCommand: Command = {
   ],
 };
 
-async function updateMembers(site: AdminSite, group: string, members: readonly string[], isRemove: boolean): Promise<void> {
+async function updateMembers(
+  site: AdminSite,
+  group: string,
+  members: readonly string[],
+  isRemove: boolean,
+): Promise<void> {
   const body = jsonBody({ group, members, groupStatus: "", isRemove });
   await send(site, { method: "PUT", path: "update-group-members", body });
 }
@@ -74,8 +79,16 @@ async function showGroup(site: AdminSite): Promise<void> {
   const [groupName = ""] = site.args;
   const { status = "", members, policy = "" } = await groupDetail(site, groupName);
   const names = members ?? [];
-  const text = [`Group: ${groupName}`, `Status: ${status}`, `Policy: ${policy}`, `Members: ${names.join(",")}`].join("\n");
-  site.ctx.out.message(text, { status: "success", groupName, members: names, groupStatus: status, groupPolicy: policy });
+  const text = [`Group: ${groupName}`, `Status: ${status}`, `Policy: ${policy}`, `Members: ${names.join(",")}`].join(
+    "\n",
+  );
+  site.ctx.out.message(text, {
+    status: "success",
+    groupName,
+    members: names,
+    groupStatus: status,
+    groupPolicy: policy,
+  });
 }
 
 function statusCommand(name: string, word: string): Command {

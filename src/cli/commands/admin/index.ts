@@ -49,6 +49,10 @@ export const adminCommand: Command = {
     accesskeyCommand,
     prometheusCommand,
     siteReplicateCommand,
-    { name: "bucket", summary: "settings of buckets in the words of 2022", subcommands: [bucketRemoteCommand, adminBucketQuotaCommand] },
+    {
+      name: "bucket",
+      summary: "settings of buckets in the words of 2022",
+      subcommands: [bucketRemoteCommand, adminBucketQuotaCommand],
+    },
   ],
 };

@@ -50,7 +50,9 @@ function serverText(server: ServerEntry): string {
     `●  ${endpoint}`,
     `   Uptime: ${formatElapsed(server.uptime ?? 0)}`,
     `   Version: ${server.version ?? ""}`,
-    ...(network.length === 0 ? [] : [`   Network: ${network.filter((state) => state === "online").length}/${network.length} OK`]),
+    ...(network.length === 0
+      ? []
+      : [`   Network: ${network.filter((state) => state === "online").length}/${network.length} OK`]),
     ...(drives.length === 0 ? [] : [`   Drives: ${online}/${drives.length} OK`]),
     ...(server.poolNumber === undefined ? [] : [`   Pool: ${server.poolNumber}`]),
   ].join("\n");
@@ -59,7 +61,11 @@ function serverText(server: ServerEntry): string {
 function totalsText(info: ServerInfo): string {
   const buckets = info.buckets?.count ?? 0;
   if (buckets === 0) return "";
-  const parts = [`${formatBinarySize(info.usage?.size ?? 0)} Used`, plural(buckets, "Bucket"), plural(info.objects?.count ?? 0, "Object")];
+  const parts = [
+    `${formatBinarySize(info.usage?.size ?? 0)} Used`,
+    plural(buckets, "Bucket"),
+    plural(info.objects?.count ?? 0, "Object"),
+  ];
   const versions = info.versions?.count ?? 0;
   const markers = info.deletemarkers?.count ?? 0;
   if (versions > 0) parts.push(plural(versions, "Version"));

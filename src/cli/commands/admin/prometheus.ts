@@ -56,11 +56,13 @@ export function metricsPath(version: string, type: string | undefined, bucket: s
   if (version === "v3") {
     const v3 = "/minio/metrics/v3";
     if (bucket === undefined) return type === undefined ? v3 : `${v3}/${type}`;
-    if (!V3_BUCKET_TYPES.includes(type ?? "")) throw new CommandError(`With --bucket the type is one of ${V3_BUCKET_TYPES.join(", ")}`);
+    if (!V3_BUCKET_TYPES.includes(type ?? ""))
+      throw new CommandError(`With --bucket the type is one of ${V3_BUCKET_TYPES.join(", ")}`);
     return `${v3}/bucket/${type}/${bucket}`;
   }
   if (version !== "v2") throw new CommandError(`\`${version}\` is no version of the metrics; use v2 or v3`);
-  if (type !== undefined && !V2_TYPES.includes(type)) throw new CommandError(`\`${type}\` is none of ${V2_TYPES.join(", ")}`);
+  if (type !== undefined && !V2_TYPES.includes(type))
+    throw new CommandError(`\`${type}\` is none of ${V2_TYPES.join(", ")}`);
   return `/minio/v2/metrics/${type ?? "cluster"}`;
 }
 

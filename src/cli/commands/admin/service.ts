@@ -91,7 +91,12 @@ async function restart(site: AdminSite): Promise<void> {
     if (site.ctx.signal.aborted) throw new CommandError("Stopped waiting; the server restarts nevertheless");
   }
   const tookMs = clock.nowMs() - startMs;
-  const times = { restartDuration: tookMs * NS_PER_MS, waitingDuration: 0, timeTaken: tookMs * NS_PER_MS, state: STATE_DONE };
+  const times = {
+    restartDuration: tookMs * NS_PER_MS,
+    waitingDuration: 0,
+    timeTaken: tookMs * NS_PER_MS,
+    state: STATE_DONE,
+  };
   site.ctx.out.message(`Restarted \`${site.alias}\` successfully in ${formatSpan(tookMs)}`, { ...base, ...times });
 }
 

@@ -16,7 +16,12 @@ function query(name: string): Command {
     argCount: [0, 0],
     what: `Unable to get the ${name} of site replication`,
     work: async (site) => {
-      const call = { method: "GET", path: `site-replication/${name}`, query: { "api-version": "1" }, signal: site.ctx.signal };
+      const call = {
+        method: "GET",
+        path: `site-replication/${name}`,
+        query: { "api-version": "1" },
+        signal: site.ctx.signal,
+      };
       const answer = await site.client.json<Record<string, unknown>>(call);
       const enabled = answer["enabled"] === true || answer["Enabled"] === true;
       site.ctx.out.message(enabled ? JSON.stringify(answer, undefined, 1) : "SiteReplication is not enabled", answer);

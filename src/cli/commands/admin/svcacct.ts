@@ -14,7 +14,9 @@ export const svcacctCommand: Command = {
       name: "add",
       summary: "make an access key for a user",
       usage: "ALIAS ACCOUNT",
-      examples: [{ what: "with given keys", line: "mc admin user svcacct add here U --access-key AK --secret-key SECRET" }],
+      examples: [
+        { what: "with given keys", line: "mc admin user svcacct add here U --access-key AK --secret-key SECRET" },
+      ],
       flags: NEW_KEY_FLAGS,
       argCount: [1, 1],
       what: "Unable to add a new service account",
@@ -42,7 +44,8 @@ export const svcacctCommand: Command = {
       what: "the specified service account",
       editAliases: ["set"],
       removeNames: ["rm", "remove"],
-      changed: (past, accessKey) => `${past.replace(/^./, (first) => first.toUpperCase())} service account \`${accessKey}\` successfully.`,
+      changed: (past, accessKey) =>
+        `${past.replace(/^./, (first) => first.toUpperCase())} service account \`${accessKey}\` successfully.`,
     }),
   ],
 };
@@ -91,5 +94,15 @@ function accountText(accessKey: string, info: KeyInfo): string {
 
 function accountJson(accessKey: string, info: KeyInfo, policy: unknown): Record<string, unknown> {
   const { parentUser, accountStatus, impliedPolicy, name, description, expiration } = info;
-  return { status: "success", accessKey, parentUser, accountStatus, impliedPolicy, policy, name, description, expiration };
+  return {
+    status: "success",
+    accessKey,
+    parentUser,
+    accountStatus,
+    impliedPolicy,
+    policy,
+    name,
+    description,
+    expiration,
+  };
 }

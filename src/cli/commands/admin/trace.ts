@@ -10,8 +10,24 @@ import { adminSubcommand, splitList } from "./common.ts";
 
 /** Words of `--call`: the parameters of the trace call. */
 const CALLS = [
-  "s3", "internal", "storage", "os", "scanner", "decommission", "healing", "batch-replication", "batch-keyrotation",
-  "batch-expire", "rebalance", "replication-resync", "replication", "bootstrap", "ftp", "ilm", "kms", "formatting",
+  "s3",
+  "internal",
+  "storage",
+  "os",
+  "scanner",
+  "decommission",
+  "healing",
+  "batch-replication",
+  "batch-keyrotation",
+  "batch-expire",
+  "rebalance",
+  "replication-resync",
+  "replication",
+  "bootstrap",
+  "ftp",
+  "ilm",
+  "kms",
+  "formatting",
 ] as const;
 const DEFAULT_CALLS = ["s3"];
 
@@ -27,7 +43,11 @@ export const traceCommand: Command = adminSubcommand({
   flags: [
     { name: "verbose", aliases: ["v"], kind: "bool", help: "whole requests and answers, headers included" },
     { name: "all", aliases: ["a"], kind: "bool", help: "every kind of call" },
-    { name: "call", kind: "list", help: `kinds of calls: ${CALLS.filter((call) => /^(s3|internal|replication.*)$/.test(call)).join(", ")}` },
+    {
+      name: "call",
+      kind: "list",
+      help: `kinds of calls: ${CALLS.filter((call) => /^(s3|internal|replication.*)$/.test(call)).join(", ")}`,
+    },
     { name: "errors", aliases: ["e"], kind: "bool", help: "failed calls only" },
     { name: "response-duration", kind: "string", help: "calls that took at least so long: 5ms, 1s" },
     { name: "status-code", kind: "list", help: "answers with these statuses" },
@@ -48,7 +68,9 @@ function query(flags: ParsedFlags): Record<string, string> {
   const unknown = named.find((call) => !(CALLS as readonly string[]).includes(call));
   if (unknown !== undefined) throw new CommandError(`Unknown kind of call \`${unknown}\`. Known: ${CALLS.join(", ")}`);
   const wanted = flags.bool("all") ? CALLS : named.length > 0 ? named : DEFAULT_CALLS;
-  const out: Record<string, string> = Object.fromEntries(CALLS.map((call) => [call, String(wanted.includes(call as never))]));
+  const out: Record<string, string> = Object.fromEntries(
+    CALLS.map((call) => [call, String(wanted.includes(call as never))]),
+  );
   out["err"] = String(flags.bool("errors"));
   out["threshold"] = flags.string("response-duration") || "0s";
   return out;
@@ -59,18 +81,39 @@ export function traceMatcher(flags: ParsedFlags): (record: TraceRecord) => boole
   const list = (name: string): string[] => flags.list(name).flatMap(splitList);
   const any = (patterns: readonly string[], text: string | undefined): boolean =>
     patterns.length === 0 || (text !== undefined && patterns.some((pattern) => wildcardMatch(pattern, text)));
-  const [statuses, methods, names, paths, nodes] = [list("status-code"), list("method"), list("funcname"), list("path"), list("node")];
+  const [statuses, methods, names, paths, nodes] = [
+    list("status-code"),
+    list("method"),
+    list("funcname"),
+    list("path"),
+    list("node"),
+  ];
   const headers = flags.list("request-header");
   const queries = flags.list("request-query");
   const slashed = paths.map((pattern) => pattern.replace(/^\//, ""));
   return ({ nodename, funcname, path, http }) => {
     if (!any(nodes, nodename) || !any(names, funcname) || !any(slashed, path.replace(/^\//, ""))) return false;
-    if (!any(methods.map((method) => method.toUpperCase()), http?.request.method)) return false;
+    if (
+      !any(
+        methods.map((method) => method.toUpperCase()),
+        http?.request.method,
+      )
+    )
+      return false;
     if (!any(statuses, http === undefined ? undefined : String(http.response.statuscode))) return false;
-    const sent = Object.entries(http?.request.headers ?? {}).flatMap(([name, values]) => values.map((value) => `${name}:${value}`));
-    if (headers.length > 0 && !headers.some((pattern) => sent.some((header) => wildcardMatch(pattern.toLowerCase(), header.toLowerCase())))) return false;
+    const sent = Object.entries(http?.request.headers ?? {}).flatMap(([name, values]) =>
+      values.map((value) => `${name}:${value}`),
+    );
+    if (
+      headers.length > 0 &&
+      !headers.some((pattern) => sent.some((header) => wildcardMatch(pattern.toLowerCase(), header.toLowerCase())))
+    )
+      return false;
     const parameters = (http?.request.rawquery ?? "").split("&");
-    return queries.length === 0 || queries.some((pattern) => parameters.some((parameter) => wildcardMatch(pattern, parameter)));
+    return (
+      queries.length === 0 ||
+      queries.some((pattern) => parameters.some((parameter) => wildcardMatch(pattern, parameter)))
+    );
   };
 }
 
@@ -102,7 +145,8 @@ export function spanText(ns: number): string {
   return us < 1e6 ? text(us / 1000, "ms") : text(us / 1e6, "s");
 }
 
-const statusText = (http: HttpTrace): string => `${http.response.statuscode} ${STATUS_CODES[http.response.statuscode] ?? ""}`.trim();
+const statusText = (http: HttpTrace): string =>
+  `${http.response.statuscode} ${STATUS_CODES[http.response.statuscode] ?? ""}`.trim();
 
 /** `HH:MM:SS.mmm` of local time. */
 function clockText(time: string): string {
@@ -212,10 +256,18 @@ export const logsCommand: Command = adminSubcommand({
   what: "Unable to get the log",
   work: async ({ ctx, client, flags, args }) => {
     const limit = String(flags.int("last") ?? LAST_DEFAULT);
-    const lines = client.objects<LogLine>({ method: "GET", path: "log", query: { node: args[0] ?? "", limit, logType: "all" }, signal: ctx.signal });
+    const lines = client.objects<LogLine>({
+      method: "GET",
+      path: "log",
+      query: { node: args[0] ?? "", limit, logType: "all" },
+      signal: ctx.signal,
+    });
     try {
       for await (const line of lines) {
-        ctx.out.message(`${line.time ?? ""} ${line.ConsoleMsg ?? line.message ?? ""}`.trim(), { status: "success", ...line });
+        ctx.out.message(`${line.time ?? ""} ${line.ConsoleMsg ?? line.message ?? ""}`.trim(), {
+          status: "success",
+          ...line,
+        });
       }
     } catch (error) {
       if (!ctx.signal.aborted) throw error;

@@ -45,7 +45,9 @@ export function userInfoText(accessKey: string, user: UserEntry, memberOf: reado
 }
 
 function authenticated(auth: { readonly type?: string; readonly authServer?: string }): string {
-  return auth.authServer === undefined || auth.authServer === "" ? (auth.type ?? "") : `${auth.type}/${auth.authServer}`;
+  return auth.authServer === undefined || auth.authServer === ""
+    ? (auth.type ?? "")
+    : `${auth.type}/${auth.authServer}`;
 }
 
 export function userInfoJson(

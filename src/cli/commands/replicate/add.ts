@@ -23,7 +23,10 @@ export const addCommand: Command = {
   summary: "add a replication rule to a bucket, and the target it needs",
   usage: "ALIAS/BUCKET[/PREFIX] --remote-bucket TARGET [FLAGS]",
   examples: [
-    { what: "everything in a bucket, to a bucket of another alias", line: "mc replicate add here/b --remote-bucket there/b" },
+    {
+      what: "everything in a bucket, to a bucket of another alias",
+      line: "mc replicate add here/b --remote-bucket there/b",
+    },
     {
       what: "with keys in a URL",
       line: "mc replicate add here/b --remote-bucket https://ACCESS:SECRET@there.example:9000/b --priority 1",
@@ -34,16 +37,28 @@ export const addCommand: Command = {
     },
   ],
   flags: [
-    { name: "remote-bucket", kind: "string", help: "ALIAS/BUCKET, http(s)://ACCESS:SECRET@HOST[:PORT]/BUCKET, or an ARN" },
+    {
+      name: "remote-bucket",
+      kind: "string",
+      help: "ALIAS/BUCKET, http(s)://ACCESS:SECRET@HOST[:PORT]/BUCKET, or an ARN",
+    },
     { name: "priority", kind: "int", help: "unique; the higher one decides (default: highest in use + 1)" },
-    { name: "replicate", kind: "string", help: "any of delete-marker,delete,existing-objects,metadata-sync (default: all)" },
+    {
+      name: "replicate",
+      kind: "string",
+      help: "any of delete-marker,delete,existing-objects,metadata-sync (default: all)",
+    },
     { name: "tags", kind: "string", help: 'only objects with one of these tags: "k=v&k2=v2"' },
     { name: "storage-class", aliases: ["sc"], kind: "string", help: "storage class at the target" },
     { name: "id", kind: "string", help: "ID of the rule (default: made)" },
     { name: "disable", kind: "bool", help: "add the rule disabled" },
     { name: "path", kind: "string", help: "bucket lookup towards the target: auto, on, off" },
     { name: "region", kind: "string", help: "region of the target" },
-    { name: "bandwidth", kind: "string", help: "limit per second, in bytes (200MB) or with an explicit unit (1600Mb/s)" },
+    {
+      name: "bandwidth",
+      kind: "string",
+      help: "limit per second, in bytes (200MB) or with an explicit unit (1600Mb/s)",
+    },
     { name: "sync", kind: "bool", help: "replicate before the client gets its answer" },
     { name: "healthcheck-seconds", kind: "int", help: "seconds between health checks of the target (default: 60)" },
     { name: "disable-proxy", kind: "bool", help: "do not ask the target for what is lacking here" },
@@ -69,7 +84,10 @@ async function addRule(ctx: CommandContext, args: readonly string[], flags: Pars
   const rule = newRule({ ...ruleFlags(flags), id, arn: "", prefix: site.prefix }, config.rules);
   const used = await attempt(WHAT, useTarget(site, remote, config, flags));
   try {
-    await putReplication(site.s3, named(site), { ...config, rules: [...config.rules, { ...rule, destination: used.arn }] });
+    await putReplication(site.s3, named(site), {
+      ...config,
+      rules: [...config.rules, { ...rule, destination: used.arn }],
+    });
   } catch (error) {
     if (used.made) await rollBack(site, used.arn);
     throw new CommandError(WHAT, error);
@@ -105,7 +123,10 @@ async function useTarget(
     return { arn: address.arn, made: false };
   }
   if (address.credentials === undefined) {
-    throw new CommandError(WHAT, new Error("the URL must carry the keys of the target: http://ACCESS:SECRET@HOST/BUCKET"));
+    throw new CommandError(
+      WHAT,
+      new Error("the URL must carry the keys of the target: http://ACCESS:SECRET@HOST/BUCKET"),
+    );
   }
   const bandwidth = flags.string("bandwidth");
   const target = newTarget(address, {
@@ -120,7 +141,14 @@ async function useTarget(
   const arn =
     unused === undefined
       ? await setTarget(site, target)
-      : await setTarget(site, { ...target, arn: unused }, ["creds", "sync", "proxy", "bandwidth", "healthcheck", "path"]);
+      : await setTarget(site, { ...target, arn: unused }, [
+          "creds",
+          "sync",
+          "proxy",
+          "bandwidth",
+          "healthcheck",
+          "path",
+        ]);
   return { arn, made: targets.every((known) => known.arn !== arn) };
 }
 

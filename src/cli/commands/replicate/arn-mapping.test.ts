@@ -7,7 +7,10 @@ import { newRule } from "./rule-edit.ts";
 const OLD = "arn:minio:replication::old:dst";
 const NEW = "arn:minio:replication::new:dst";
 const config = { rules: [newRule({ id: "r", arn: OLD, prefix: "", disabled: false }, [])], role: "" };
-const target = (endpoint: string, arn: string) => ({ ...newTarget({ secure: false, endpoint, bucket: "dst" }, {}), arn });
+const target = (endpoint: string, arn: string) => ({
+  ...newTarget({ secure: false, endpoint, bucket: "dst" }, {}),
+  arn,
+});
 
 test("ARNs of another server follow endpoint and bucket", () => {
   const origin = exportedTargets([target("b.example", OLD)]);

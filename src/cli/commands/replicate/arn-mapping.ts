@@ -34,7 +34,8 @@ export function mapArns(
     if (arn === "" || !arn.startsWith("arn:minio:") || local.some((target) => target.arn === arn)) return arn;
     const found = localArn(arn, origin, local);
     if (found !== undefined) return found;
-    const hint = "make it first: mc admin bucket remote add ALIAS/BUCKET http://ACCESS:SECRET@HOST/BUCKET --service replication";
+    const hint =
+      "make it first: mc admin bucket remote add ALIAS/BUCKET http://ACCESS:SECRET@HOST/BUCKET --service replication";
     throw new CommandError(`Unable to import: this bucket has no target for ${arn}`, new Error(hint));
   };
   const rules = config.rules.map((rule) => ({ ...rule, destination: map(rule.destination) }));
@@ -43,7 +44,8 @@ export function mapArns(
 
 function localArn(arn: string, origin: readonly ExportedTarget[], local: readonly RemoteTarget[]): string | undefined {
   const known = origin.find((target) => target.arn === arn);
-  const place = (target: { endpoint: string; secure: boolean }): string => normalizeEndpoint(target.endpoint, target.secure);
+  const place = (target: { endpoint: string; secure: boolean }): string =>
+    normalizeEndpoint(target.endpoint, target.secure);
   const bucket = known?.targetbucket ?? arn.split(":").at(-1);
   const named = local.filter((target) => target.targetbucket === bucket);
   const candidates = known === undefined ? named : named.filter((target) => place(target) === place(known));

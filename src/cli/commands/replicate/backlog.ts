@@ -11,10 +11,20 @@ import { bucketSite, named, resolveArn } from "./common.ts";
 const WHAT = "Unable to list the replication backlog";
 
 const FLAGS: readonly FlagSpec[] = [
-  { name: "arn", aliases: ["remote-bucket"], kind: "string", help: "only this target: ARN, rule ID, ALIAS/BUCKET or URL" },
+  {
+    name: "arn",
+    aliases: ["remote-bucket"],
+    kind: "string",
+    help: "only this target: ARN, rule ID, ALIAS/BUCKET or URL",
+  },
   { name: "verbose", aliases: ["v"], kind: "bool", help: "with --full: replicated versions too" },
   { name: "nodes", aliases: ["n"], kind: "string", help: "a node's name, or all (default)" },
-  { name: "full", aliases: ["a"], kind: "bool", help: "every version that is not replicated, not only recent failures" },
+  {
+    name: "full",
+    aliases: ["a"],
+    kind: "bool",
+    help: "every version that is not replicated, not only recent failures",
+  },
 ];
 
 export const backlogCommand: Command = {
@@ -54,7 +64,8 @@ async function listBacklog(
 
 async function printDiff(site: BucketSite, flags: ParsedFlags): Promise<number> {
   const wanted = flags.string("arn");
-  const arn = wanted === undefined ? undefined : await resolveArn(site, wanted, await getReplication(site.s3, named(site)));
+  const arn =
+    wanted === undefined ? undefined : await resolveArn(site, wanted, await getReplication(site.s3, named(site)));
   const query: Record<string, string> = {
     bucket: site.bucket,
     ...(flags.bool("verbose") ? { verbose: "true" } : {}),

@@ -31,7 +31,10 @@ test("add makes the target, then the rule, and prints ID and ARN", async () => {
 test("the text of add begins with the captured line", async () => {
   const server = new ReplicationServer();
   const run = await mc(server, "replicate add a/src --remote-bucket b/dst");
-  assert.match(run.stdout, /^Replication configuration rule applied to a\/src successfully\.\n {2}Rule ID: .*\n {2}ARN: arn/);
+  assert.match(
+    run.stdout,
+    /^Replication configuration rule applied to a\/src successfully\.\n {2}Rule ID: .*\n {2}ARN: arn/,
+  );
 });
 
 test("a refused rule takes its new target away again, and wrong flags make none", async () => {
@@ -48,7 +51,10 @@ test("a refused rule takes its new target away again, and wrong flags make none"
 
 test("2022: target first, then a rule by its ARN; an unknown ARN is refused before anything is written", async () => {
   const server = new ReplicationServer();
-  const made = await mc(server, "admin bucket remote add a/src http://U:S@b.example:9000/dst --service replication --bandwidth 1600M");
+  const made = await mc(
+    server,
+    "admin bucket remote add a/src http://U:S@b.example:9000/dst --service replication --bandwidth 1600M",
+  );
   assert.equal(made.stdout, `Remote ARN = \`${ARN}\`.\n`);
   assert.equal(server.targets[0]?.bandwidthlimit, 200_000_000);
   const listed = await mc(server, "admin bucket remote ls a --json");
@@ -56,7 +62,10 @@ test("2022: target first, then a rule by its ARN; an unknown ARN is refused befo
   const wrong = await mc(server, "replicate add a/src --remote-bucket arn:minio:replication::9:dst --priority 1");
   assert.equal(wrong.code, 1);
   assert.ok(!server.calls.some((call) => call.startsWith("PUT /src")));
-  const added = await mc(server, `replicate add a/src --remote-bucket ${ARN} --priority 1 --replicate delete,delete-marker`);
+  const added = await mc(
+    server,
+    `replicate add a/src --remote-bucket ${ARN} --priority 1 --replicate delete,delete-marker`,
+  );
   assert.equal(added.code, 0, added.stderr);
   assert.equal(server.config?.rules[0]?.existingObjectReplication, false);
   assert.equal(server.targets.length, 1);
@@ -72,7 +81,10 @@ test("a target without a rule gets the new keys instead of blocking the next add
 
 test("pause and go on keep prefix and priority; limits need no keys", async () => {
   const server = await withRule(" --priority 5");
-  for (const [line, enabled] of [["replicate edit --id r1 --state disable a/src", false], ["replicate update a/src --id r1 --state enable", true]] as const) {
+  for (const [line, enabled] of [
+    ["replicate edit --id r1 --state disable a/src", false],
+    ["replicate update a/src --id r1 --state enable", true],
+  ] as const) {
     const run = await mc(server, line);
     assert.equal(run.stdout, "Replication configuration rule with ID `r1` applied to a/src.\n");
     assert.equal(server.config?.rules[0]?.enabled, enabled);
@@ -87,13 +99,19 @@ test("pause and go on keep prefix and priority; limits need no keys", async () =
 test("ls prints one block or object for each rule; scripts find the ARN", async () => {
   const server = await withRule();
   const text = await mc(server, "replicate ls a/src");
-  assert.match(text.stdout, /^Rules:\nRemote Bucket: b\.example:9000\/dst\n {2}Rule ID: r1\n {2}Priority: 1\n {2}ARN: /);
+  assert.match(
+    text.stdout,
+    /^Rules:\nRemote Bucket: b\.example:9000\/dst\n {2}Rule ID: r1\n {2}Priority: 1\n {2}ARN: /,
+  );
   const json = await mc(server, "replicate ls a/src --json");
   assert.equal((JSON.parse(json.stdout) as { rule: { Destination: { Bucket: string } } }).rule.Destination.Bucket, ARN);
   assert.equal((await mc(server, "replicate ls a/src --status disabled --json")).stdout, "");
   const none = await mc(new ReplicationServer(), "replicate ls a/plain");
   assert.equal(none.code, 1);
-  assert.equal(none.stderr, "mc: <ERROR> Unable to list replication configuration: replication configuration not set.\n");
+  assert.equal(
+    none.stderr,
+    "mc: <ERROR> Unable to list replication configuration: replication configuration not set.\n",
+  );
 });
 
 test("resync: both forms, the target by ARN, rule ID, address or alone", async () => {
@@ -160,5 +178,8 @@ test("diff of 2022 is the full backlog; JSON is bare", async () => {
   assert.equal(old.stdout, "PENDING   PUT   k (V)\nFAILED    PUT   l (W)\n2 entries.\n");
   const now = await mc(server, "replicate backlog a/src --full --json");
   assert.equal(now.stdout.split("\n")[0], '{"object":"k","versionId":"V","rStatus":"PENDING"}');
-  assert.match((await mc(server, "replicate status a/src")).stdout, /Replication status since 1 minute\n {2}b\.example:9000\n/);
+  assert.match(
+    (await mc(server, "replicate status a/src")).stdout,
+    /Replication status since 1 minute\n {2}b\.example:9000\n/,
+  );
 });

@@ -9,7 +9,10 @@ test("a rule's block begins with the captured lines", () => {
     { id: "dc1omb9ksdufmfhn7n5g", arn: "ARN", prefix: "pre", tags: "a=b&c=d", priority: 0, disabled: true },
     [],
   );
-  const target = newTarget({ secure: false, endpoint: "b.example:9000", bucket: "dst" }, { bandwidthLimit: 200_000_000 });
+  const target = newTarget(
+    { secure: false, endpoint: "b.example:9000", bucket: "dst" },
+    { bandwidthLimit: 200_000_000 },
+  );
   assert.deepEqual(ruleText(rule, "ARN", target).split("\n"), [
     "Remote Bucket: b.example:9000/dst",
     "  Rule ID: dc1omb9ksdufmfhn7n5g",

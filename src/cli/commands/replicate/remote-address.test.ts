@@ -65,7 +65,11 @@ test("an update names only the parts that change, so that keys need not be typed
 });
 
 test("the JSON of a remote target has the members scripts read", () => {
-  const stored = { ...newTarget({ secure: false, endpoint: "h:9", bucket: "dst" }, {}), sourcebucket: "src", arn: "ARN" };
+  const stored = {
+    ...newTarget({ secure: false, endpoint: "h:9", bucket: "dst" }, {}),
+    sourcebucket: "src",
+    arn: "ARN",
+  };
   assert.deepEqual(remoteTargetJson(stored), {
     status: "success",
     accessKey: "",

@@ -25,10 +25,7 @@ const URL_FORM = /^(https?):\/\/(?:(.*)@)?([^/@]+)\/([^/]+)\/?$/;
  * Reads one `--remote-bucket` value. The keys of a URL are raw, up to the last `@` (mc-cli.md 2.7): a secret may hold
  * `/`, `@` and `:`. Throws CommandError on an unknown alias, a missing bucket, or an alias with a session token.
  */
-export function parseRemoteAddress(
-  text: string,
-  aliases: Readonly<Record<string, AliasEntry>>,
-): RemoteAddress {
+export function parseRemoteAddress(text: string, aliases: Readonly<Record<string, AliasEntry>>): RemoteAddress {
   if (text.startsWith("arn:")) return { kind: "arn", arn: text };
   if (/^https?:\/\//.test(text)) return parseUrl(text);
   return parseAliasPath(text, aliases);

@@ -34,7 +34,10 @@ async function removeRules(ctx: CommandContext, args: readonly string[], flags: 
     if (!flags.bool("force")) {
       throw new CommandError(WHAT, new Error(`to remove all rules type: mc replicate rm ${text} --all --force`));
     }
-    await attempt(WHAT, unlessAnswered(deleteReplication(site.s3, named(site)), undefined, "ReplicationConfigurationNotFoundError"));
+    await attempt(
+      WHAT,
+      unlessAnswered(deleteReplication(site.s3, named(site)), undefined, "ReplicationConfigurationNotFoundError"),
+    );
     const message = `Replication configuration removed from ${site.url} successfully.`;
     ctx.out.message(message, { op: "remove", status: "success", url: site.url, id: "" });
     return 0;

@@ -23,7 +23,9 @@ export interface ResyncDetail {
   /** Seconds left, while it runs. */
   readonly eta?: number | undefined;
   readonly damage?: { readonly examined: number; readonly missing: number; readonly corrupt: number } | undefined;
-  readonly verify?: { readonly compared: number; readonly different: number; readonly samples?: readonly Sample[] } | undefined;
+  readonly verify?:
+    | { readonly compared: number; readonly different: number; readonly samples?: readonly Sample[] }
+    | undefined;
   readonly verified?: boolean | undefined;
   readonly samples?: readonly Sample[] | undefined;
   readonly error?: string | undefined;
@@ -54,5 +56,7 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
 }
 
 function verifyLine(compared: number, different: number): string {
-  return different === 0 ? `Verified: equal, ${compared} versions compared` : `Verified: ${different} of ${compared} versions differ`;
+  return different === 0
+    ? `Verified: equal, ${compared} versions compared`
+    : `Verified: ${different} of ${compared} versions differ`;
 }

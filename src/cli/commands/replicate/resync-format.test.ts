@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isClean, isFinal, resyncJson, resyncProgressLine, resyncStartText, resyncStatusText } from "./resync-format.ts";
+import {
+  isClean,
+  isFinal,
+  resyncJson,
+  resyncProgressLine,
+  resyncStartText,
+  resyncStatusText,
+} from "./resync-format.ts";
 
 const ARN = "arn:minio:replication::id:dst";
 const done = {
@@ -44,7 +51,12 @@ test("the JSON of status is the captured one, zero counters dropped", () => {
 });
 
 test("the JSON and the line of start are the captured ones", () => {
-  const zero = { completedReplicationSize: 0, failedReplicationSize: 0, failedReplicationCount: 0, replicationCount: 0 };
+  const zero = {
+    completedReplicationSize: 0,
+    failedReplicationSize: 0,
+    failedReplicationCount: 0,
+    replicationCount: 0,
+  };
   const never = "0001-01-01T00:00:00Z";
   const started = { arn: ARN, resetid: "ID", startTime: never, endTime: never, ...zero };
   assert.equal(
@@ -77,7 +89,10 @@ test("what a server counts ahead is shown: total, time left, damage and the clos
     damage: { examined: 40, missing: 3, corrupt: 1 },
   };
   const running = { ...done, ...detail, resyncStatus: "Ongoing", failedReplicationCount: 0 };
-  assert.match(resyncProgressLine(running, Date.parse("2026-11-23T00:43:58.733Z")), /^Ongoing \(compare\): 10 of 40 .* 6s left/);
+  assert.match(
+    resyncProgressLine(running, Date.parse("2026-11-23T00:43:58.733Z")),
+    /^Ongoing \(compare\): 10 of 40 .* 6s left/,
+  );
   const text = resyncStatusText({ target: [running] });
   assert.match(text, /\n {3}Progress: 10 of 40 versions, 5 a second, 6s left \(compare\)\n/);
   assert.match(text, /\n {3}Damage at the target: 3 missing, 1 corrupt of 40 examined$/);

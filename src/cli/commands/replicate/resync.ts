@@ -1,7 +1,11 @@
 /** `replicate resync`, also `reset`: start, status, cancel, and the direct form of 2022 (mc-cli.md 6.5, 7.2). */
 import { answeredWith } from "../../../client/errors.ts";
 import type { ResyncAnswer } from "../../../client/s3-calls.ts";
-import { cancelResync as cancelRunning, resyncStatus as readStatus, startResync as sendStart } from "../../../client/s3-calls.ts";
+import {
+  cancelResync as cancelRunning,
+  resyncStatus as readStatus,
+  startResync as sendStart,
+} from "../../../client/s3-calls.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import { ZERO_TIME } from "../../../protocol/time.ts";
 import { systemClock } from "../../../runtime/clock.ts";
@@ -26,7 +30,12 @@ const REMOTE_FLAG: FlagSpec = {
   help: "ARN, rule ID, ALIAS/BUCKET or URL of the target; not needed when there is only one",
 };
 const WAIT_FLAGS: readonly FlagSpec[] = [
-  { name: "watch", aliases: ["w"], kind: "bool", help: "show the progress until the resync ends; exit code 1 on failures" },
+  {
+    name: "watch",
+    aliases: ["w"],
+    kind: "bool",
+    help: "show the progress until the resync ends; exit code 1 on failures",
+  },
   { name: "wait", kind: "bool", help: "wait until the resync ends; exit code 1 on failures" },
 ];
 const START_FLAGS: readonly FlagSpec[] = [

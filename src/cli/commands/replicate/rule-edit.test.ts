@@ -42,7 +42,10 @@ test("priority defaults to the highest plus one and must be unique", () => {
 test("a prefix or tags put the filter into And, where the client shows it", () => {
   assert.equal(newRule({ ...plain, prefix: "pre" }, []).filterForm, "and");
   assert.equal(newRule({ ...plain, tags: "a=b" }, []).filterForm, "and");
-  assert.deepEqual(parseRuleTags("a=b&c=d=e"), [{ key: "a", value: "b" }, { key: "c", value: "d=e" }]);
+  assert.deepEqual(parseRuleTags("a=b&c=d=e"), [
+    { key: "a", value: "b" },
+    { key: "c", value: "d=e" },
+  ]);
   assert.throws(() => parseRuleTags("a"), /Invalid --tags/);
 });
 

@@ -35,10 +35,16 @@ export interface RuleChange {
 }
 
 function readSwitches(list: string): Switches {
-  const names = list.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const names = list
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
   for (const name of names) {
     if (!Object.hasOwn(KINDS, name)) {
-      throw new CommandError("Invalid --replicate", new Error(`\`${name}\` is none of ${Object.keys(KINDS).join(", ")}`));
+      throw new CommandError(
+        "Invalid --replicate",
+        new Error(`\`${name}\` is none of ${Object.keys(KINDS).join(", ")}`),
+      );
     }
   }
   const on = (kind: keyof typeof KINDS): boolean => names.includes(kind);
@@ -81,7 +87,8 @@ export function newRule(flags: NewRule, rules: readonly ReplicationRule[]): Repl
   const priority = flags.priority ?? nextPriority(rules);
   const taken = rules.find((rule) => rule.id === flags.id || rule.priority === priority);
   if (taken?.id === flags.id) throw duplicate(`a rule with ID \`${flags.id}\` is there already`);
-  if (taken !== undefined) throw duplicate(`priority ${priority} is taken; the next free one is ${nextPriority(rules)}`);
+  if (taken !== undefined)
+    throw duplicate(`priority ${priority} is taken; the next free one is ${nextPriority(rules)}`);
   const tags = parseRuleTags(flags.tags ?? "");
   return {
     id: flags.id,

@@ -62,12 +62,18 @@ test("the text has the captured lines", () => {
 });
 
 test("several targets are summed up, none too", () => {
-  assert.match(statusText(metrics, [target, { ...target, arn: "other" }]), /\n {2}Summary\n {2}Replicated: +10 objects/);
+  assert.match(
+    statusText(metrics, [target, { ...target, arn: "other" }]),
+    /\n {2}Summary\n {2}Replicated: +10 objects/,
+  );
   assert.match(statusText(metrics, []), /Summary/);
 });
 
 test("what is still to do is shown where the server counts it", () => {
-  const counted = { ...metrics, currStats: { Stats: { [ARN]: { pendingReplicationCount: 4, pendingReplicationSize: 1024 } } } };
+  const counted = {
+    ...metrics,
+    currStats: { Stats: { [ARN]: { pendingReplicationCount: 4, pendingReplicationSize: 1024 } } },
+  };
   assert.match(statusText(counted, [target]), /\n {2}Pending: +4 objects \(1\.0 KiB\)\n/);
 });
 

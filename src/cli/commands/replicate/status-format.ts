@@ -70,10 +70,7 @@ export function asVersion2(answer: Readonly<Record<string, unknown>>): Replicati
 
 /** The text of one bucket: a title, then a block for each target, then a sum when there are several. */
 export function statusText(metrics: ReplicationMetrics, targets: readonly RemoteTarget[]): string {
-  const blocks = targets.map((target) => [
-    `  ${target.endpoint}`,
-    ...targetLines(metrics, target),
-  ]);
+  const blocks = targets.map((target) => [`  ${target.endpoint}`, ...targetLines(metrics, target)]);
   const sum = targets.length === 1 ? [] : [["  Summary", ...summaryLines(metrics)]];
   const title = `  Replication status since ${formatElapsed(metrics.uptime ?? 0)}`;
   return [title, ...[...blocks, ...sum].map((block) => block.join("\n"))].join("\n");
@@ -88,17 +85,24 @@ function targetLines(metrics: ReplicationMetrics, target: RemoteTarget): string[
   const stats = metrics.currStats.Stats?.[target.arn ?? ""] ?? {};
   const { latency } = target;
   const limit = stats.limitInBits ?? target.bandwidthlimit ?? 0;
-  const rates = (metrics.queueStats?.nodes ?? []).map((node) => node.tgtTransferStats?.[target.arn ?? ""]?.["Total"] ?? {});
+  const rates = (metrics.queueStats?.nodes ?? []).map(
+    (node) => node.tgtTransferStats?.[target.arn ?? ""]?.["Total"] ?? {},
+  );
   return [
     replicatedLine(stats),
     ...pendingLine(stats),
     queuedLine(metrics),
     workersLine(metrics),
     rateLine(rates.some((rate) => rate.avgRate !== undefined) ? rates : nodeRates(metrics)),
-    line("Latency", `${milliseconds(latency?.curr ?? 0)} (avg: ${milliseconds(latency?.avg ?? 0)}; max: ${milliseconds(latency?.max ?? 0)})`),
+    line(
+      "Latency",
+      `${milliseconds(latency?.curr ?? 0)} (avg: ${milliseconds(latency?.avg ?? 0)}; max: ${milliseconds(latency?.max ?? 0)})`,
+    ),
     line("Link", linkText(target)),
     errorsLine(stats.failed),
-    ...(limit === 0 ? [] : [line("Bandwidth", `${formatRate(stats.currentBandwidth ?? 0)} (limit: ${formatRate(limit)})`)]),
+    ...(limit === 0
+      ? []
+      : [line("Bandwidth", `${formatRate(stats.currentBandwidth ?? 0)} (limit: ${formatRate(limit)})`)]),
   ];
 }
 
@@ -117,7 +121,9 @@ function replicatedLine(stats: TargetMetrics): string {
 /** Only where the server counts what is still to do; MinIO always sends zero. */
 function pendingLine(stats: TargetMetrics): string[] {
   const count = stats.pendingReplicationCount ?? 0;
-  return count === 0 ? [] : [line("Pending", `${count} objects (${formatBinarySize(stats.pendingReplicationSize ?? 0)})`)];
+  return count === 0
+    ? []
+    : [line("Pending", `${count} objects (${formatBinarySize(stats.pendingReplicationSize ?? 0)})`)];
 }
 
 function queuedLine(metrics: ReplicationMetrics): string {

@@ -14,7 +14,13 @@ export const statusCommand: Command = {
   examples: [{ what: "totals of a bucket", line: "mc replicate status here/b" }],
   flags: [
     { name: "nodes", aliases: ["n"], kind: "bool", help: "transfer rates of each node" },
-    { name: "backlog", aliases: ["b"], kind: "bool", help: "accepted for old scripts; see `mc replicate backlog`", hidden: true },
+    {
+      name: "backlog",
+      aliases: ["b"],
+      kind: "bool",
+      help: "accepted for old scripts; see `mc replicate backlog`",
+      hidden: true,
+    },
   ],
   run: showStatus,
 };

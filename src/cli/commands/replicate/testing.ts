@@ -25,7 +25,8 @@ export class ReplicationServer implements FakeServer {
     const query = request.query ?? {};
     if ("replication" in query) return this.#replication(request.method, body);
     if ("replication-reset-cancel" in query) return ok("CANCELLED-ID");
-    if ("replication-reset" in query) return ok(JSON.stringify(resync(String(query["arn"]), String(query["reset-id"]))));
+    if ("replication-reset" in query)
+      return ok(JSON.stringify(resync(String(query["arn"]), String(query["reset-id"]))));
     if ("replication-reset-status" in query) return ok(JSON.stringify(this.resyncAnswers.shift() ?? {}));
     if ("replication-metrics" in query) return ok(JSON.stringify({ uptime: 60, currStats: { replicationCount: 3 } }));
     return s3Error(400, "NotImplemented");

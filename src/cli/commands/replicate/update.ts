@@ -22,7 +22,10 @@ export const updateCommand: Command = {
   usage: "ALIAS/BUCKET[/PREFIX] --id ID [FLAGS]",
   examples: [
     { what: "pause a rule", line: "mc replicate update here/b --id ID --state disable" },
-    { what: "limit the bandwidth; the keys stay as stored", line: "mc replicate update here/b --id ID --bandwidth 200MB" },
+    {
+      what: "limit the bandwidth; the keys stay as stored",
+      line: "mc replicate update here/b --id ID --bandwidth 200MB",
+    },
     { what: "new keys for the target", line: "mc replicate update here/b --id ID --remote-bucket there/b" },
   ],
   flags: [
@@ -33,11 +36,19 @@ export const updateCommand: Command = {
     { name: "tags", kind: "string", help: 'only objects with one of these tags: "k=v&k2=v2"; "" for all' },
     { name: "prefix", kind: "string", help: 'only objects below this prefix; "" for all (default: as it is)' },
     { name: "storage-class", aliases: ["sc"], kind: "string", help: "storage class at the target" },
-    { name: "remote-bucket", kind: "string", help: "another address or new keys for the target, or the ARN of another target" },
+    {
+      name: "remote-bucket",
+      kind: "string",
+      help: "another address or new keys for the target, or the ARN of another target",
+    },
     { name: "arn", kind: "string", help: "older name of --remote-bucket with an ARN", hidden: true },
     { name: "sync", kind: "string", help: "enable or disable" },
     { name: "proxy", kind: "string", help: "enable or disable" },
-    { name: "bandwidth", kind: "string", help: "limit per second, in bytes (200MB) or with an explicit unit (1600Mb/s); 0 for none" },
+    {
+      name: "bandwidth",
+      kind: "string",
+      help: "limit per second, in bytes (200MB) or with an explicit unit (1600Mb/s); 0 for none",
+    },
     { name: "healthcheck-seconds", kind: "int", help: "seconds between health checks of the target" },
     { name: "path", kind: "string", help: "bucket lookup towards the target: auto, on, off" },
   ],

@@ -99,7 +99,10 @@ class LmdbIndex implements OrderedIndex {
     if (count === 0) return;
     this.#written = this.#queue.length === count ? this.#queue : this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
-    const batch = encodeBatch(this.#written.map((waiting) => waiting.commit), bytes);
+    const batch = encodeBatch(
+      this.#written.map((waiting) => waiting.commit),
+      bytes,
+    );
     this.#writer.ref();
     this.#writer.postMessage(batch, [batch.buffer]);
   }

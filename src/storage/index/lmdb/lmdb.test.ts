@@ -31,7 +31,10 @@ test("a batch comes back as it was", () => {
   ];
   const bytes = commits.reduce((sum, commit) => sum + commitBytes(commit), 0);
   const decoded = decodeBatch(encodeBatch(commits, bytes));
-  assert.deepEqual(decoded, commits.map((commit) => ({ ...commit })));
+  assert.deepEqual(
+    decoded,
+    commits.map((commit) => ({ ...commit })),
+  );
 });
 
 test("rows outlive the process's handle, and a second handle sees each commit at once", async () => {
