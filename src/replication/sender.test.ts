@@ -61,6 +61,14 @@ describe("one version to one target", () => {
     assert.deepEqual(await send(version), { kind: "alreadyEqual" });
   });
 
+  test("a target too busy to be asked is asked again, not taken for one that has the tags", async () => {
+    const version = await site.put("k", "hello", { t: "1" });
+    await send(version);
+    fake.interfere = (request) => (request.method === "HEAD" ? { status: 503, code: "SlowDownRead" } : undefined);
+    const outcome = await send(version);
+    assert.equal(outcome.kind, "retry");
+  });
+
   test("a repeat asks first and moves nothing when the target has it", async () => {
     const version = await site.put("k");
     await send(version);

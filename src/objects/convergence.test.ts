@@ -1,0 +1,193 @@
+/** What a site makes of a peer's writes that come late, twice, or from another clock: docs/design/convergence.md. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { hasCode } from "../model/errors.ts";
+import type { Arn, VersionId } from "../model/names.ts";
+import { NULL_VERSION } from "../model/names.ts";
+import { testRule } from "../model/testing.ts";
+import type { Version } from "../model/version.ts";
+import type { Objects } from "./objects.ts";
+import { SPACE, targetRange } from "../storage/keys.ts";
+import { decodeRow } from "../storage/records.ts";
+import { bodyOf, bucketName, objectKey, PLAIN, testSite, textOf, type TestSite } from "./testing.ts";
+import type { LogRow, PutRequest, ReplicaSource } from "./types.ts";
+
+const BUCKET = bucketName("data");
+const KEY = objectKey("a");
+const ARN = "arn:minio:replication::0f3c9a52-6a34-4b1e-9d0b-1f4d1b7f8f01:data" as Arn;
+const AT = { bucket: BUCKET, key: KEY };
+const NULL_AT = { ...AT, versionId: NULL_VERSION };
+const SECOND = 1_000_000_000n;
+
+/** A site whose bucket replicates; with versioning suspended new writes are null versions. */
+async function replicating(status: "Enabled" | "Suspended"): Promise<TestSite> {
+  const site = testSite();
+  await site.objects.createBucket(BUCKET, { owner: "root" });
+  const replication = { role: "", rules: [testRule(ARN)] };
+  await site.objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, versioning: { status }, replication }));
+  return site;
+}
+
+const suspended = async (): Promise<Objects> => (await replicating("Suspended")).objects;
+
+const put = (objects: Objects, text: string, more: Partial<PutRequest> = {}): ReturnType<Objects["put"]> =>
+  objects.put({ ...AT, attributes: PLAIN, body: bodyOf(text), ...more });
+
+const fromPeer = (mtime: bigint, more: Partial<ReplicaSource> = {}): ReplicaSource => ({ replica: true, mtime, ...more });
+
+async function current(objects: Objects): Promise<Version | undefined> {
+  return (await objects.version(NULL_AT))?.version;
+}
+
+test("a late purge of a null version leaves the one that was written after it", async () => {
+  const objects = await suspended();
+  const { version } = await put(objects, "new");
+  await objects.delete({ ...NULL_AT, source: fromPeer(version.mtime - SECOND) });
+  assert.equal((await current(objects))?.mtime, version.mtime);
+  await objects.delete({ ...NULL_AT, source: fromPeer(version.mtime) });
+  assert.equal(await current(objects), undefined);
+});
+
+test("a purge is later than what it removes, and a null version later than the purge, whatever the clocks say", async () => {
+  const objects = await suspended();
+  const ahead = (await put(objects, "one")).version.mtime + 300n * SECOND;
+  await put(objects, "ahead", { versionId: NULL_VERSION, source: fromPeer(ahead) });
+  await objects.delete(NULL_AT);
+  const purge = await objects.tombstone(NULL_AT);
+  assert.ok(purge !== undefined && purge.time > ahead);
+  const after = await put(objects, "after");
+  assert.ok(after.version.mtime > purge.time);
+  assert.equal(await objects.tombstone(NULL_AT), undefined, "the newer version speaks for itself");
+});
+
+test("an older purge that comes late does not make a purge any older", async () => {
+  const objects = await suspended();
+  await objects.delete({ ...NULL_AT, source: fromPeer(20n * SECOND) });
+  await objects.delete({ ...NULL_AT, source: fromPeer(10n * SECOND) });
+  assert.equal((await objects.tombstone(NULL_AT))?.time, 20n * SECOND);
+  const between = await put(objects, "x", { versionId: NULL_VERSION, source: fromPeer(15n * SECOND) });
+  assert.equal(between.purged, "everywhere");
+});
+
+test("null versions of the same time: the larger ETag wins, in whatever order they come", async () => {
+  const texts = ["one", "two"];
+  const ends: (string | undefined)[] = [];
+  for (const order of [texts, texts.toReversed()]) {
+    const objects = await suspended();
+    for (const text of order) await put(objects, text, { versionId: NULL_VERSION, source: fromPeer(SECOND, { etag: text }) }).catch(() => undefined);
+    const end = await current(objects);
+    ends.push(end?.kind === "object" ? end.etag : undefined);
+  }
+  assert.deepEqual(ends, ["two", "two"]);
+});
+
+test("an object wins over a null marker of the same time; an older one is answered as settled", async () => {
+  const objects = await suspended();
+  const marker = { ...NULL_AT, sourceDeleteMarker: true };
+  await objects.delete({ ...marker, source: fromPeer(10n * SECOND) });
+  const older = put(objects, "old", { versionId: NULL_VERSION, source: fromPeer(9n * SECOND) });
+  await assert.rejects(older, (error) => hasCode(error, "PreconditionFailed"));
+  await put(objects, "same", { versionId: NULL_VERSION, source: fromPeer(10n * SECOND) });
+  await objects.delete({ ...marker, source: fromPeer(10n * SECOND) });
+  assert.equal((await current(objects))?.kind, "object");
+  await objects.delete({ ...marker, source: fromPeer(11n * SECOND) });
+  assert.equal((await current(objects))?.kind, "delete-marker");
+});
+
+test("a null upload is judged at its completion, where its time comes", async () => {
+  const objects = await suspended();
+  await objects.delete({ ...NULL_AT, sourceDeleteMarker: true, source: fromPeer(10n * SECOND) });
+  const source = { replica: true, etag: "e-1" };
+  const upload = await objects.createUpload({ ...NULL_AT, attributes: PLAIN, source, initiator: "peer" });
+  const selector = { ...AT, uploadId: upload.uploadId };
+  const part = await objects.putPart(selector, 1, bodyOf("part"));
+  const complete = (mtime: bigint): ReturnType<Objects["completeUpload"]> =>
+    objects.completeUpload({ ...selector, parts: [{ number: 1, etag: part.etag }], source: { ...source, mtime } });
+  await assert.rejects(complete(9n * SECOND), (error) => hasCode(error, "PreconditionFailed"));
+  assert.equal((await complete(11n * SECOND)).version.mtime, 11n * SECOND);
+});
+
+test("an older null version does not take the place of a damaged newer one", async () => {
+  const objects = await suspended();
+  const { version } = await put(objects, "new");
+  await objects.markDamaged(NULL_AT, "missing");
+  const older = put(objects, "old", { versionId: NULL_VERSION, source: fromPeer(version.mtime - SECOND, { resyncId: "r" }) });
+  await assert.rejects(older, (error) => hasCode(error, "PreconditionFailed"));
+  await put(objects, "new", { versionId: NULL_VERSION, source: fromPeer(version.mtime, { etag: version.etag, resyncId: "r" }) });
+  assert.equal(await textOf((await objects.find(NULL_AT)).read(0, 3)), "new");
+});
+
+test("tags of an older null version do not land on a newer one; those of one not yet here are refused", async () => {
+  const objects = await suspended();
+  const { version } = await put(objects, "x");
+  const tags = (mtime: bigint): ReturnType<Objects["applyReplicaMetadata"]> => {
+    const source = fromPeer(mtime, { tagsTime: version.mtime + 5n });
+    return objects.applyReplicaMetadata({ ...NULL_AT, source, tags: { t: "1" }, retention: undefined, legalHold: undefined });
+  };
+  assert.equal((await tags(version.mtime - SECOND)).tags, undefined);
+  await assert.rejects(tags(version.mtime + SECOND), (error) => hasCode(error, "NoSuchVersion"));
+  assert.deepEqual((await tags(version.mtime)).tags?.value, { t: "1" });
+});
+
+test("a multipart version that was replaced while it was read is not damaged", async () => {
+  const objects = await suspended();
+  const multipart = async (text: string): Promise<void> => {
+    const upload = await objects.createUpload({ ...AT, attributes: PLAIN, initiator: "me" });
+    const selector = { ...AT, uploadId: upload.uploadId };
+    const part = await objects.putPart(selector, 1, bodyOf(text));
+    await objects.completeUpload({ ...selector, parts: [{ number: 1, etag: part.etag }] });
+  };
+  await multipart("one");
+  const found = await objects.find(AT);
+  await multipart("two");
+  await assert.rejects(textOf(found.read(0, 3)), (error) => hasCode(error, "NoSuchVersion"));
+  assert.equal(await textOf((await objects.find(AT)).read(0, 3)), "two");
+});
+
+/** Ends the oldest row of the change log as one that sent `sent`. */
+async function finishFirst(site: TestSite, sent: Version | "purge"): Promise<void> {
+  const [entry] = await site.index.scan(targetRange(SPACE.log, ARN), { limit: 1 });
+  assert.ok(entry !== undefined, "a row waits");
+  await site.objects.finishLogRows(ARN, [{ rowKey: entry.key, row: decodeRow<LogRow>(entry.value), status: "COMPLETED", sent }]);
+}
+
+async function statusOf(objects: Objects, versionId: VersionId): Promise<string | undefined> {
+  return (await objects.version({ ...AT, versionId }))?.version.replication.targets[ARN];
+}
+
+test("tags that a peer changed while the version was sent do not keep it pending; those changed here do", async () => {
+  const site = await replicating("Enabled");
+  const { objects } = site;
+  const { version } = await put(objects, "x");
+  const at = { ...AT, versionId: version.versionId };
+  await objects.setTags(at, { t: "1" });
+  await finishFirst(site, version);
+  assert.equal(await statusOf(objects, version.versionId), "PENDING", "the row of the tags is on its way");
+  const sent = (await objects.version(at))?.version as Version;
+  const peers = { ...at, tags: { t: "2" }, retention: undefined, legalHold: undefined };
+  await objects.applyReplicaMetadata({ ...peers, source: fromPeer(version.mtime, { tagsTime: version.mtime + 900n * SECOND }) });
+  await finishFirst(site, sent);
+  assert.equal(await statusOf(objects, version.versionId), "COMPLETED");
+});
+
+test("tags changed while no rule sends them are not taken for sent", async () => {
+  const site = await replicating("Enabled");
+  const { objects } = site;
+  const { version } = await put(objects, "x");
+  await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { role: "", rules: [{ ...testRule(ARN), enabled: false }] } }));
+  await objects.setTags({ ...AT, versionId: version.versionId }, { t: "1" });
+  assert.equal(await statusOf(objects, version.versionId), undefined);
+  await finishFirst(site, version);
+  assert.equal(await statusOf(objects, version.versionId), undefined, "what was sent is not what is here");
+});
+
+test("the end of a purge says nothing of a null version that was written after it", async () => {
+  const site = await replicating("Suspended");
+  const { objects } = site;
+  const { version } = await put(objects, "one");
+  await finishFirst(site, version);
+  await objects.delete(NULL_AT);
+  await put(objects, "two");
+  await finishFirst(site, "purge");
+  assert.equal(await statusOf(objects, NULL_VERSION), "PENDING");
+});
