@@ -83,6 +83,8 @@ export class Nemesis {
         return this.#damage(site);
       case "rules":
         return this.#rules(site);
+      case "targets":
+        return this.#targets(site);
       case "skew":
         site.skew.ms = this.#dice.between(-this.#world.profile.skewMsMax, this.#world.profile.skewMsMax);
         return;
@@ -204,6 +206,14 @@ export class Nemesis {
   async #rules(site: Site): Promise<void> {
     const mode = this.#dice.weighted({ on: 2, off: 4, noPurges: 2, noDeletes: 1 });
     if (site.up && this.#world.isConfigured(site)) await this.#world.setRules(site, mode);
+  }
+
+  /** Replication of the site is taken away, and perhaps set up again at once: its targets are new ones then. */
+  async #targets(site: Site): Promise<void> {
+    if (!site.up || !this.#world.isConfigured(site) || this.#world.peersOf(site).length === 0) return;
+    await this.#world.unconfigure(site);
+    await this.#world.time.sleep(this.#dice.between(0, 1500));
+    if (site.up && this.#dice.chance(0.5)) await this.#world.configure(site, "on");
   }
 
   async #resync(site: Site): Promise<void> {

@@ -13,6 +13,7 @@ export const TROUBLES = [
   "wipe",
   "damage",
   "rules",
+  "targets",
   "skew",
   "resync",
   "full",
@@ -20,7 +21,7 @@ export const TROUBLES = [
 export type Trouble = (typeof TROUBLES)[number];
 
 /** Troubles after which replication alone need not make sites equal: what they lost or kept back takes a resync. */
-const NEED_RESYNC: ReadonlySet<Trouble> = new Set<Trouble>(["restore", "wipe", "damage", "rules"]);
+const NEED_RESYNC: ReadonlySet<Trouble> = new Set<Trouble>(["restore", "wipe", "damage", "rules", "targets"]);
 
 /** How null versions come about. `suspended`: all versions of the bucket are null. `excluded`: those below a prefix. */
 export type BucketMode = "versioned" | "suspended" | "excluded";
@@ -49,6 +50,8 @@ export interface Profile {
   /** Versions are written before there is any replication. */
   readonly prehistory: boolean;
   readonly keys: readonly string[];
+  /** Some uploads have a part of the smallest size that a part before the last may have. */
+  readonly largeUploads: boolean;
   readonly clockStepNs: number;
   readonly skewMsMax: number;
   readonly network: NetworkProfile;
@@ -81,11 +84,13 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
   const oneWay = dice.chance(0.12);
   const edges = sites.flatMap((from) => sites.filter((to) => to !== from).map((to) => [from, to] as const));
   const bucketMode = dice.weighted({ versioned: 6, suspended: 2, excluded: 2 });
-  // A wiped site must be set up anew, and no target may be set while versioning is suspended.
-  const possible = TROUBLES.filter((trouble) => trouble !== "wipe" || bucketMode !== "suspended");
+  // No target may be set, on a new site either, while versioning is suspended.
+  const possible = TROUBLES.filter(
+    (trouble) => bucketMode !== "suspended" || (trouble !== "wipe" && trouble !== "targets"),
+  );
   const drawn = dice.chance(0.25) ? [] : someOf(dice, possible, dice.pick([0.15, 0.3, 0.6]));
   // What a source of one direction purges for itself alone nobody brings back.
-  const troubles = oneWay ? drawn.filter((trouble) => trouble !== "rules") : drawn;
+  const troubles = oneWay ? drawn.filter((trouble) => trouble !== "rules" && trouble !== "targets") : drawn;
   const heavy = someOf(dice, Object.keys(OPERATIONS) as Operation[], 0.3);
   const operations = Object.fromEntries(
     (Object.entries(OPERATIONS) as [Operation, number][]).map(([name, weight]) => [
@@ -104,6 +109,7 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
       bucketMode === "excluded"
         ? [...KEYS.slice(0, 2), "null/x", "null/y"]
         : KEYS.slice(0, dice.between(1, KEYS.length)),
+    largeUploads: dice.chance(options.brief === true ? 0.03 : 0.1),
     clockStepNs: dice.pick([1, 1, 1000, 1_000_000]),
     skewMsMax: dice.pick([0, 5, 2000, 300_000]),
     network: {

@@ -4,7 +4,7 @@ import { NetworkError, S3ResponseError } from "../client/errors.ts";
 import * as s3 from "../client/s3-calls.ts";
 import type { S3Client } from "../client/s3-client.ts";
 import { md5 } from "./history.ts";
-import { bucketOf, heldBy, idOf, tombstoneOf } from "./peek.ts";
+import { heldBy, idOf, tombstoneOf } from "./peek.ts";
 import type { Operation } from "./profile.ts";
 import type { Dice } from "./random.ts";
 import { BUCKET, type Site } from "./site.ts";
@@ -26,6 +26,9 @@ const EXPECTED = new Set([
   "RequestTimeTooSkewed",
   "NoSuchTagSet",
 ]);
+
+/** Smallest part before the last (s3-api.md section 12). */
+const PART_BYTES_MIN = 5 * 1024 * 1024;
 
 /** One client at one site. */
 export class Client {
@@ -205,13 +208,18 @@ export class Client {
     const headers = dice.chance(0.3) ? { ...this.#headers(), "x-amz-checksum-algorithm": "CRC32" } : this.#headers();
     const uploadId = await s3.createUpload(this.#s3, { ...name, headers });
     const upload = { ...name, uploadId };
-    const number = dice.between(1, 3);
-    const body = this.#body();
-    await s3.uploadPart(this.#s3, { ...upload, number, body });
+    const first = dice.between(1, 3);
+    const large = this.#world.profile.largeUploads && dice.chance(0.4);
+    const bodies = large ? [Buffer.alloc(PART_BYTES_MIN, dice.u32() & 0xff), this.#body()] : [this.#body()];
+    const parts: { number: number; etag: string }[] = [];
+    for (const [i, body] of bodies.entries()) {
+      await s3.uploadPart(this.#s3, { ...upload, number: first + i, body });
+      parts.push({ number: first + i, etag: md5(body) });
+    }
     if (dice.chance(0.1)) return s3.abortUpload(this.#s3, upload);
-    const etag = `${md5(Buffer.from(md5(body), "hex"))}-1`;
-    this.#world.history.attempted(etag, body);
-    const done = await s3.completeUpload(this.#s3, { ...upload, parts: [{ number, etag: md5(body) }] });
+    const etag = `${md5(Buffer.from(parts.map((part) => part.etag).join(""), "hex"))}-${parts.length}`;
+    this.#world.history.attempted(etag, Buffer.concat(bodies));
+    const done = await s3.completeUpload(this.#s3, { ...upload, parts });
     await this.#stored(key, etag, {
       etag: done.etag,
       ...(done.versionId === undefined ? {} : { "x-amz-version-id": done.versionId }),
@@ -245,6 +253,3 @@ export class Client {
     }
   }
 }
-
-/** True when the site has its bucket. */
-export const hasBucket = async (site: Site): Promise<boolean> => (await bucketOf(site)) !== undefined;

@@ -144,11 +144,21 @@ export class World {
     this.note(`${site.name} rules ${mode}`);
   }
 
+  /** As DELETE ?replication does it. */
+  async unconfigure(site: Site): Promise<void> {
+    this.#unconfigured.add(site);
+    const { objects, replication } = site.leader;
+    await objects.updateBucket(BUCKET, ({ replication: _removed, ...bucket }) => bucket);
+    await replication.api.configChanged(BUCKET);
+    await replication.api.removeAllTargets(BUCKET);
+    this.note(`${site.name} without rules`);
+  }
+
   isConfigured(site: Site): boolean {
     return !this.#unconfigured.has(site);
   }
 
-  /** The site lost its configuration. */
+  /** The site lost its rules. */
   forgetConfiguration(site: Site): void {
     this.#unconfigured.add(site);
   }
