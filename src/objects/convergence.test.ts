@@ -33,7 +33,11 @@ const suspended = async (): Promise<Objects> => (await replicating("Suspended"))
 const put = (objects: Objects, text: string, more: Partial<PutRequest> = {}): ReturnType<Objects["put"]> =>
   objects.put({ ...AT, attributes: PLAIN, body: bodyOf(text), ...more });
 
-const fromPeer = (mtime: bigint, more: Partial<ReplicaSource> = {}): ReplicaSource => ({ replica: true, mtime, ...more });
+const fromPeer = (mtime: bigint, more: Partial<ReplicaSource> = {}): ReplicaSource => ({
+  replica: true,
+  mtime,
+  ...more,
+});
 
 async function current(objects: Objects): Promise<Version | undefined> {
   return (await objects.version(NULL_AT))?.version;
@@ -74,7 +78,10 @@ test("null versions of the same time: the larger ETag wins, in whatever order th
   const ends: (string | undefined)[] = [];
   for (const order of [texts, texts.toReversed()]) {
     const objects = await suspended();
-    for (const text of order) await put(objects, text, { versionId: NULL_VERSION, source: fromPeer(SECOND, { etag: text }) }).catch(() => undefined);
+    for (const text of order)
+      await put(objects, text, { versionId: NULL_VERSION, source: fromPeer(SECOND, { etag: text }) }).catch(
+        () => undefined,
+      );
     const end = await current(objects);
     ends.push(end?.kind === "object" ? end.etag : undefined);
   }
@@ -111,9 +118,15 @@ test("an older null version does not take the place of a damaged newer one", asy
   const objects = await suspended();
   const { version } = await put(objects, "new");
   await objects.markDamaged(NULL_AT, "missing");
-  const older = put(objects, "old", { versionId: NULL_VERSION, source: fromPeer(version.mtime - SECOND, { resyncId: "r" }) });
+  const older = put(objects, "old", {
+    versionId: NULL_VERSION,
+    source: fromPeer(version.mtime - SECOND, { resyncId: "r" }),
+  });
   await assert.rejects(older, (error) => hasCode(error, "PreconditionFailed"));
-  await put(objects, "new", { versionId: NULL_VERSION, source: fromPeer(version.mtime, { etag: version.etag, resyncId: "r" }) });
+  await put(objects, "new", {
+    versionId: NULL_VERSION,
+    source: fromPeer(version.mtime, { etag: version.etag, resyncId: "r" }),
+  });
   assert.equal(await textOf((await objects.find(NULL_AT)).read(0, 3)), "new");
 });
 
@@ -122,11 +135,35 @@ test("tags of an older null version do not land on a newer one; those of one not
   const { version } = await put(objects, "x");
   const tags = (mtime: bigint): ReturnType<Objects["applyReplicaMetadata"]> => {
     const source = fromPeer(mtime, { tagsTime: version.mtime + 5n });
-    return objects.applyReplicaMetadata({ ...NULL_AT, source, tags: { t: "1" }, retention: undefined, legalHold: undefined });
+    return objects.applyReplicaMetadata({
+      ...NULL_AT,
+      source,
+      tags: { t: "1" },
+      retention: undefined,
+      legalHold: undefined,
+    });
   };
   assert.equal((await tags(version.mtime - SECOND)).tags, undefined);
   await assert.rejects(tags(version.mtime + SECOND), (error) => hasCode(error, "NoSuchVersion"));
   assert.deepEqual((await tags(version.mtime)).tags?.value, { t: "1" });
+});
+
+test("of two null versions of the same time only the one that is here takes its tags", async () => {
+  const objects = await suspended();
+  await put(objects, "x", { versionId: NULL_VERSION, source: fromPeer(10n * SECOND, { etag: "mmm" }) });
+  const tags = (etag: string): ReturnType<Objects["applyReplicaMetadata"]> => {
+    const source = fromPeer(10n * SECOND, { etag, tagsTime: 11n * SECOND });
+    return objects.applyReplicaMetadata({
+      ...NULL_AT,
+      source,
+      tags: { t: etag },
+      retention: undefined,
+      legalHold: undefined,
+    });
+  };
+  assert.equal((await tags("aaa")).tags, undefined);
+  await assert.rejects(tags("zzz"), (error) => hasCode(error, "NoSuchVersion"));
+  assert.deepEqual((await tags("mmm")).tags?.value, { t: "mmm" });
 });
 
 test("a multipart version that was replaced while it was read is not damaged", async () => {
@@ -148,7 +185,9 @@ test("a multipart version that was replaced while it was read is not damaged", a
 async function finishFirst(site: TestSite, sent: Version | "purge"): Promise<void> {
   const [entry] = await site.index.scan(targetRange(SPACE.log, ARN), { limit: 1 });
   assert.ok(entry !== undefined, "a row waits");
-  await site.objects.finishLogRows(ARN, [{ rowKey: entry.key, row: decodeRow<LogRow>(entry.value), status: "COMPLETED", sent }]);
+  await site.objects.finishLogRows(ARN, [
+    { rowKey: entry.key, row: decodeRow<LogRow>(entry.value), status: "COMPLETED", sent },
+  ]);
 }
 
 async function statusOf(objects: Objects, versionId: VersionId): Promise<string | undefined> {
@@ -165,7 +204,10 @@ test("tags that a peer changed while the version was sent do not keep it pending
   assert.equal(await statusOf(objects, version.versionId), "PENDING", "the row of the tags is on its way");
   const sent = (await objects.version(at))?.version as Version;
   const peers = { ...at, tags: { t: "2" }, retention: undefined, legalHold: undefined };
-  await objects.applyReplicaMetadata({ ...peers, source: fromPeer(version.mtime, { tagsTime: version.mtime + 900n * SECOND }) });
+  await objects.applyReplicaMetadata({
+    ...peers,
+    source: fromPeer(version.mtime, { tagsTime: version.mtime + 900n * SECOND }),
+  });
   await finishFirst(site, sent);
   assert.equal(await statusOf(objects, version.versionId), "COMPLETED");
 });
@@ -174,7 +216,10 @@ test("tags changed while no rule sends them are not taken for sent", async () =>
   const site = await replicating("Enabled");
   const { objects } = site;
   const { version } = await put(objects, "x");
-  await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { role: "", rules: [{ ...testRule(ARN), enabled: false }] } }));
+  await objects.updateBucket(BUCKET, (bucket) => ({
+    ...bucket,
+    replication: { role: "", rules: [{ ...testRule(ARN), enabled: false }] },
+  }));
   await objects.setTags({ ...AT, versionId: version.versionId }, { t: "1" });
   assert.equal(await statusOf(objects, version.versionId), undefined);
   await finishFirst(site, version);

@@ -278,7 +278,8 @@ function build(context: Context, object: NewObject, place: Place, { before, curr
     value === undefined ? undefined : { value, time: time ?? mtime };
   // The same version with new bytes keeps what it had beside them; a null id may stand for another version by now.
   const old = before?.version;
-  const healed = old?.kind === "object" && old.damaged !== undefined && old.mtime === mtime ? old : undefined;
+  const isSame = old?.kind === "object" && old.mtime === mtime && old.etag === object.etag;
+  const healed = isSame && old.damaged !== undefined ? old : undefined;
   // A peer's time without tags: they were cleared, and that must win over older tags as any other value.
   const cleared = source?.tagsTime === undefined ? undefined : {};
   const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : cleared;

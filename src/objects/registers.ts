@@ -7,7 +7,7 @@ import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { encodeVersion } from "../storage/records.ts";
 import type { BucketRow, Context, VersionRow } from "./context.ts";
 import * as rows from "./rows.ts";
-import type { ReplicaMetadataRequest, VersionSelector } from "./types.ts";
+import type { ReplicaMetadataRequest, ReplicaSource, VersionSelector } from "./types.ts";
 
 async function objectRow(
   context: Context,
@@ -82,6 +82,18 @@ export function setLegalHold(context: Context, selector: VersionSelector, on: bo
   }));
 }
 
+/** The peer means the null version that is here: its time, and of two of the same time its content. */
+function isSame(source: ReplicaSource, here: ObjectVersion): boolean {
+  if (source.mtime === undefined) return true;
+  return source.mtime === here.mtime && (source.etag === undefined || source.etag === here.etag);
+}
+
+/** It lost against the one that is here, by the rule of `decideExisting`. */
+function isOlder(source: ReplicaSource, here: ObjectVersion): boolean {
+  if (source.mtime === undefined || source.mtime !== here.mtime) return (source.mtime ?? 0n) < here.mtime;
+  return (source.etag ?? "") < here.etag;
+}
+
 /**
  * Objects.applyReplicaMetadata: each register only when the peer's is newer. A missing time means that the peer never
  * changed that register since the object was written, so it counts as old as the version itself. A null id may stand for
@@ -93,8 +105,8 @@ export async function applyReplicaMetadata(context: Context, request: ReplicaMet
     const old = await objectRow(context, bucket, request);
     const since = old.version.mtime;
     const { source } = request;
-    if (request.versionId === NULL_VERSION && source.mtime !== undefined && source.mtime !== since) {
-      if (source.mtime < since) return { result: old.version };
+    if (request.versionId === NULL_VERSION && !isSame(source, old.version)) {
+      if (isOlder(source, old.version)) return { result: old.version };
       throw new StoreError("NoSuchVersion", { bucket: bucket.name, key: request.key });
     }
     const theirs = <T>(value: T | undefined, time: UnixNs | undefined): Register<T> | undefined =>

@@ -71,9 +71,10 @@ function withStatus(state: ReplicationState, arn: Arn, status: TargetStatus): Re
 
 function changedSince(sent: Version, now: Version): boolean {
   // A null version may have been replaced by another of the same id.
-  if (sent.mtime !== now.mtime) return true;
+  if (sent.mtime !== now.mtime || sent.kind !== now.kind) return true;
+  if (sent.kind === "object" && now.kind === "object" && sent.etag !== now.etag) return true;
   // Registers that a peer changed have no row here: only what was changed here is still on its way.
-  return sent.kind !== now.kind || sent.replication.changed !== now.replication.changed;
+  return sent.replication.changed !== now.replication.changed;
 }
 
 /**

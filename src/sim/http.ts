@@ -67,7 +67,7 @@ class Response extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.#pieces.push(chunk);
+    this.#pieces.push(Buffer.from(chunk));
     done();
   }
 

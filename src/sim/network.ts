@@ -214,7 +214,8 @@ const PIECE_BYTES = 64 * 1024;
 
 async function* piecesOf(body: TransportRequest["body"]): AsyncGenerator<Buffer> {
   if (body === undefined) return;
-  if (!Buffer.isBuffer(body)) yield* body;
+  // A sender may use the memory of a piece again; on a real wire it has left by then.
+  if (!Buffer.isBuffer(body)) for await (const piece of body) yield Buffer.from(piece);
   else if (body.length > 0) yield body;
 }
 

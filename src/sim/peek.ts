@@ -106,7 +106,9 @@ export async function isHealthy(site: Site, blobs: BlobStore, held: Held): Promi
 /** The bytes of a healthy version. */
 export async function bytesOf(site: Site, blobs: BlobStore, held: Held): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for (const ref of refsOf(held))
-    for await (const piece of blobs.read(ref, 0, ref.size, await rowOf(site, ref))) pieces.push(piece);
+  for (const ref of refsOf(held)) {
+    // Long reads use their memory again.
+    for await (const piece of blobs.read(ref, 0, ref.size, await rowOf(site, ref))) pieces.push(Buffer.from(piece));
+  }
   return Buffer.concat(pieces);
 }

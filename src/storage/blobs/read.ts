@@ -85,7 +85,8 @@ async function* readAhead(file: ReadableFile, ref: BlobRef, from: number, to: nu
   const full = READ_RING_PIECES * PIECE_BYTES;
   const held = ringBytes + full <= READ_RINGS_BYTES ? full : 0;
   ringBytes += held;
-  const size = held > 0 ? PIECE_BYTES : BLOCK_BYTES;
+  // Who asked for so little gathers it before anything is sent, and must not meet pieces that were overwritten.
+  const size = held > 0 || to - from <= PIECE_BYTES + 2 * BLOCK_BYTES ? PIECE_BYTES : BLOCK_BYTES;
   const ring: Buffer[] = [];
   let turn = 0;
   const fetch = (at: number): Promise<Buffer> => {
