@@ -129,9 +129,12 @@ interface ChunkHeader {
   readonly signature: string | undefined;
 }
 
+/** Without blanks and tabs at its ends: other white space is a wrong byte. */
+const trimmed = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, "");
+
 function parseChunkHeader(line: string): ChunkHeader {
   const semicolon = line.indexOf(";");
-  const hex = (semicolon < 0 ? line : line.slice(0, semicolon)).trim();
+  const hex = trimmed(semicolon < 0 ? line : line.slice(0, semicolon));
   if (!/^[0-9a-fA-F]{1,16}$/.test(hex)) throw malformed("a chunk size is no hexadecimal number");
   const size = Number.parseInt(hex, 16);
   if (size > CHUNK_BYTES_MAX) throw malformed("a chunk is larger than 16 MiB");
@@ -234,8 +237,8 @@ async function readTrailers(
     }
     const colon = line.indexOf(":");
     if (colon <= 0) throw malformed("a trailer line has no colon");
-    const name = line.slice(0, colon).trim().toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    const name = trimmed(line.slice(0, colon)).toLowerCase();
+    const value = trimmed(line.slice(colon + 1));
     if (chain !== undefined && name === TRAILER_SIGNATURE) {
       signature = value;
       break;
