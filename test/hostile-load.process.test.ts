@@ -34,7 +34,9 @@ const unsigned = (path: string, contentLength: number): Buffer =>
 
 const keysBelow = async (prefix: string): Promise<string[]> => {
   const page = await exchange(port, { path: "/b-1", query: `prefix=${prefix}` });
-  return parseXml(page.body).all("Contents").map((entry) => entry.value("Key") ?? "");
+  return parseXml(page.body)
+    .all("Contents")
+    .map((entry) => entry.value("Key") ?? "");
 };
 
 const staged = (): string[] => {
@@ -49,7 +51,13 @@ function streamed(mode: ChunkedMode, path: string): { head: Buffer; body: Buffer
   sum.writeUInt32BE(crc32(data));
   const own: Record<string, string> = { "x-amz-decoded-content-length": String(data.length) };
   if (mode !== "signed") own["x-amz-trailer"] = "x-amz-checksum-crc32";
-  const request: WireRequest = { method: "PUT", path, payloadHash: STREAMING_HASHES[mode], headers: own, nowMs: Date.now() };
+  const request: WireRequest = {
+    method: "PUT",
+    path,
+    payloadHash: STREAMING_HASHES[mode],
+    headers: own,
+    nowMs: Date.now(),
+  };
   const headers = signedHeaders(port, request);
   const amzDate = headers["x-amz-date"] as string;
   const scope = { date: amzDate.slice(0, 8), region: "us-east-1", service: "s3" };
@@ -60,7 +68,11 @@ function streamed(mode: ChunkedMode, path: string): { head: Buffer; body: Buffer
     amzDate,
   };
   const trailers = mode === "signed" ? undefined : { "x-amz-checksum-crc32": sum.toString("base64") };
-  const body = encodeAwsChunked([data.subarray(0, 10), data.subarray(10, 20), data.subarray(20)], { mode, signing, trailers });
+  const body = encodeAwsChunked([data.subarray(0, 10), data.subarray(10, 20), data.subarray(20)], {
+    mode,
+    signing,
+    trailers,
+  });
   return { head: head(port, { ...request, contentLength: body.length }), body };
 }
 
@@ -81,7 +93,14 @@ test("aws-chunked: one wrong byte anywhere, and nothing is stored", async () => 
 });
 
 test("connections cut in the middle of uploads leave neither objects nor files", async () => {
-  const plain: [number, number][] = [[1000, 0], [1000, 999], [100_000, 50_000], [300_000, 299_999], [20 * MIB, 300_000], [20 * MIB, 20 * MIB - 1]];
+  const plain: [number, number][] = [
+    [1000, 0],
+    [1000, 999],
+    [100_000, 50_000],
+    [300_000, 299_999],
+    [20 * MIB, 300_000],
+    [20 * MIB, 20 * MIB - 1],
+  ];
   const cut = async (bytes: Buffer, how: "destroy" | "reset" | "end"): Promise<void> => {
     const wire = new Wire(port);
     await new Promise<void>((done) => wire.socket.write(bytes, () => done()));
@@ -92,20 +111,29 @@ test("connections cut in the middle of uploads leave neither objects nor files",
     wire.close();
   };
   for (const how of ["destroy", "reset", "end"] as const) {
-    for (const [size, sent] of plain) await cut(Buffer.concat([unsigned(`/b-1/cut/${how}-${size}-${sent}`, size), Buffer.alloc(sent, 1)]), how);
+    for (const [size, sent] of plain)
+      await cut(Buffer.concat([unsigned(`/b-1/cut/${how}-${size}-${sent}`, size), Buffer.alloc(sent, 1)]), how);
     for (const mode of ["signed", "unsigned-trailer"] as const) {
       const whole = streamed(mode, `/b-1/cut/${how}-${mode}`);
-      for (let at = 0; at < whole.body.length; at += 29) await cut(Buffer.concat([whole.head, whole.body.subarray(0, at)]), how);
+      for (let at = 0; at < whole.body.length; at += 29)
+        await cut(Buffer.concat([whole.head, whole.body.subarray(0, at)]), how);
     }
   }
-  await until(() => Promise.resolve(staged().length === 0), WAIT_MS, () => Promise.resolve(`left in staging: ${staged().join()}`));
+  await until(
+    () => Promise.resolve(staged().length === 0),
+    WAIT_MS,
+    () => Promise.resolve(`left in staging: ${staged().join()}`),
+  );
   assert.deepEqual(await keysBelow("cut/"), []);
 });
 
 test("slow clients are served beside others, a byte at a time", async () => {
   const count = 100;
   const heads = Array.from({ length: count }, () => ({ wire: new Wire(port), bytes: head(port, { path: "/b-1/k" }) }));
-  const bodies = Array.from({ length: count }, (_, i) => ({ wire: new Wire(port), bytes: unsigned(`/b-1/slow/${String(i).padStart(3, "0")}`, 20) }));
+  const bodies = Array.from({ length: count }, (_, i) => ({
+    wire: new Wire(port),
+    bytes: unsigned(`/b-1/slow/${String(i).padStart(3, "0")}`, 20),
+  }));
   for (const { wire, bytes } of bodies) wire.write(bytes);
   for (let at = 0; at < 20; at++) {
     for (const { wire, bytes } of heads) wire.write(bytes.subarray(at, at + 1));
@@ -131,7 +159,10 @@ test("1000 connections, 1000 uploads of 100 KiB at once: all answered, memory bo
   const statuses = (answers: WireAnswer[]): Set<number> => new Set(answers.map((answer) => answer.status));
   assert.deepEqual(statuses(await all(() => head(port, { path: "/b-1/k" }))), new Set([200]));
   const body = Buffer.alloc(100 * 1024, 3);
-  assert.deepEqual(statuses(await all((i) => Buffer.concat([unsigned(`/b-1/many/${i}`, body.length), body]))), new Set([200]));
+  assert.deepEqual(
+    statuses(await all((i) => Buffer.concat([unsigned(`/b-1/many/${i}`, body.length), body]))),
+    new Set([200]),
+  );
   for (const wire of wires) wire.close();
   const { privateMiB } = memory(server.process.pid ?? 0);
   assert.ok(privateMiB < 900, `${privateMiB} MiB`);
@@ -156,9 +187,25 @@ test("300 clients that ask for a large object and do not read it: others are ser
 
 test("documents that strangers begin and do not end are bounded together", async () => {
   const before = memory(server.process.pid ?? 0).privateMiB;
-  const form = head(port, { method: "POST", path: "/b-1", credentials: null, headers: { "content-type": "multipart/form-data; boundary=x" }, contentLength: 8 * MIB });
-  const field = Buffer.concat([Buffer.from('--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n'), Buffer.alloc(MIB, 32)]);
-  const list = head(port, { method: "POST", path: "/b-1", query: "delete=", credentials: null, headers: { "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg==" }, contentLength: 8 * MIB });
+  const form = head(port, {
+    method: "POST",
+    path: "/b-1",
+    credentials: null,
+    headers: { "content-type": "multipart/form-data; boundary=x" },
+    contentLength: 8 * MIB,
+  });
+  const field = Buffer.concat([
+    Buffer.from('--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n'),
+    Buffer.alloc(MIB, 32),
+  ]);
+  const list = head(port, {
+    method: "POST",
+    path: "/b-1",
+    query: "delete=",
+    credentials: null,
+    headers: { "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg==" },
+    contentLength: 8 * MIB,
+  });
   const begun = [Buffer.concat([form, field]), Buffer.concat([list, Buffer.alloc(MIB, 32)])];
   const wires = Array.from({ length: 200 }, () => new Wire(port));
   wires.forEach((wire, i) => wire.write(begun[i % 2] as Buffer));

@@ -40,11 +40,19 @@ async function expectAll(cases: readonly Case[]): Promise<void> {
     const answer = await send(request);
     found.push(`${name}: ${answer.status} ${answer.code}`.trim());
   }
-  assert.deepEqual(found, cases.map(([name, , expected]) => `${name}: ${expected}`));
+  assert.deepEqual(
+    found,
+    cases.map(([name, , expected]) => `${name}: ${expected}`),
+  );
 }
 
 const get: WireRequest = { path: "/b-1/k" };
-const put = (path: string, more: Partial<WireRequest> = {}): WireRequest => ({ method: "PUT", path, body: "x", ...more });
+const put = (path: string, more: Partial<WireRequest> = {}): WireRequest => ({
+  method: "PUT",
+  path,
+  body: "x",
+  ...more,
+});
 const authorization = (change: (text: string) => string) => (headers: Record<string, string>) => {
   headers["authorization"] = change(headers["authorization"] ?? "");
 };
@@ -60,8 +68,16 @@ test("signatures: wrong, cut, moved in time or to another request", async () => 
     ["unknown key", { ...get, credentials: { accessKey: "nobody", secretKey: "x" } }, "403 InvalidAccessKeyId"],
     ["cut", { ...get, forge: authorization((text) => text.slice(0, -1)) }, "403 SignatureDoesNotMatch"],
     ["none", { ...get, forge: authorization((text) => text.replace(/, Signature=.*/, "")) }, "400 MissingFields"],
-    ["other day", { ...get, forge: authorization((text) => text.replace(/\/20\d{6}\//, "/20200101/")) }, "403 SignatureDoesNotMatch"],
-    ["other service", { ...get, forge: authorization((text) => text.replace("/s3/", "/ec2/")) }, "400 AuthorizationParametersError"],
+    [
+      "other day",
+      { ...get, forge: authorization((text) => text.replace(/\/20\d{6}\//, "/20200101/")) },
+      "403 SignatureDoesNotMatch",
+    ],
+    [
+      "other service",
+      { ...get, forge: authorization((text) => text.replace("/s3/", "/ec2/")) },
+      "400 AuthorizationParametersError",
+    ],
     ["host not signed", { ...get, forge: authorization((text) => text.replace("host;", "")) }, "403 AccessDenied"],
     ["path of another", { path: "/b-1/k", signedPath: "/b-1/other" }, "403 SignatureDoesNotMatch"],
     ["path encoded otherwise", { path: "/b-1/%6b", signedPath: "/b-1/k" }, "200"],
@@ -71,7 +87,11 @@ test("signatures: wrong, cut, moved in time or to another request", async () => 
     ["two hosts", { ...get, lines: ["host: elsewhere"] }, "400 InvalidRequest"],
     ["first body", Buffer.concat([sent, Buffer.from("one")]), "200"],
     ["another body", Buffer.concat([sent, Buffer.from("two")]), "400 XAmzContentSHA256Mismatch"],
-    ["unknown hash", put("/b-1/odd", { payloadHash: "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" }), "400 InvalidArgument"],
+    [
+      "unknown hash",
+      put("/b-1/odd", { payloadHash: "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD" }),
+      "400 InvalidArgument",
+    ],
     ["not stored", { path: "/b-1/odd" }, "404 NoSuchKey"],
   ]);
   assert.equal((await send({ path: "/b-1/replayed" })).body.toString(), "one");
@@ -81,7 +101,18 @@ test("presigned URLs: every part is bound, and nothing can be added that changes
   const make = (more: Partial<Parameters<typeof presignUrl>[0]> = {}): URL => {
     const origin = `http://127.0.0.1:${server.port}`;
     const nowMs = Date.now();
-    return new URL(presignUrl({ ...ROOT, region: "us-east-1", method: "GET", origin, path: "/b-1/k", expiresSeconds: 60, nowMs, ...more }));
+    return new URL(
+      presignUrl({
+        ...ROOT,
+        region: "us-east-1",
+        method: "GET",
+        origin,
+        path: "/b-1/k",
+        expiresSeconds: 60,
+        nowMs,
+        ...more,
+      }),
+    );
   };
   const use = (url: URL, more: Partial<WireRequest> = {}): WireRequest => {
     return { path: url.pathname, query: url.search.slice(1), credentials: null, ...more };
@@ -91,7 +122,8 @@ test("presigned URLs: every part is bound, and nothing can be added that changes
     url.searchParams.set(name, value);
     return use(url);
   };
-  const upload = (line: string): WireRequest => use(make({ method: "PUT", path: "/b-1/p" }), { method: "PUT", body: "x", lines: [line] });
+  const upload = (line: string): WireRequest =>
+    use(make({ method: "PUT", path: "/b-1/p" }), { method: "PUT", body: "x", lines: [line] });
   const malformed = "400 AuthorizationQueryParametersError";
   await expectAll([
     ["as made", use(make()), "200"],
@@ -116,7 +148,8 @@ test("presigned URLs: every part is bound, and nothing can be added that changes
 });
 
 test("headers: limits, repetition, injection, bytes that are not ASCII", async () => {
-  const many = (count: number): Record<string, string> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-h-${i}`, "1"]));
+  const many = (count: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-h-${i}`, "1"]));
   const exotic = { "x-amz-meta-a": Buffer.from("é😀").toString("latin1"), "x-amz-meta-__proto__": "p" };
   await expectAll([
     ["200 headers", put("/b-1/h", { headers: many(200) }), "200"],
@@ -178,7 +211,11 @@ test("framing: what two parsers could read in two ways is refused, and bodies ar
     ["method without a route", lines("PATCH /b-1/k HTTP/1.1\nhost: a\n\n"), "400 BadRequest"],
     ["TLS", Buffer.from("16030100a5010000a10303", "hex"), "400 BadRequest"],
     ["proxy form", lines("GET http://elsewhere/b-1/k HTTP/1.1\nhost: a\n\n"), "403 AccessDenied"],
-    ["very long target", lines(`GET /b-1/${"a".repeat(40_000)} HTTP/1.1\nhost: a\n\n`), "400 XMinioInvalidResourceName"],
+    [
+      "very long target",
+      lines(`GET /b-1/${"a".repeat(40_000)} HTTP/1.1\nhost: a\n\n`),
+      "400 XMinioInvalidResourceName",
+    ],
   ]);
 });
 
@@ -211,7 +248,11 @@ test("documents: malformed, huge, deep and explosive XML changes nothing", async
   ];
   for (const [method, path, query, root] of operations) {
     const answers = await Promise.all(badDocuments(root).map((body) => send({ method, path, query, body })));
-    assert.deepEqual(new Set(answers.map((answer) => `${answer.status} ${answer.code}`)), new Set(["400 MalformedXML"]), root);
+    assert.deepEqual(
+      new Set(answers.map((answer) => `${answer.status} ${answer.code}`)),
+      new Set(["400 MalformedXML"]),
+      root,
+    );
   }
 });
 
@@ -221,7 +262,8 @@ test("DeleteObjects and CompleteMultipartUpload at their limits", async () => {
     const body = `<Delete>${Array.from({ length: count }, (_, i) => `<Object><Key>${key(i)}</Key></Object>`).join("")}</Delete>`;
     return { method: "POST", path: "/b-1", query: "delete=", body };
   };
-  const part = (number: number): string => `<Part><PartNumber>${number}</PartNumber><ETag>"5d41402abc4b2a76b9719d911017c592"</ETag></Part>`;
+  const part = (number: number): string =>
+    `<Part><PartNumber>${number}</PartNumber><ETag>"5d41402abc4b2a76b9719d911017c592"</ETag></Part>`;
   const complete = (numbers: readonly number[]): WireRequest => {
     const body = `<CompleteMultipartUpload>${numbers.map(part).join("")}</CompleteMultipartUpload>`;
     return { method: "POST", path: "/b-1/mp", query: upload, body };
@@ -230,12 +272,24 @@ test("DeleteObjects and CompleteMultipartUpload at their limits", async () => {
   await expectAll([
     ["1000 keys", keys(1000, (i) => `d${i}`), "200"],
     ["1001 keys", keys(1001, (i) => `d${i}`), "400 MalformedXML"],
-    ["1000 long keys, every letter escaped", keys(1000, (i) => "&#x26;".repeat(1020) + String(i).padStart(4, "0")), "200"],
-    ["nobody", { ...keys(1, () => "k"), credentials: null, headers: { "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg==" } }, "403 AccessDenied"],
+    [
+      "1000 long keys, every letter escaped",
+      keys(1000, (i) => "&#x26;".repeat(1020) + String(i).padStart(4, "0")),
+      "200",
+    ],
+    [
+      "nobody",
+      { ...keys(1, () => "k"), credentials: null, headers: { "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg==" } },
+      "403 AccessDenied",
+    ],
     ["parts too small", complete([1, 2]), "400 EntityTooSmall"],
     ["parts out of order", complete([2, 1]), "400 InvalidPartOrder"],
     ["a part that is not there", complete([3]), "400 InvalidPart"],
-    ["10,000 parts of which two are there", complete(Array.from({ length: 10_000 }, (_, i) => i + 1)), "400 EntityTooSmall"],
+    [
+      "10,000 parts of which two are there",
+      complete(Array.from({ length: 10_000 }, (_, i) => i + 1)),
+      "400 EntityTooSmall",
+    ],
     ["upload of another key", { ...complete([1]), path: "/b-1/k" }, "404 NoSuchUpload"],
     ["upload id as a path", { ...complete([1]), query: "uploadId=../../x" }, "404 NoSuchUpload"],
     ["still here", get, "200"],
@@ -268,18 +322,23 @@ test("names: tricks with paths find nothing, every other key comes back as it wa
   const keys = ["k".repeat(1024), "a", "a/", "a/b", "a//b", "/", "...", "..a", "\\..\\x", "e\u0301", "é"];
   keys.push("\u{1f600}", "\ufeffx", "\ufffe", "\uffff", "\uffffx", "\u0085", "\u{10ffff}");
   for (let code = 1; code < 128; code++) keys.push(`ascii/x${String.fromCharCode(code)}y`);
-  for (const key of keys) assert.equal((await send(put(`/names/${encodeQueryValue(key)}`, { body: key }))).status, 200, JSON.stringify(key));
+  for (const key of keys)
+    assert.equal((await send(put(`/names/${encodeQueryValue(key)}`, { body: key }))).status, 200, JSON.stringify(key));
   const sorted = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  for (const key of sorted) assert.equal((await send({ path: `/names/${encodeQueryValue(key)}` })).body.toString(), key);
+  for (const key of sorted)
+    assert.equal((await send({ path: `/names/${encodeQueryValue(key)}` })).body.toString(), key);
   assert.deepEqual(await listed("&encoding-type=url"), sorted);
   // XML has no way to write the last two characters of the first plane; a listing must end all the same.
-  assert.deepEqual(await listed(""), sorted.map((key) => key.replaceAll(/[\ufffe\uffff]/g, "\ufffd")));
+  assert.deepEqual(
+    await listed(""),
+    sorted.map((key) => key.replaceAll(/[\ufffe\uffff]/g, "\ufffd")),
+  );
 });
 
 async function listed(query: string): Promise<string[]> {
   const out: string[] = [];
   const plain = (text: string): string => (query === "" ? text : decodeURIComponent(text));
-  for (let marker = ""; out.length < 1000; ) {
+  for (let marker = ""; out.length < 1000;) {
     const page = await send({ path: "/names", query: `max-keys=3&marker=${encodeQueryValue(marker)}${query}` });
     assert.equal(page.status, 200);
     const root = parseXml(page.body);
@@ -301,8 +360,17 @@ async function makeAlice(): Promise<void> {
   await admin.call({ method: "PUT", path: "add-user", query: { accessKey: "alice" }, sealed: true, body: user });
   const Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "s3:DeleteObjectVersion"];
   const policy = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action, Resource: ["arn:aws:s3:::*"] }] };
-  await admin.call({ method: "PUT", path: "add-canned-policy", query: { name: "plain" }, body: Buffer.from(JSON.stringify(policy)) });
-  await admin.call({ method: "PUT", path: "set-user-or-group-policy", query: { policyName: "plain", userOrGroup: "alice", isGroup: "false" } });
+  await admin.call({
+    method: "PUT",
+    path: "add-canned-policy",
+    query: { name: "plain" },
+    body: Buffer.from(JSON.stringify(policy)),
+  });
+  await admin.call({
+    method: "PUT",
+    path: "set-user-or-group-policy",
+    query: { policyName: "plain", userOrGroup: "alice", isGroup: "false" },
+  });
 }
 
 test("an ordinary user cannot speak for a peer", async () => {
@@ -345,15 +413,55 @@ test("a user who is disabled in the middle of an upload is stopped, and goes on 
 });
 
 test("nobody gets anything but health", async () => {
-  const bucket = ["", "location=", "versions=", "uploads=", "replication=", "policy=", "tagging=", "list-type=2", "replication-metrics=2"];
-  const denied: [string, string, string?][] = [...bucket.map((query): [string, string, string] => ["GET", "/b-1", query]), ["GET", "/"]];
-  denied.push(["PUT", "/b-9"], ["PUT", "/b-1", "versioning="], ["PUT", "/b-1", "replication="], ["DELETE", "/b-1"], ["PUT", "/b-1", "policy="]);
-  denied.push(["GET", "/b-1/k"], ["HEAD", "/b-1/k"], ["PUT", "/b-1/k"], ["DELETE", "/b-1/k"], ["GET", "/b-1/none"], ["POST", "/b-1/k", "uploads="]);
-  denied.push(["GET", "/b-1/k", "tagging="], ["GET", "/b-1/k", "attributes="], ["PUT", "/b-1/k", "partNumber=1&uploadId=x"]);
-  denied.push(["GET", "/minio/admin/v3/info"], ["GET", "/minio/admin/v3/list-users"], ["GET", "/minio/v2/metrics/cluster"]);
+  const bucket = [
+    "",
+    "location=",
+    "versions=",
+    "uploads=",
+    "replication=",
+    "policy=",
+    "tagging=",
+    "list-type=2",
+    "replication-metrics=2",
+  ];
+  const denied: [string, string, string?][] = [
+    ...bucket.map((query): [string, string, string] => ["GET", "/b-1", query]),
+    ["GET", "/"],
+  ];
+  denied.push(
+    ["PUT", "/b-9"],
+    ["PUT", "/b-1", "versioning="],
+    ["PUT", "/b-1", "replication="],
+    ["DELETE", "/b-1"],
+    ["PUT", "/b-1", "policy="],
+  );
+  denied.push(
+    ["GET", "/b-1/k"],
+    ["HEAD", "/b-1/k"],
+    ["PUT", "/b-1/k"],
+    ["DELETE", "/b-1/k"],
+    ["GET", "/b-1/none"],
+    ["POST", "/b-1/k", "uploads="],
+  );
+  denied.push(
+    ["GET", "/b-1/k", "tagging="],
+    ["GET", "/b-1/k", "attributes="],
+    ["PUT", "/b-1/k", "partNumber=1&uploadId=x"],
+  );
+  denied.push(
+    ["GET", "/minio/admin/v3/info"],
+    ["GET", "/minio/admin/v3/list-users"],
+    ["GET", "/minio/v2/metrics/cluster"],
+  );
   denied.push(["PUT", "/minio/admin/v3/add-user", "accessKey=x"]);
   for (const [method, path, query] of denied) {
-    const { status } = await send({ method, path, query, credentials: null, contentLength: method === "PUT" ? 0 : null });
+    const { status } = await send({
+      method,
+      path,
+      query,
+      credentials: null,
+      contentLength: method === "PUT" ? 0 : null,
+    });
     assert.equal(status, 403, `${method} ${path}?${query ?? ""}`);
   }
   assert.equal((await send({ path: "/minio/health/live", credentials: null })).status, 200);
@@ -366,10 +474,17 @@ test("sealed bodies of each algorithm: cut, changed, sealed by another, not JSON
   };
   const bad = "400 XMinioAdminConfigBadJSON";
   for (const algorithm of Object.values(ADMIN_ALGORITHMS)) {
-    const seal = (text: string, secret = ROOT_SECRET): Promise<Buffer> => sealAdminBody(secret, Buffer.from(text), { algorithm });
+    const seal = (text: string, secret = ROOT_SECRET): Promise<Buffer> =>
+      sealAdminBody(secret, Buffer.from(text), { algorithm });
     const good = await seal('{"secretKey":"12345678"}');
     const changed = Buffer.from(good.map((byte, i) => (i === 50 ? byte ^ 1 : byte)));
-    for (const body of [good.subarray(0, 41), good.subarray(0, -1), changed, await seal("{}", "other"), await seal("[[[")]) {
+    for (const body of [
+      good.subarray(0, 41),
+      good.subarray(0, -1),
+      changed,
+      await seal("{}", "other"),
+      await seal("[[["),
+    ]) {
       assert.equal(await code(body), bad);
     }
     assert.equal(await code(await seal('{"__proto__":{"secretKey":"12345678"}}')), "400 XMinioAdminInvalidSecretKey");
@@ -380,7 +495,13 @@ test("sealed bodies of each algorithm: cut, changed, sealed by another, not JSON
 
 test("requests sent without waiting for answers take effect in their order", async () => {
   const wire = new Wire(server.port);
-  const requests = [put("/b-1/o", { body: "one" }), { path: "/b-1/o" }, { method: "DELETE", path: "/b-1/o" }, { path: "/b-1/o" }, get];
+  const requests = [
+    put("/b-1/o", { body: "one" }),
+    { path: "/b-1/o" },
+    { method: "DELETE", path: "/b-1/o" },
+    { path: "/b-1/o" },
+    get,
+  ];
   wire.write(Buffer.concat(requests.map((request) => bytesOf(server.port, request))));
   const found: string[] = [];
   for (const _request of requests) {

@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { S3Response } from "../src/client/s3-client.ts";
 import { parseXml, type XmlElement } from "../src/protocol/xml.ts";
-import { BucketModel, md5, readOf, type Line, type ModelVersion, type ReadQuery, type Versioning } from "./support/bucket-model.ts";
+import {
+  BucketModel,
+  md5,
+  readOf,
+  type Line,
+  type ModelVersion,
+  type ReadQuery,
+  type Versioning,
+} from "./support/bucket-model.ts";
 import { bodyOf, dice, seedOf, setting, type Dice } from "./support/random.ts";
 import { cleanUp } from "./support/server.ts";
 import { Site, type CallOptions } from "./support/site.ts";
@@ -87,9 +95,15 @@ class World {
   }
 
   /** Calls, and notes it for the report of a failure. */
-  async call(method: string, bucket: BucketModel, options: CallOptions): Promise<{ answer: S3Response; bytes: Buffer; code: string }> {
+  async call(
+    method: string,
+    bucket: BucketModel,
+    options: CallOptions,
+  ): Promise<{ answer: S3Response; bytes: Buffer; code: string }> {
     const { body, ...shown } = options;
-    this.done.push(`${method} ${bucket.name} ${JSON.stringify(shown)} ${typeof body === "string" ? body : (body?.length ?? "")}`);
+    this.done.push(
+      `${method} ${bucket.name} ${JSON.stringify(shown)} ${typeof body === "string" ? body : (body?.length ?? "")}`,
+    );
     const answer = await site.call(method, bucket.name, options);
     const bytes = await answer.bytes();
     const code = answer.headers["x-minio-error-code"] ?? /<Code>([^<]*)</.exec(bytes.toString("latin1"))?.[1] ?? "";
@@ -115,7 +129,10 @@ class World {
       case 0:
         return { headers: { "if-none-match": "*" }, status: current === undefined ? 200 : 412 };
       case 1:
-        return { headers: { "if-match": `"${etag}"` }, status: current === undefined ? 404 : current.etag === etag ? 200 : 412 };
+        return {
+          headers: { "if-match": `"${etag}"` },
+          status: current === undefined ? 404 : current.etag === etag ? 200 : 412,
+        };
       case 2:
         return { headers: { "if-none-match": etag }, status: current?.etag === etag ? 412 : 200 };
       default:
@@ -159,7 +176,13 @@ class World {
     const { d } = this;
     const [a, b] = [this.position(version), this.position(version)];
     const garbage = d.pick(["bytes=", "bytes=-", "bytes=0-1,3-4", "octets=0-1", "bytes= 0-1", "bytes=a-b"]);
-    const ranges = [`bytes=${a}-${b}`, `bytes=${a}-`, `bytes=-${a}`, `bytes=${Math.min(a, b)}-${Math.max(a, b)}`, garbage];
+    const ranges = [
+      `bytes=${a}-${b}`,
+      `bytes=${a}-`,
+      `bytes=-${a}`,
+      `bytes=${Math.min(a, b)}-${Math.max(a, b)}`,
+      garbage,
+    ];
     const etag = (): string => d.pick([version.etag, "*", md5(Buffer.from("other"))]);
     return {
       range: d.oneIn(2) ? d.pick(ranges) : undefined,
@@ -178,7 +201,11 @@ class World {
     if (version === undefined || version.marker) return this.readNothing(bucket, method, target);
     const asked = this.readQuery(version);
     const part: Record<string, string> = asked.partNumber === undefined ? {} : { partNumber: String(asked.partNumber) };
-    const { answer, bytes, code } = await this.call(method, bucket, { key, query: { ...query, ...part }, headers: headersOf(asked) });
+    const { answer, bytes, code } = await this.call(method, bucket, {
+      key,
+      query: { ...query, ...part },
+      headers: headersOf(asked),
+    });
     const expected = readOf(version, asked);
     assert.deepEqual([answer.status, code], [expected.status, expected.code]);
     if (expected.body === undefined) return;
@@ -187,13 +214,18 @@ class World {
     assert.equal(answer.headers["content-length"], String(expected.body.length));
     assert.equal(answer.headers["x-amz-version-id"], version.id === "null" ? undefined : version.id);
     assert.equal(answer.headers["x-amz-meta-m"], shownMeta(version.meta));
-    if (method === "GET") assert.ok(bytes.equals(expected.body), `${bytes.length} other bytes than the ${expected.body.length} expected`);
+    if (method === "GET")
+      assert.ok(bytes.equals(expected.body), `${bytes.length} other bytes than the ${expected.body.length} expected`);
   }
 
   async readNothing(bucket: BucketModel, method: string, { key, query, version }: Target): Promise<void> {
     const { answer, code } = await this.call(method, bucket, { key, query });
     const latest = query["versionId"] === undefined;
-    const expected = latest ? [404, "NoSuchKey"] : version === undefined ? [404, "NoSuchVersion"] : [405, "MethodNotAllowed"];
+    const expected = latest
+      ? [404, "NoSuchKey"]
+      : version === undefined
+        ? [404, "NoSuchVersion"]
+        : [405, "MethodNotAllowed"];
     assert.deepEqual([answer.status, code], expected);
     assert.equal(answer.headers["x-amz-delete-marker"], version === undefined ? undefined : "true");
   }
@@ -221,11 +253,20 @@ class World {
     const chosen = new Map(targets.filter(({ key }) => !key.includes("\uffff")).map((one) => [one.key, one]));
     if (chosen.size === 0) return;
     const items = [...chosen.values()].map(({ key, query }) => ({ key, id: query["versionId"] }));
-    const xml = items.map(({ key, id }) => `<Object><Key>${escape(key)}</Key>${id === undefined ? "" : `<VersionId>${id}</VersionId>`}</Object>`);
-    const { answer, bytes } = await this.call("POST", bucket, { query: { delete: "" }, body: `<Delete>${xml.join("")}</Delete>` });
+    const xml = items.map(
+      ({ key, id }) =>
+        `<Object><Key>${escape(key)}</Key>${id === undefined ? "" : `<VersionId>${id}</VersionId>`}</Object>`,
+    );
+    const { answer, bytes } = await this.call("POST", bucket, {
+      query: { delete: "" },
+      body: `<Delete>${xml.join("")}</Delete>`,
+    });
     assert.equal(answer.status, 200);
     const results = parseXml(bytes).all("Deleted");
-    assert.deepEqual(results.map((one) => one.value("Key")), items.map(({ key }) => key));
+    assert.deepEqual(
+      results.map((one) => one.value("Key")),
+      items.map(({ key }) => key),
+    );
     items.forEach(({ key, id }, at) => {
       if (id === undefined) bucket.delete(key, results[at]?.value("DeleteMarkerVersionId") ?? "null");
       else bucket.remove(key, id);
@@ -239,7 +280,9 @@ class World {
     const id = query["versionId"];
     const replace = this.d.oneIn(2);
     const source = `${from.name}/${encodeURIComponent(fromKey)}${id === undefined ? "" : `?versionId=${id}`}`;
-    const directive: Record<string, string> = replace ? { "x-amz-metadata-directive": "REPLACE", "x-amz-meta-m": "copied" } : {};
+    const directive: Record<string, string> = replace
+      ? { "x-amz-metadata-directive": "REPLACE", "x-amz-meta-m": "copied" }
+      : {};
     const { answer } = await this.call("PUT", bucket, { key, headers: { "x-amz-copy-source": source, ...directive } });
     if (from === bucket && fromKey === key && id === undefined && !replace) return assert.equal(answer.status, 400);
     if (version === undefined) return assert.equal(answer.status, 404);
@@ -266,12 +309,21 @@ class World {
       return;
     }
     const etags = parts.map(md5);
-    const xml = etags.map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>"${etag}"</ETag></Part>`).join("");
+    const xml = etags
+      .map((etag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>"${etag}"</ETag></Part>`)
+      .join("");
     const body = `<CompleteMultipartUpload>${xml}</CompleteMultipartUpload>`;
     const { answer } = await this.call("POST", bucket, { key, query: { uploadId }, body });
     assert.equal(answer.status, 200);
     const etag = `${md5(Buffer.from(etags.join(""), "hex"))}-${sizes.length}`;
-    bucket.add(key, { id: this.writtenId(bucket, answer), marker: false, body: Buffer.concat(parts), etag, meta: "é", parts: sizes });
+    bucket.add(key, {
+      id: this.writtenId(bucket, answer),
+      marker: false,
+      body: Buffer.concat(parts),
+      etag,
+      meta: "é",
+      parts: sizes,
+    });
   }
 
   async toggle(): Promise<void> {
@@ -308,9 +360,17 @@ class World {
       if (v2) assert.equal(root.value("KeyCount"), String(page.length));
       if (root.value("IsTruncated") !== "true") break;
       assert.equal(page.length, maxKeys);
-      marker = v2 ? { "continuation-token": root.value("NextContinuationToken") ?? "" } : { marker: plain(root.value("NextMarker") ?? "", url) };
+      marker = v2
+        ? { "continuation-token": root.value("NextContinuationToken") ?? "" }
+        : { marker: plain(root.value("NextMarker") ?? "", url) };
     }
-    assert.deepEqual(found, pagesOf(expected.map((line) => textOf(line, url)), maxKeys));
+    assert.deepEqual(
+      found,
+      pagesOf(
+        expected.map((line) => textOf(line, url)),
+        maxKeys,
+      ),
+    );
   }
 
   async listVersions(bucket: BucketModel): Promise<void> {
@@ -326,9 +386,18 @@ class World {
       const root = parseXml(bytes);
       found.push(...linesOf(root, url));
       if (root.value("IsTruncated") !== "true") break;
-      marker = { "key-marker": plain(root.value("NextKeyMarker") ?? "", url), "version-id-marker": root.value("NextVersionIdMarker") ?? "" };
+      marker = {
+        "key-marker": plain(root.value("NextKeyMarker") ?? "", url),
+        "version-id-marker": root.value("NextVersionIdMarker") ?? "",
+      };
     }
-    assert.deepEqual(found, pagesOf(expected.map((line) => textOf(line, url)), maxKeys));
+    assert.deepEqual(
+      found,
+      pagesOf(
+        expected.map((line) => textOf(line, url)),
+        maxKeys,
+      ),
+    );
   }
 }
 
@@ -349,7 +418,11 @@ function shownMeta(meta: string): string | undefined {
   return meta.includes("é") ? `=?UTF-8?B?${Buffer.from(meta).toString("base64")}?=` : meta;
 }
 
-function fixedQuery(query: { prefix: string; delimiter: string }, maxKeys: number, url: boolean): Record<string, string> {
+function fixedQuery(
+  query: { prefix: string; delimiter: string },
+  maxKeys: number,
+  url: boolean,
+): Record<string, string> {
   const own = { prefix: query.prefix, delimiter: query.delimiter, "max-keys": String(maxKeys) };
   return url ? { ...own, "encoding-type": "url" } : own;
 }

@@ -47,7 +47,8 @@ export function signedHeaders(port: number, request: WireRequest): Record<string
   const own = { host: `127.0.0.1:${port}`, ...request.headers };
   const payloadHash = request.payloadHash ?? createHash("sha256").update(body).digest("hex");
   const credentials = request.credentials === undefined ? ROOT : request.credentials;
-  if (credentials === null) return { ...own, ...(request.payloadHash === undefined ? {} : { "x-amz-content-sha256": payloadHash }) };
+  if (credentials === null)
+    return { ...own, ...(request.payloadHash === undefined ? {} : { "x-amz-content-sha256": payloadHash }) };
   return signRequest({
     ...credentials,
     region: "us-east-1",
