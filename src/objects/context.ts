@@ -88,7 +88,10 @@ export class Context {
     if (idRaw === undefined) return { idKey, idRaw, row: undefined };
     const rowKey = keys.versionRowKey(bucketId, { key, mtime: idRaw.readBigUInt64BE(0), versionId });
     const raw = await this.index.get(rowKey);
-    return { idKey, idRaw, row: raw === undefined ? undefined : { version: decodeVersion(raw), key: rowKey, raw } };
+    if (raw !== undefined) return { idKey, idRaw, row: { version: decodeVersion(raw), key: rowKey, raw } };
+    // A null version was replaced between the two reads: it must not look absent for a moment.
+    const moved = (await this.index.get(idKey))?.equals(idRaw) !== true;
+    return moved ? this.rowById(bucketId, key, versionId) : { idKey, idRaw, row: undefined };
   }
 
   async tombstoneRow(

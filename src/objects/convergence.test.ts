@@ -7,8 +7,12 @@ import { NULL_VERSION } from "../model/names.ts";
 import { testRule } from "../model/testing.ts";
 import type { Version } from "../model/version.ts";
 import type { Objects } from "./objects.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { systemRandom } from "../runtime/random.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
 import { SPACE, targetRange } from "../storage/keys.ts";
 import { decodeRow } from "../storage/records.ts";
+import { createObjects } from "./create.ts";
 import { bodyOf, bucketName, objectKey, PLAIN, testSite, textOf, type TestSite } from "./testing.ts";
 import type { LogRow, PutRequest, ReplicaSource } from "./types.ts";
 
@@ -164,6 +168,48 @@ test("of two null versions of the same time only the one that is here takes its 
   assert.equal((await tags("aaa")).tags, undefined);
   await assert.rejects(tags("zzz"), (error) => hasCode(error, "NoSuchVersion"));
   assert.deepEqual((await tags("mmm")).tags?.value, { t: "mmm" });
+});
+
+/** An index that lets `between` happen after the first read of a row of `space`. */
+function interrupted(index: OrderedIndex, space: number, between: () => Promise<void>): OrderedIndex {
+  let armed = true;
+  return {
+    get: async (key) => {
+      const value = await index.get(key);
+      if (armed && key[0] === space) {
+        armed = false;
+        await between();
+      }
+      return value;
+    },
+    scan: (range, options) => index.scan(range, options),
+    commit: (commit) => index.commit(commit),
+    close: () => index.close(),
+  };
+}
+
+test("a null version that is replaced while it is looked up is neither absent nor mixed with the other one's parts", async () => {
+  const site = await replicating("Suspended");
+  const { index, blobs, objects } = site;
+  const multipart = async (text: string): Promise<void> => {
+    const upload = await objects.createUpload({ ...AT, attributes: PLAIN, initiator: "me" });
+    const selector = { ...AT, uploadId: upload.uploadId };
+    const part = await objects.putPart(selector, 1, bodyOf(text));
+    await objects.completeUpload({ ...selector, parts: [{ number: 1, etag: part.etag }] });
+  };
+  for (const space of [SPACE.byId, SPACE.version]) {
+    await multipart("one");
+    const seen = interrupted(index, space, () => multipart("longer"));
+    const late = createObjects({
+      index: seen,
+      blobs,
+      clock: systemClock(),
+      random: systemRandom,
+      poke: () => undefined,
+    });
+    const found = await late.find(NULL_AT);
+    assert.equal(await textOf(found.read(0, found.version.size)), "longer");
+  }
 });
 
 test("a multipart version that was replaced while it was read is not damaged", async () => {

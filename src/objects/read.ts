@@ -56,6 +56,8 @@ export async function find(context: Context, selector: VersionSelector): Promise
     throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "MethodNotAllowed", { ...names, headers });
   }
   const parts = await rows.partsOf(context, bucket.id, found);
+  // Two reads are not one moment: parts of another null version, or none, must not stand for this one's.
+  if (found.partCount > 0 && !(await context.index.get(row.key))?.equals(row.raw)) return find(context, selector);
   const isLatest = selector.versionId === undefined || (await isCurrent(context, bucket.id, row));
   return {
     bucket,

@@ -82,7 +82,7 @@ async function fetchPage(
   if (marker.key !== "") query["key-marker"] = marker.key;
   if (marker.versionId !== "") query["version-id-marker"] = marker.versionId;
   if (options.metadata.wanted) query["metadata"] = "true";
-  // A target of ours leaves damaged versions out of a listing for a peer.
+  // A target of ours lists damaged versions for a peer with an ETag that no content has.
   const headers = { [RESILVER_RESYNC]: options.resyncId, [SOURCE_PROXY_REQUEST]: "false" };
   const answer = await client.request({ method: "GET", query, headers, payload: "hashed", signal: options.signal });
   if (answer.status !== 200) {

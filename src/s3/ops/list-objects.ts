@@ -144,6 +144,9 @@ function listedMetadata(version: ObjectVersion): Record<string, string> {
   return { ...out, ...version.headers, ...version.userMetadata };
 }
 
+/** ETag of no content. */
+const DAMAGED_ETAG = "damaged";
+
 export const listObjectVersions: Operation = {
   name: "ListObjectVersions",
   async run(request) {
@@ -166,9 +169,10 @@ export const listObjectVersions: Operation = {
     const versions: VersionEntry[] = [];
     for (const listed of found.versions) {
       const { version } = listed;
-      // To a peer damaged bytes are absent: it sends them again.
-      if (version.kind === "object" && version.damaged !== undefined && isPeerRead(request)) continue;
-      versions.push(await versionEntry(request, listed, parameters.metadata));
+      const entry = await versionEntry(request, listed, parameters.metadata);
+      // To a peer damaged bytes are not what it has, and it sends them again; or purges them, when they were purged there.
+      const damaged = version.kind === "object" && version.damaged !== undefined && isPeerRead(request);
+      versions.push(damaged ? { ...entry, etag: DAMAGED_ETAG } : entry);
     }
     return xmlReply(
       renderListVersions({
