@@ -143,6 +143,18 @@ describe("one version to one target", () => {
     assert.equal(fake.find("k", version.versionId), undefined);
   });
 
+  test("tags of a version that is damaged here still reach the target that has its bytes", async () => {
+    const version = await site.put("k", "x".repeat(5000));
+    await send(version);
+    site.blobs.files.clear();
+    const at = { bucket: SRC, key: asKey("k"), versionId: version.versionId };
+    await site.objects.markDamaged(at, "missing");
+    assert.deepEqual(await send(version), { kind: "alreadyEqual" });
+    await site.objects.setTags(at, { t: "1" });
+    assert.deepEqual(await send(version), { kind: "sent", bytes: 0, what: "metadata" });
+    assert.equal(fake.find("k", version.versionId)?.tags, "t=1");
+  });
+
   test("a refusal is worth another try, a cut connection is a network failure", async () => {
     const version = await site.put("k");
     fake.interfere = () => ({ status: 403, code: "AccessDenied" });

@@ -139,14 +139,29 @@ async function dispatch(context: SendContext, local: LocalState): Promise<SendOu
 }
 
 async function sendObject(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
-  if (version.damaged !== undefined) {
-    return {
-      kind: "refused",
-      code: "XResilverObjectDamaged",
-      reason: `the version's bytes are ${version.damaged} here`,
-    };
-  }
+  if (version.damaged !== undefined) return sendDamaged(context, version, version.damaged);
   return context.request.compareFirst ? compareAndSend(context, version) : sendContent(context, version, true);
+}
+
+/** The bytes are lost here, but the target may have them: then its tags and locks are all that can lack. */
+async function sendDamaged(context: SendContext, version: ObjectVersion, damaged: string): Promise<SendOutcome> {
+  const found = await askAndCompare(context, version);
+  switch (found.kind) {
+    case "equal":
+    case "newerThere":
+      return { kind: "alreadyEqual" };
+    case "registers":
+      return sendMetadata(context, version);
+    case "failed":
+    case "busy":
+      return found.outcome;
+    case "fixed":
+    case "content":
+    case "absent":
+      return { kind: "refused", code: "XResilverObjectDamaged", reason: `the version's bytes are ${damaged} here` };
+    default:
+      return unreachable(found);
+  }
 }
 
 /**

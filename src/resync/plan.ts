@@ -47,7 +47,8 @@ export function planKey(here: readonly Version[], there: readonly RemoteVersion[
 function judge(version: Version, twin: RemoteVersion | undefined, scope: Scope): Verdict {
   const found = twin === undefined ? ({ kind: "send", ask: false, why: "absent" } as const) : compare(version, twin);
   if (found.kind !== "send") return found;
-  if (version.kind === "object" && version.damaged !== undefined) {
+  // Tags and locks need no bytes.
+  if (version.kind === "object" && version.damaged !== undefined && !found.ask) {
     return { kind: "notReplicable", why: `its bytes are ${version.damaged} here` };
   }
   return scope.eligible(version) ? found : { kind: "notReplicable", why: "no rule for existing objects sends it" };
