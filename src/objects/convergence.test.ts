@@ -5,10 +5,11 @@ import { hasCode } from "../model/errors.ts";
 import type { Arn, VersionId } from "../model/names.ts";
 import { NULL_VERSION } from "../model/names.ts";
 import { testRule } from "../model/testing.ts";
-import type { Version } from "../model/version.ts";
+import type { BlobRef, Version } from "../model/version.ts";
 import type { Objects } from "./objects.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
+import { BlobDamagedError } from "../storage/blobs/blobs.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { SPACE, targetRange } from "../storage/keys.ts";
 import { decodeRow } from "../storage/records.ts";
@@ -281,4 +282,18 @@ test("the end of a purge says nothing of a null version that was written after i
   await put(objects, "two");
   await finishFirst(site, "purge");
   assert.equal(await statusOf(objects, NULL_VERSION), "PENDING");
+});
+
+test("a copy of a version whose file is gone finds the damage", async () => {
+  const site = await replicating("Enabled");
+  const { objects } = site;
+  const body = { ...bodyOf("x".repeat(5000)), checksumAlgorithm: "CRC32" } as const;
+  const { version } = await put(objects, "", { body });
+  const blobs = { ...site.blobs, link: (ref: BlobRef) => Promise.reject(new BlobDamagedError(ref.id, "missing")) };
+  site.blobs.files.clear();
+  const context = { index: site.index, blobs, clock: systemClock(), random: systemRandom, poke: () => undefined };
+  const copy = createObjects(context).copy({ bucket: BUCKET, key: objectKey("b"), from: AT });
+  await assert.rejects(copy, (error) => hasCode(error, "XResilverObjectDamaged"));
+  const now = await objects.version({ ...AT, versionId: version.versionId });
+  assert.ok(now?.version.kind === "object" && now.version.damaged === "missing");
 });

@@ -2,6 +2,7 @@
 import { keepsVersions } from "../model/bucket.ts";
 import type { ChecksumAlgorithm, ObjectVersion } from "../model/version.ts";
 import type { BlobRef, Checksum } from "../model/version.ts";
+import { BlobDamagedError } from "../storage/blobs/blobs.ts";
 import { checkCopySource } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import { checkQuota, checksumOf, commitOrDiscard, receive } from "./put.ts";
@@ -56,7 +57,8 @@ async function copyBytes(
   const algorithm = wanted ?? version.checksum?.algorithm ?? "CRC64NVME";
   const plain = version.blob !== undefined && !version.blob.inline && /^[0-9a-f]{32}$/.test(version.etag);
   if (plain && known?.algorithm === algorithm && version.damaged === undefined && version.blob !== undefined) {
-    return { etag: version.etag, checksum: known, blob: await context.blobs.link(version.blob) };
+    const blob = await linked(context, version.blob);
+    if (blob !== undefined) return { etag: version.etag, checksum: known, blob };
   }
   const body = { stream: found.read(0, version.size), size: version.size, checksumAlgorithm: algorithm };
   const written = await receive(context, body);
@@ -66,4 +68,14 @@ async function copyBytes(
     blob: written.ref,
     inlineRow: written.inlineRow,
   };
+}
+
+/** Undefined: the file is gone. Reading it says whether the version was replaced meanwhile or is damaged. */
+async function linked(context: Context, ref: BlobRef): Promise<BlobRef | undefined> {
+  try {
+    return await context.blobs.link(ref);
+  } catch (error) {
+    if (error instanceof BlobDamagedError) return undefined;
+    throw error;
+  }
 }
