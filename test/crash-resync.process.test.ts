@@ -264,8 +264,7 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     await baker.makeBucket(BUCKET);
     const writing = new AbortController();
     const writer = writeOn(alpha, writing.signal);
-    const result = await resyncUnderFire();
-    writing.abort();
+    const result = await resyncUnderFire().finally(() => writing.abort());
     await writer;
     // What was sent before a kill is found equal after it.
     assert.ok(result.compared > KEYS && result.onlyAtTarget === 0, JSON.stringify(result));

@@ -12,6 +12,8 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   sim: ["src/**/*.sim.test.ts"],
   process: ["test/**/*.process.test.ts"],
 };
+/** A test that hangs is a failure with a name, not a run without an end. */
+const FILE_TIMEOUT_MS = 8 * 60_000;
 /** Servers and clients of one process test fill a core: more at a time only makes them slower. */
 const CONCURRENCY: Readonly<Record<string, number>> = { unit: 2, sim: 1, process: 1 };
 
@@ -24,7 +26,14 @@ function run(files: readonly string[], concurrency: number): Promise<Count> {
   return new Promise((done) => {
     const child = spawn(
       process.execPath,
-      ["--test", `--test-concurrency=${concurrency}`, "--test-reporter=tap", ...files],
+      [
+        "--test",
+        "--test-force-exit",
+        `--test-timeout=${FILE_TIMEOUT_MS}`,
+        `--test-concurrency=${concurrency}`,
+        "--test-reporter=tap",
+        ...files,
+      ],
       {
         cwd: root,
         stdio: ["ignore", "pipe", "inherit"],

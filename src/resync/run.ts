@@ -365,43 +365,34 @@ export class ResyncRun {
     return { compared, different, samples };
   }
 
-  /** One more attempt for what the second listing lacks. Undefined: it is there now, or the target keeps a purge of it. */
-  async #mend(bucket: Bucket, version: Version, why: string): Promise<string | undefined> {
-    const connection = await this.#connection();
-    const { outcome, local } = await sendVersion(this.#deps.objects, connection, this.#request(bucket, version, false));
-    switch (outcome.kind) {
-      case "sent":
-        await this.#completed(bucket, local);
-        return undefined;
-      case "purgedThere":
-      case "purged":
-      case "gone":
-      case "refused":
-        return undefined;
-      case "alreadyEqual":
-        // A marker's time cannot be changed at every target, and a null version there may win by its exact time.
-        if (version.kind === "delete-marker" || version.versionId === NULL_VERSION) return undefined;
-        return `${why}, although the target says that it has it`;
-      case "retry":
-        return `${outcome.code}: ${outcome.reason}`;
-    }
-  }
-
-  /** Undefined: equal, or known not to be replicable, or changed since the walk began (then its own row carries it). */
+  /**
+   * Listings of two sites are never of one moment: a difference counts only if one more attempt to send that very
+   * version, and a look at it, leave it there. Undefined: equal, gone here since, or known not to be replicable.
+   */
   async #stillDiffers(bucket: Bucket, { version, verdict }: PlannedVersion): Promise<string | undefined> {
     if (verdict.kind !== "send") return undefined;
-    const now = await this.#deps.objects.version({
-      bucket: bucket.name,
-      key: version.key,
-      versionId: version.versionId,
-    });
-    if (now === undefined || now.version.mtime !== version.mtime) return undefined;
-    if (!verdict.ask) return this.#mend(bucket, version, verdict.why);
+    const { key, versionId } = version;
+    let why: string | undefined = verdict.why;
+    for (let attempts = 0; attempts < limits.RESYNC_ATTEMPTS && why !== undefined; attempts++) {
+      const connection = await this.#connection();
+      const request = this.#request(bucket, version, verdict.ask || attempts > 0);
+      const { outcome, local } = await sendVersion(this.#deps.objects, connection, request);
+      if (outcome.kind === "retry") return `${outcome.code}: ${outcome.reason}`;
+      if (outcome.kind === "sent") await this.#completed(bucket, local);
+      // A marker's time cannot be changed at every target, and a null version there may win by its exact time.
+      if (outcome.kind !== "alreadyEqual" || version.kind === "delete-marker" || versionId === NULL_VERSION)
+        return undefined;
+      const now = await this.#deps.objects.version({ bucket: bucket.name, key, versionId });
+      if (now === undefined || now.version.kind !== "object") return undefined;
+      why = await this.#look(bucket, now.version);
+    }
+    return why;
+  }
+
+  /** What the target answers for this one version. Undefined: the same as here. */
+  async #look(bucket: Bucket, version: ObjectVersion): Promise<string | undefined> {
     const target = await this.#connection();
-    const found = await askAndCompare(
-      { target, request: this.#request(bucket, version, true) },
-      version as ObjectVersion,
-    );
+    const found = await askAndCompare({ target, request: this.#request(bucket, version, true) }, version);
     switch (found.kind) {
       case "equal":
       case "fixed":
