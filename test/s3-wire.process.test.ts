@@ -1,6 +1,7 @@
 /** What clever clients never send: the edges of authentication, framing and limits on the S3 port. */
 import assert from "node:assert/strict";
 import { connect } from "node:net";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { crc32 } from "node:zlib";
@@ -62,7 +63,7 @@ test("signatures: wrong secret, unknown key, wrong clock, two schemes, tampering
     "XAmzContentSHA256Mismatch",
   );
   await expect({ method: "GET", path: "/b-1/t" }, 404, "NoSuchKey");
-  await expect({ ...get, credentials: null, unsigned: { authorization: "AWS a:b" } }, 400, "InvalidRequest");
+  await expect({ ...get, credentials: null, unsigned: { authorization: "Basic YTpi" } }, 400, "InvalidRequest");
 });
 
 test("presigned URLs work, expire, and are checked whatever the body claims", async () => {
@@ -92,6 +93,42 @@ test("presigned URLs work, expire, and are checked whatever the body claims", as
     body: "1\r\nx\r\n0\r\n\r\n",
   });
   assert.deepEqual([answer.status, answer.code], [403, "SignatureDoesNotMatch"]);
+});
+
+test("version 2 signatures: header and presigned, in the path and in the host, refused when wrong, late or extended", async () => {
+  const { accessKey, secretKey } = TEST_ROOT;
+  const sign = (text: string): string => createHmac("sha1", secretKey).update(text).digest("base64");
+  const date = new Date().toUTCString();
+  const header = (text: string): Call => ({
+    ...get,
+    credentials: null,
+    unsigned: { date, authorization: `AWS ${accessKey}:${sign(text)}` },
+  });
+  await expect(header(`GET\n\n\n${date}\n/b-1/k`), 200, "");
+  await expect(header(`PUT\n\n\n${date}\n/b-1/k`), 403, "SignatureDoesNotMatch");
+  const inHost = header(`GET\n\n\n${date}\n/b-1/k`);
+  await expect({ ...inHost, path: "/k", headers: { host: "b-1.s3.test" } }, 200, "");
+  await expect({ ...header(`GET\n\n\n${date}\n/b-1/k`), query: "attributes" }, 400, "InvalidRequest");
+  await expect(
+    { ...get, credentials: null, unsigned: { date, authorization: "AWS nobody:eA==" } },
+    403,
+    "InvalidAccessKeyId",
+  );
+  const presigned = (expires: number, more = ""): Call => {
+    const signature = encodeURIComponent(sign(`GET\n\n\n${expires}\n/b-1/k`));
+    return {
+      ...get,
+      credentials: null,
+      query: `AWSAccessKeyId=${accessKey}&Expires=${expires}&Signature=${signature}${more}`,
+    };
+  };
+  const soon = Math.floor(Date.now() / 1000) + 60;
+  await expect(presigned(soon), 200, "");
+  await expect(presigned(soon - 120), 403, "AccessDenied");
+  await expect(presigned(soon, "&acl"), 403, "SignatureDoesNotMatch");
+  await expect(presigned(soon, "&X-Amz-Credential=x"), 400, "AuthorizationQueryParametersError");
+  assert.ok(port.records.some(({ url }) => url.includes("Signature=***")));
+  assert.ok(port.records.every(({ url }) => !/[?&]Signature=[^*]/.test(url)));
 });
 
 test("streaming signatures: each form stores its data, a broken chunk stores nothing", async () => {

@@ -1,15 +1,18 @@
 /**
- * Who sends this request? Signature Version 4 in header, presigned and streaming form, or nobody. Every signed form
- * has its signature and its date verified, streaming bodies included (s3-api.md 2.1, 2.7).
+ * Who sends this request? Signature Version 4 in header, presigned and streaming form, Version 2 in header and presigned
+ * form, or nobody. Every signed form has its signature and its date verified, streaming bodies included
+ * (s3-api.md 2.1, 2.5, 2.7).
  */
 import { StoreError } from "../model/errors.ts";
 import type { ChunkedMode } from "../protocol/aws-chunked.ts";
 import { chunkedMode } from "../protocol/aws-chunked.ts";
+import { checkSignatureTime2, parseAuthorization2, verifySignature2 } from "../protocol/sigv2.ts";
 import type { ChunkSigning, SignedRequest } from "../protocol/sigv4.ts";
 import { authScheme, checkSignatureTime, chunkSigning, equalText, parseAuthorization } from "../protocol/sigv4.ts";
 import { UNSIGNED_PAYLOAD, verifySignature, type SigningKeyCache } from "../protocol/sigv4.ts";
 import type { Identity } from "../iam/types.ts";
 import type { Operation, S3Request } from "./request.ts";
+import { percentDecode } from "./target.ts";
 
 /** What the signature says about the body. */
 export type BodyAuth =
@@ -56,6 +59,7 @@ export async function authenticate(request: S3Request, operation: Operation, key
       throw new StoreError("NotImplemented");
     case "v2-header":
     case "v2-presigned":
+      return authenticateV2(request, signed);
     case "bearer":
     case "unknown":
       throw new StoreError("InvalidRequest", {
@@ -74,9 +78,7 @@ async function authenticateV4(
   const region = operation.anyRegion || deps.settings.region === "" ? undefined : deps.settings.region;
   const parsed = parseAuthorization(signed, { service: "s3", region });
   checkSignatureTime(parsed, deps.clock.nowMs());
-  const identity = await deps.iam.lookup(parsed.accessKey);
-  if (identity === undefined) throw await slowly(request, new StoreError("InvalidAccessKeyId"));
-  if (!identity.enabled) throw new StoreError("InvalidAccessKeyId", { message: "Your account is disabled." });
+  const identity = await identityOf(request, parsed.accessKey);
   const genuine = verifySignature(signed, parsed, identity.secretKey, keys);
   if (!genuine) throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
   if (!tokenFits(identity, parsed.sessionToken)) throw await slowly(request, new StoreError("InvalidTokenId"));
@@ -87,6 +89,29 @@ async function authenticateV4(
     const signing = mode === "unsigned-trailer" ? undefined : chunkSigning(parsed, identity.secretKey, keys);
     request.bodyAuth = { kind: "chunked", mode, signing };
   } else request.bodyAuth = { kind: "plain", sha256: digestOf(parsed.payloadHash) };
+  request.identity = identity;
+}
+
+async function identityOf(request: S3Request, accessKey: string): Promise<Identity> {
+  const identity = await request.deps.iam.lookup(accessKey);
+  if (identity === undefined) throw await slowly(request, new StoreError("InvalidAccessKeyId"));
+  if (!identity.enabled) throw new StoreError("InvalidAccessKeyId", { message: "Your account is disabled." });
+  return identity;
+}
+
+/** Bodies are bound by Content-MD5 or by `x-amz-content-sha256`, where they are sent: both are in the signed text. */
+async function authenticateV2(request: S3Request, signed: SignedRequest): Promise<void> {
+  const parsed = parseAuthorization2(signed);
+  checkSignatureTime2(parsed, request.deps.clock.nowMs());
+  const identity = await identityOf(request, parsed.accessKey);
+  const { bucket, key, rawPath } = request.target;
+  const inHost = bucket !== "" && percentDecode(rawPath, false) === `/${key}`;
+  const genuine = verifySignature2(signed, parsed, identity.secretKey, inHost ? bucket : "");
+  if (!genuine) throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
+  if (!tokenFits(identity, parsed.sessionToken)) throw await slowly(request, new StoreError("InvalidTokenId"));
+  const payloadHash = request.header("x-amz-content-sha256") ?? UNSIGNED_PAYLOAD;
+  checkPayloadHash(payloadHash);
+  request.bodyAuth = { kind: "plain", sha256: digestOf(payloadHash) };
   request.identity = identity;
 }
 

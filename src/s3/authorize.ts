@@ -25,7 +25,8 @@ const CONDITION_QUERIES = ["prefix", "delimiter", "max-keys"] as const;
 function baseConditions(request: S3Request): Record<string, readonly string[]> {
   const { identity, deps } = request;
   const nowMs = deps.clock.nowMs();
-  const presigned = request.query.has("X-Amz-Signature");
+  const presigned2 = request.query.has("AWSAccessKeyId");
+  const presigned = presigned2 || request.query.has("X-Amz-Signature");
   const out: Record<string, readonly string[]> = {
     SourceIp: [request.client.address],
     SecureTransport: [String(request.secure)],
@@ -38,7 +39,8 @@ function baseConditions(request: S3Request): Record<string, readonly string[]> {
     username: [identity.user],
     authType: [presigned ? "REST-QUERY-STRING" : "REST-HEADER"],
   };
-  if (identity.kind !== "anonymous") out["signatureversion"] = ["AWS4-HMAC-SHA256"];
+  const version2 = presigned2 || request.header("authorization")?.startsWith("AWS ");
+  if (identity.kind !== "anonymous") out["signatureversion"] = [version2 ? "AWS" : "AWS4-HMAC-SHA256"];
   for (const name of CONDITION_QUERIES) {
     const value = request.query.get(name);
     if (value !== undefined) out[name] = [value];

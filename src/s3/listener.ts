@@ -247,7 +247,8 @@ function recordOf(progress: Progress, startMs: number): RequestRecord {
 
 /** A presigned URL is a key to the object until it expires: its signature stays out of logs and traces. */
 function withoutSignature(url: string): string {
-  return url.includes("X-Amz-S") ? url.replace(/(X-Amz-(?:Signature|Security-Token)=)[^&]*/g, "$1***") : url;
+  if (!url.includes("Signature") && !url.includes("X-Amz-S")) return url;
+  return url.replace(/((?:[?&]|X-Amz-)(?:Signature|Security-Token)=)[^&]*/g, "$1***");
 }
 
 /** Options for `http.createServer` that go with `configureServer`. */

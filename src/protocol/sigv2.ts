@@ -1,0 +1,144 @@
+/**
+ * AWS Signature Version 2, for clients that still make it (presigned URLs of s3cmd, old SDKs): header form and
+ * presigned form (s3-api.md 2.5). It covers the method, the path, some query parameters, Content-MD5, Content-Type, the
+ * date and `x-amz-*` headers; what it does not cover is refused here where it could change what a request does.
+ */
+import { createHmac } from "node:crypto";
+import { StoreError } from "../model/errors.ts";
+import { equalText, type SignedRequest } from "./sigv4.ts";
+import { foldHeaderValue } from "./sigv4-canonical.ts";
+import { parseAmzDate, parseHttpDate } from "./time.ts";
+import { parseQuery } from "./uri.ts";
+
+export interface ParsedSignature2 {
+  readonly kind: "header" | "presigned";
+  readonly accessKey: string;
+  /** Base64 of an HMAC-SHA1. */
+  readonly signature: string;
+  /** What stands in the date's line of the signed text: `Date`, nothing beside `x-amz-date`, or `Expires`. */
+  readonly dateLine: string;
+  /** Header form: when it was signed. Presigned form: when it expires. Milliseconds since the Unix epoch. */
+  readonly timeMs: number;
+  readonly sessionToken?: string | undefined;
+}
+
+const CLOCK_SKEW_MS_MAX = 15 * 60_000;
+
+/** Query parameters that are part of the signed resource. */
+const SIGNED_NAMES = words(
+  "acl cors delete encryption legal-hold lifecycle location logging notification partNumber policy requestPayment",
+  "response-cache-control response-content-disposition response-content-encoding response-content-language",
+  "response-content-type response-expires retention select select-type tagging torrent uploadId uploads versionId",
+  "versioning versions website",
+);
+
+/** Parameters of listings: not signed, and harmless to whoever may list at all. */
+const LISTING_NAMES = words(
+  "prefix delimiter marker max-keys encoding-type list-type continuation-token start-after fetch-owner key-marker",
+  "version-id-marker upload-id-marker max-uploads max-parts part-number-marker",
+);
+
+const PRESIGNED_NAMES = new Set(["AWSAccessKeyId", "Expires", "Signature"]);
+
+/** Headers outside `x-amz-*` that change what a request does: none of them would be signed. */
+const UNSIGNABLE_HEADERS = ["x-minio-", "x-resilver-"];
+
+function words(...lines: readonly string[]): ReadonlySet<string> {
+  return new Set(lines.flatMap((line) => line.split(" ")));
+}
+
+/** Reads the signature of a version 2 request in either form. Throws a StoreError with the code of the fault. */
+export function parseAuthorization2(request: SignedRequest): ParsedSignature2 {
+  const query = parseQuery(request.query);
+  const authorization = request.header("authorization");
+  const presigned = authorization === undefined || authorization === "";
+  refuseUncovered(request, query, presigned);
+  return presigned ? presignedForm(request, query) : headerForm(request, authorization);
+}
+
+/** Outside the signed text, anybody who sees a request could add these to it. */
+function refuseUncovered(request: SignedRequest, query: readonly [string, string][], presigned: boolean): void {
+  for (const [name] of query) {
+    if (SIGNED_NAMES.has(name) || LISTING_NAMES.has(name) || (presigned && PRESIGNED_NAMES.has(name))) continue;
+    throw uncovered(name);
+  }
+  for (const name of request.headerNames ?? []) {
+    if (UNSIGNABLE_HEADERS.some((prefix) => name.startsWith(prefix))) throw uncovered(name);
+  }
+}
+
+function uncovered(name: string): StoreError {
+  const message = `Signature version 2 does not cover ${name}. Please use AWS4-HMAC-SHA256.`;
+  return new StoreError("InvalidRequest", { message });
+}
+
+function headerForm(request: SignedRequest, authorization: string): ParsedSignature2 {
+  const fields = /^AWS ([^ ]+):([A-Za-z0-9+/=]+)$/.exec(authorization.trim());
+  if (fields === null) throw new StoreError("MissingFields", { message: "Authorization must be `AWS KEY:SIGNATURE`." });
+  const [, accessKey = "", signature = ""] = fields;
+  const amzDate = request.header("x-amz-date");
+  const text = amzDate || request.header("date");
+  const timeMs = text === undefined ? undefined : (parseHttpDate(text) ?? parseAmzDate(text));
+  if (text === undefined || timeMs === undefined) {
+    throw new StoreError("AccessDenied", { message: "AWS authentication requires a valid Date or x-amz-date header" });
+  }
+  const sessionToken = request.header("x-amz-security-token");
+  return { kind: "header", accessKey, signature, dateLine: amzDate ? "" : text, timeMs, sessionToken };
+}
+
+function presignedForm(request: SignedRequest, query: readonly [string, string][]): ParsedSignature2 {
+  const values = new Map([...query].reverse());
+  const accessKey = values.get("AWSAccessKeyId") ?? "";
+  const signature = values.get("Signature") ?? "";
+  const expires = values.get("Expires") ?? "";
+  if (accessKey === "" || signature === "" || !/^\d{1,12}$/.test(expires)) {
+    const message =
+      "Query-string authentication version 2 needs AWSAccessKeyId, Signature and Expires in epoch seconds.";
+    throw new StoreError("AuthorizationQueryParametersError", { message });
+  }
+  const sessionToken = request.header("x-amz-security-token");
+  return { kind: "presigned", accessKey, signature, dateLine: expires, timeMs: Number(expires) * 1000, sessionToken };
+}
+
+/** Header form: within 15 minutes either way (RequestTimeTooSkewed). Presigned form: not expired (AccessDenied). */
+export function checkSignatureTime2(parsed: ParsedSignature2, nowMs: number): void {
+  if (parsed.kind === "presigned") {
+    if (nowMs > parsed.timeMs) throw new StoreError("AccessDenied", { message: "Request has expired" });
+  } else if (Math.abs(nowMs - parsed.timeMs) > CLOCK_SKEW_MS_MAX) throw new StoreError("RequestTimeTooSkewed");
+}
+
+/**
+ * True when the signature was made with `secret` over this request. `hostBucket` is the bucket that the host names, ""
+ * in path style. The comparison takes constant time.
+ */
+export function verifySignature2(
+  request: SignedRequest,
+  parsed: ParsedSignature2,
+  secret: string,
+  hostBucket = "",
+): boolean {
+  const text = stringToSign2(request, parsed.dateLine, hostBucket);
+  return equalText(
+    createHmac("sha1", Buffer.from(secret, "utf8")).update(text, "latin1").digest("base64"),
+    parsed.signature,
+  );
+}
+
+/** The signed text; Latin-1, one character per byte of the wire. `dateLine` as in `ParsedSignature2`. */
+export function stringToSign2(request: SignedRequest, dateLine: string, hostBucket = ""): string {
+  const plain = [request.method, request.header("content-md5") ?? "", request.header("content-type") ?? "", dateLine];
+  const names = [...(request.headerNames ?? [])].filter((name) => name.startsWith("x-amz-")).sort();
+  const headers = names.map((name) => `${name}:${foldHeaderValue(request.header(name) ?? "")}\n`).join("");
+  return `${plain.join("\n")}\n${headers}${hostBucket === "" ? "" : `/${hostBucket}`}${request.path}${subResources(request.query)}`;
+}
+
+/** The first value of a name counts, as everywhere. */
+function subResources(rawQuery: string): string {
+  const values = new Map(parseQuery(rawQuery).reverse());
+  const names = [...values.keys()].filter((name) => SIGNED_NAMES.has(name)).sort();
+  const parts = names.map((name) => {
+    const value = Buffer.from(values.get(name) ?? "", "utf8").toString("latin1");
+    return value === "" ? name : `${name}=${value}`;
+  });
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}
