@@ -71,9 +71,9 @@ async function checkBytes(world: World, site: Site, fault: Fault): Promise<void>
     use(blob.id, blob.inline, "an upload");
   }
   for (const id of inline) fault("inline bytes leak", id);
-  // A process that dies between the bytes and the commit leaves an orphan for the sweep.
+  // A process that ends between the bytes and the commit (a restart here waits for nobody) leaves an orphan for the sweep.
   const crashes = world.profile.troubles.some((trouble) =>
-    ["kill", "power", "restore", "wipe", "full"].includes(trouble),
+    ["kill", "restart", "power", "restore", "wipe", "full"].includes(trouble),
   );
   if (!crashes) for (const id of files) fault("file leaks", id);
 }
