@@ -83,3 +83,12 @@ export function targetsFor(config: ReplicationConfig | undefined, question: Rule
   for (const [arn, rule] of deciding) if (allows(rule, question)) out.push(arn);
   return out;
 }
+
+/** Targets that may be asked for `key` when it is not here: enabled rules by prefix, none with tags (replication.md 8). */
+export function readTargets(config: ReplicationConfig, key: string): Arn[] {
+  const asked = new Set<Arn>();
+  for (const rule of config.rules) {
+    if (rule.enabled && rule.tags.length === 0 && key.startsWith(rule.prefix)) asked.add(ruleArn(config, rule));
+  }
+  return [...asked];
+}

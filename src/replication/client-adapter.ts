@@ -1,8 +1,8 @@
 /** Makes the sender's view of a target (wire.ts) from the outgoing S3 client. */
 import { S3Client, type S3Endpoint, type S3Response } from "../client/s3-client.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { COMPLETE_TIMEOUT_MS, REQUEST_IDLE_MS, TARGET_CONNECTIONS_MAX } from "./limits.ts";
-import type { TargetClient, TargetRequest, TargetResponse } from "./wire.ts";
+import { COMPLETE_TIMEOUT_MS, PEER_READS_MAX, REQUEST_IDLE_MS, TARGET_CONNECTIONS_MAX } from "./limits.ts";
+import type { OpenResponse, TargetClient, TargetRequest, TargetResponse } from "./wire.ts";
 
 export interface TargetAddress {
   /** `host:port` */
@@ -32,7 +32,10 @@ async function collected(response: S3Response, onData: TargetRequest["onData"]):
   return { status: response.status, headers: response.headers, body: Buffer.alloc(0) };
 }
 
-/** Three pools of connections: ordinary requests, those that may stay silent for long, and probes that wait behind none. */
+/**
+ * Pools of connections: ordinary requests, those that may stay silent for long, reads on behalf of clients (who may take
+ * their time), and probes that wait behind none. A pool that nobody uses has no connections.
+ */
 export function targetClient(address: TargetAddress, settings: ClientSettings): TargetClient {
   const { clock } = settings;
   const base = {
@@ -57,11 +60,22 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
   const patient = new S3Client({ ...base, ...keys, connections: 8, bodyTimeoutMs: COMPLETE_TIMEOUT_MS }, clock.nowMs);
   const prober = new S3Client({ ...base, accessKey: "", secretKey: "", connections: 2 }, clock.nowMs);
 
-  const send = async (client: S3Client, request: TargetRequest): Promise<TargetResponse> => {
+  const reader = new S3Client(
+    {
+      ...base,
+      ...keys,
+      connections: PEER_READS_MAX,
+      headersTimeoutMs: REQUEST_IDLE_MS,
+      bodyTimeoutMs: REQUEST_IDLE_MS,
+    },
+    clock.nowMs,
+  );
+
+  const ask = (client: S3Client, request: TargetRequest): Promise<S3Response> => {
     const { body } = request;
     const stream =
       body === undefined || Buffer.isBuffer(body) ? body : { stream: body, length: request.contentLength ?? 0 };
-    const response = await client.request({
+    return client.request({
       method: request.method,
       ...(request.path === undefined ? { bucket: address.bucket, key: request.key } : { key: request.path.slice(1) }),
       query: request.query,
@@ -69,26 +83,32 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
       body: stream,
       signal: request.signal,
     });
-    return collected(response, request.onData);
+  };
+  const send = async (client: S3Client, request: TargetRequest): Promise<TargetResponse> =>
+    collected(await ask(client, request), request.onData);
+  /** The signal that `work` gets aborts when its promise is not settled in time; later it does nothing. */
+  const within = async <T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const limit = new AbortController();
+    const answered = new AbortController();
+    void clock.sleep(timeoutMs, answered.signal).then(() => {
+      if (!answered.signal.aborted) limit.abort(new Error(`no answer within ${timeoutMs} ms`));
+    });
+    try {
+      return await work(limit.signal);
+    } finally {
+      answered.abort();
+    }
   };
 
   return {
     bucket: address.bucket,
     request: (request) => send((request.idleTimeoutMs ?? 0) > REQUEST_IDLE_MS ? patient : ordinary, request),
-    async probe(path, timeoutMs) {
-      const limit = new AbortController();
-      const answered = new AbortController();
-      void clock
-        .sleep(timeoutMs, answered.signal)
-        .then(() => limit.abort(new Error(`no answer within ${timeoutMs} ms`)));
-      try {
-        return await send(prober, { method: "GET", path, payload: "hashed", signal: limit.signal });
-      } finally {
-        answered.abort();
-      }
-    },
+    open: (request, timeoutMs): Promise<OpenResponse> =>
+      within(timeoutMs, (signal) => ask(reader, { ...request, signal })),
+    probe: (path, timeoutMs) =>
+      within(timeoutMs, (signal) => send(prober, { method: "GET", path, payload: "hashed", signal })),
     async close() {
-      await Promise.all([ordinary.close(), patient.close(), prober.close()]);
+      await Promise.all([ordinary.close(), patient.close(), reader.close(), prober.close()]);
     },
   };
 }

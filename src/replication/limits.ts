@@ -8,6 +8,12 @@ export const LARGE_OBJECT_BYTES = 64 * MIB;
 export const LARGE_IN_FLIGHT_MAX = 4;
 /** Connections to one target: both lanes, parts of large objects, a resync beside them. */
 export const TARGET_CONNECTIONS_MAX = 160;
+/** Reads on behalf of clients from one target at the same time, beside all of the above; further ones wait. */
+export const PEER_READS_MAX = 64;
+/** A peer that is asked for a version on behalf of a client has this long to begin its answer. */
+export const PEER_ANSWER_MS = 5_000;
+/** Proxied calls are added to the counters in the index this often, while there are any. */
+export const PROXY_COUNT_MS = 1_000;
 /** Rows of the change log held in memory for one target; the rest stays in the index. */
 export const LOOKAHEAD_ROWS = 512;
 /** The log is read again when fewer rows than this wait in memory. */

@@ -16,6 +16,7 @@ import { publishedActivity } from "./activity-rows.ts";
 import { configArns } from "./config.ts";
 import { RESYNC_PAGE } from "./limits.ts";
 import { pendingWork, readRows, retryRange } from "./log.ts";
+import { PROXIED_CALLS, proxyStats } from "./peer-reads.ts";
 import type { Targets } from "./targets.ts";
 
 export interface StatusDeps {
@@ -123,7 +124,9 @@ export async function replicationMetrics(deps: StatusDeps, bucketName: BucketNam
     pendingReplicationCount: pending.count,
     failedReplicationCount: 0,
   };
-  return version === 1 ? currStats : fullMetrics(deps, all, currStats, queued(pending));
+  if (version === 1) return currStats;
+  const proxied = await proxyNumbers(deps.index, bucket.id);
+  return { ...fullMetrics(deps, all, currStats, queued(pending)), proxyStats: proxied };
 }
 
 function fullMetrics(deps: StatusDeps, all: readonly TargetNumbers[], currStats: object, queueStats: object): object {
@@ -150,21 +153,19 @@ function fullMetrics(deps: StatusDeps, all: readonly TargetNumbers[], currStats:
     retries: { last1hr: 0, last1m: 0, total: all.reduce((sum, n) => sum + n.activity.retries, 0) },
     errors: { last1hr: lastHour.count, last1m: lastMinute.count, total: total.count },
   };
-  return { uptime, currStats, queueStats: { nodes: [node], uptime }, proxyStats: PROXY_STATS };
+  return { uptime, currStats, queueStats: { nodes: [node], uptime } };
 }
 
-const PROXY_STATS = {
-  putTaggingProxyTotal: 0,
-  getTaggingProxyTotal: 0,
-  removeTaggingProxyTotal: 0,
-  getProxyTotal: 0,
-  headProxyTotal: 0,
-  putTaggingProxyFailed: 0,
-  getTaggingProxyFailed: 0,
-  removeTaggingProxyFailed: 0,
-  getProxyFailed: 0,
-  headProxyFailed: 0,
-};
+/** The ten numbers of `proxyStats`, as servers name them. */
+async function proxyNumbers(index: OrderedIndex, bucketId: string): Promise<object> {
+  const stats = await proxyStats(index, bucketId);
+  return Object.fromEntries(
+    PROXIED_CALLS.flatMap((call) => [
+      [`${call}ProxyTotal`, stats[call].total],
+      [`${call}ProxyFailed`, stats[call].failed],
+    ]),
+  );
+}
 
 /** One line of `replication/mrf` (9.2): what waits after a failure. */
 export interface FailureLine {

@@ -33,10 +33,24 @@ export interface TargetResponse {
   readonly body: Buffer;
 }
 
+/** The head of an answer whose body is read as it comes: to its end, or `discard` is called. */
+export interface OpenResponse {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly stream: AsyncIterable<Buffer>;
+  discard(): Promise<void>;
+}
+
 /** A connection to one target bucket with its credentials. Rejects only when no answer came (network, abort). */
 export interface TargetClient {
   readonly bucket: string;
   request(request: TargetRequest): Promise<TargetResponse>;
+  /**
+   * Asks on behalf of a client who waits, over connections that replication does not use; `timeoutMs` bounds the wait
+   * for the head of the answer.
+   */
+  open(request: TargetRequest, timeoutMs: number): Promise<OpenResponse>;
   /** Anonymous `GET` of a path such as `/minio/health/live`. */
   probe(path: string, timeoutMs: number): Promise<TargetResponse>;
   close(): Promise<void>;

@@ -2,6 +2,7 @@
 import type { Identity } from "../iam/types.ts";
 import type { TraceSink } from "../observe/trace.ts";
 import type { Objects } from "../objects/objects.ts";
+import type { Bucket } from "../model/bucket.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -10,6 +11,7 @@ import { targetClient, type TargetAddress } from "../replication/client-adapter.
 import { checkConfig, validateConfig } from "../replication/config.ts";
 import { ExistingObjects } from "../replication/existing.ts";
 import { tracingObserver } from "../replication/observer.ts";
+import { PeerReads, type Peer, type ProxiedCall } from "../replication/peer-reads.ts";
 import { Scheduler } from "../replication/scheduler.ts";
 import {
   failures,
@@ -60,6 +62,8 @@ export interface ReplicationCalls {
   resyncStart(bucket: BucketName, request: StartRequest): Promise<object>;
   resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
   resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
+  peersFor(bucket: Bucket, key: string): Promise<readonly Peer[]>;
+  proxied(bucketId: string, call: ProxiedCall, succeeded: boolean): void;
 }
 
 /** The methods of `admin/targets-api.ts` for replication/diff and replication/mrf. */
@@ -91,6 +95,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
   const jobs = new ResyncJobs({ index, objects, targets, clock, random, warn });
+  const peers = new PeerReads({ index, targets, clock, warn });
   const config = { objects, targets, clock, random, hostId };
   const status: StatusDeps = {
     index,
@@ -134,6 +139,8 @@ export function createReplication(deps: ReplicationDeps): Replication {
       },
       resyncStatus: (bucket, arn) => jobs.status(bucket, arn),
       resyncCancel: (bucket, arn) => jobs.cancel(bucket, arn),
+      peersFor: (bucket, key) => peers.peersFor(bucket, key),
+      proxied: (bucketId, call, succeeded) => peers.count(bucketId, call, succeeded),
     },
     backlog: {
       diff: (bucket, request) => replicationDiff(status, bucket, request),
@@ -145,6 +152,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     async stop() {
       stopping.abort();
       await ended;
+      await peers.close();
       await targets.connections.close();
     },
     poke(arns) {

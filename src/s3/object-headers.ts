@@ -5,7 +5,7 @@ import { RESILVER_MTIME, RESILVER_TAGS_TIME } from "../protocol/replication-head
 import { httpDate } from "../protocol/time.ts";
 
 /** Spelling of stored content headers in a response. */
-const SPELLING: Readonly<Record<string, string>> = {
+export const SPELLING: Readonly<Record<string, string>> = {
   "content-type": "Content-Type",
   "content-encoding": "Content-Encoding",
   "cache-control": "Cache-Control",

@@ -45,7 +45,10 @@ const same = (wanted: string, etag: string): boolean => wanted === "*" || wanted
 const second = (ms: number): number => Math.floor(ms / 1000);
 
 /** 304 wins over 412; If-Unmodified-Since counts only without If-Match, If-Modified-Since only without If-None-Match. */
-export function decideRead(conditions: ReadConditions, version: ObjectVersion): "send" | "not-modified" {
+export function decideRead(
+  conditions: ReadConditions,
+  version: Pick<ObjectVersion, "etag" | "mtime">,
+): "send" | "not-modified" {
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
   const modified = second(mtimeMs(version));
   if (ifNoneMatch !== undefined) {

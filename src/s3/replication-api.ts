@@ -1,7 +1,9 @@
 /** What bucket sub-resources need from replication and resync. Implemented by `replication/` and put in by `server/`. */
 import type { Identity } from "../iam/types.ts";
+import type { Bucket } from "../model/bucket.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
+import type { Peer, ProxiedCall } from "../replication/peer-reads.ts";
 
 export interface ResyncStart {
   readonly arn: string;
@@ -28,4 +30,8 @@ export interface ReplicationApi {
   resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
   /** Returns the id of the cancelled resync. */
   resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
+  /** Sites to ask, one after another, for a key that is not here (replication.md 8); none: it is simply not here. */
+  peersFor(bucket: Bucket, key: string): Promise<readonly Peer[]>;
+  /** One call that was passed on to a peer ended. */
+  proxied(bucketId: string, call: ProxiedCall, succeeded: boolean): void;
 }

@@ -34,6 +34,8 @@ export const noReplication: ReplicationApi = {
   resyncStart: (_bucket, request) => Promise.resolve({ target: [request] }),
   resyncStatus: () => Promise.resolve({}),
   resyncCancel: () => Promise.resolve("id"),
+  peersFor: () => Promise.resolve([]),
+  proxied: () => undefined,
 };
 
 export async function startTestPort(

@@ -7,6 +7,7 @@ import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { allowed, authorizeFor } from "../authorize.ts";
 import { PART_NUMBER_MAX, SMALL_REPLY_BYTES_MAX } from "../limits.ts";
 import * as headers from "../object-headers.ts";
+import { bytesFromPeer, readFromPeer } from "../peer-read.ts";
 import { decideRead, parseRange, readConditions, type ByteRange } from "../read-conditions.ts";
 import { isPeerRead } from "../replica.ts";
 import { refuseReadEncryption } from "../request-checks.ts";
@@ -18,7 +19,16 @@ export const headObject: Operation = { name: "HeadObject", run: (request) => rea
 
 async function read(request: S3Request): Promise<Reply> {
   refuseReadEncryption(request);
-  const found = await findAuthorized(request);
+  const looked = await findAuthorized(request);
+  if ("fault" in looked) {
+    const reply = await readFromPeer(request, looked.fault);
+    if (reply === undefined) throw await missing(request, looked.fault);
+    if (reply.status === 304 || request.query.pairs.length === 0) return reply;
+    const replaced = [...reply.headers];
+    overrideHeaders(request, replaced);
+    return { ...reply, headers: replaced };
+  }
+  const found = looked;
   const { version } = found;
   const slice = sliceOf(request, found);
   const peer = isPeerRead(request);
@@ -36,37 +46,75 @@ async function read(request: S3Request): Promise<Reply> {
   const status = range === undefined ? 200 : 206;
   const length = end - start;
   if (request.method === "HEAD") return { status, headers: out, length };
-  return { status, headers: out, length, ...(await bodyOf(found, start, end)) };
+  return { status, headers: out, length, ...(await bodyOf(request, found, start, end)) };
 }
 
-/** One buffer for small objects; a stream whose first piece is in hand for others: damage there is still an error answer. */
-async function bodyOf(found: FoundObject, start: number, end: number): Promise<Pick<Reply, "body" | "stream">> {
+/**
+ * One buffer for small objects; a stream whose first piece is in hand for others: damage there is still an error answer.
+ * From where bytes are damaged on, they come from a peer that has them.
+ */
+async function bodyOf(
+  request: S3Request,
+  found: FoundObject,
+  start: number,
+  end: number,
+): Promise<Pick<Reply, "body" | "stream">> {
   if (end === start) return { body: Buffer.alloc(0) };
-  if (end - start <= SMALL_REPLY_BYTES_MAX) {
-    const pieces: Buffer[] = [];
-    for await (const piece of found.read(start, end)) pieces.push(piece);
-    return { body: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces) };
+  try {
+    if (end - start <= SMALL_REPLY_BYTES_MAX) return { body: await gathered(found.read(start, end)) };
+    const iterator = found.read(start, end)[Symbol.asyncIterator]();
+    return { stream: resumed(request, found, { first: await iterator.next(), rest: iterator, start, end }) };
+  } catch (error) {
+    return { stream: await mended(request, found, { start, end }, error) };
   }
-  const iterator = found.read(start, end)[Symbol.asyncIterator]();
-  return { stream: resumed(await iterator.next(), iterator) };
+}
+
+async function gathered(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+}
+
+interface Begun extends ByteRange {
+  readonly first: IteratorResult<Buffer>;
+  readonly rest: AsyncIterator<Buffer>;
 }
 
 async function* resumed(
-  first: IteratorResult<Buffer>,
-  rest: AsyncIterator<Buffer>,
+  request: S3Request,
+  found: FoundObject,
+  { first, rest, start, end }: Begun,
 ): AsyncGenerator<Buffer, void, undefined> {
+  let at = start;
   try {
-    for (let next = first; !next.done; next = await rest.next()) yield next.value;
+    for (let next = first; !next.done; next = await rest.next()) {
+      at += next.value.length;
+      yield next.value;
+    }
+  } catch (error) {
+    yield* await mended(request, found, { start: at, end }, error);
   } finally {
     await rest.return?.();
   }
+}
+
+/** The bytes that are damaged here, from a peer; throws `error` when it is another one or no peer has them. */
+async function mended(
+  request: S3Request,
+  found: FoundObject,
+  { start, end }: ByteRange,
+  error: unknown,
+): Promise<AsyncIterable<Buffer>> {
+  const bytes = hasCode(error, "XResilverObjectDamaged") ? await bytesFromPeer(request, found, start, end) : undefined;
+  if (bytes === undefined) throw error;
+  return bytes;
 }
 
 /**
  * Finds first, so that policies can look at the object's tags; whether it was found is only told to those who may know.
  * s3-api.md section 15: without s3:ListBucket a missing key is AccessDenied to anonymous callers.
  */
-async function findAuthorized(request: S3Request): Promise<FoundObject> {
+async function findAuthorized(request: S3Request): Promise<FoundObject | { readonly fault: unknown }> {
   const { selector } = request;
   let found: FoundObject | undefined;
   let fault: unknown;
@@ -79,7 +127,7 @@ async function findAuthorized(request: S3Request): Promise<FoundObject> {
   await authorizeFor(request, { action: "s3:GetObject", tags });
   if (selector.versionId !== undefined)
     await authorizeFor(request, { action: "s3:GetObjectVersion", tags, denyOnly: true });
-  if (found === undefined) throw await missing(request, fault);
+  if (found === undefined) return { fault };
   // To a peer damaged bytes are absent: it sends them again.
   if (found.version.damaged !== undefined && isPeerRead(request)) throw new StoreError("NoSuchVersion");
   return found;

@@ -4,7 +4,8 @@ import { parseTagging, renderTagging } from "../../protocol/s3-xml-bucket.ts";
 import { authorize } from "../authorize.ts";
 import { readCheckedDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX } from "../limits.ts";
-import { xmlReply } from "../reply.ts";
+import { tagAtPeers, tagsFromPeer } from "../peer-read.ts";
+import { xmlReply, type Reply } from "../reply.ts";
 import type { Operation } from "../request.ts";
 import { checkedTags, OBJECT_TAGS_MAX } from "../tags.ts";
 
@@ -13,13 +14,23 @@ function versionHeader(version: ObjectVersion): string[] {
   return version.versionId === "null" ? [] : ["x-amz-version-id", version.versionId];
 }
 
+/** What a peer did in this site's place, else the reason why it is not done here. */
+function orThrow(reply: Reply | undefined, fault: unknown): Reply {
+  if (reply === undefined) throw fault;
+  return reply;
+}
+
 export const getObjectTagging: Operation = {
   name: "GetObjectTagging",
   async run(request) {
     const { selector } = request;
     await authorize(request, "s3:GetObjectTagging");
-    const { version } = await request.deps.objects.find(selector);
-    return xmlReply(renderTagging(version.tags?.value ?? {}), versionHeader(version));
+    try {
+      const { version } = await request.deps.objects.find(selector);
+      return xmlReply(renderTagging(version.tags?.value ?? {}), versionHeader(version));
+    } catch (fault) {
+      return orThrow(await tagsFromPeer(request, fault), fault);
+    }
   },
 };
 
@@ -30,8 +41,12 @@ export const putObjectTagging: Operation = {
     await authorize(request, "s3:PutObjectTagging");
     const sent = parseTagging(await readCheckedDocument(request, DOCUMENT_BYTES_MAX));
     const tags: Tags = checkedTags(Object.entries(sent), OBJECT_TAGS_MAX);
-    const version = await request.deps.objects.setTags(selector, tags);
-    return { status: 200, headers: versionHeader(version) };
+    try {
+      const version = await request.deps.objects.setTags(selector, tags);
+      return { status: 200, headers: versionHeader(version) };
+    } catch (fault) {
+      return orThrow(await tagAtPeers(request, fault, tags), fault);
+    }
   },
 };
 
@@ -40,7 +55,11 @@ export const deleteObjectTagging: Operation = {
   async run(request) {
     const { selector } = request;
     await authorize(request, "s3:DeleteObjectTagging");
-    const version = await request.deps.objects.setTags(selector, {});
-    return { status: 204, headers: versionHeader(version) };
+    try {
+      const version = await request.deps.objects.setTags(selector, {});
+      return { status: 204, headers: versionHeader(version) };
+    } catch (fault) {
+      return orThrow(await tagAtPeers(request, fault), fault);
+    }
   },
 };
