@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { AdminClient } from "../src/client/admin-client.ts";
 import { S3Client } from "../src/client/s3-client.ts";
 import { load } from "./load.ts";
-import { ACCESS, SECRET, signed, startSite, type BenchSite } from "./site.ts";
+import { ACCESS, cpuMicros, SECRET, signed, startSite, type BenchSite } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
@@ -93,20 +93,25 @@ try {
   await makeBucket(from, "bench");
   await makeBucket(to, "bench");
   await makeBucket(to, "alone");
+  const before = cpuMicros(target.pid);
   const alone = await load({
     port: target.port,
     connections: CONNECTIONS,
     requests: Array.from({ length: objects }, (_, i) => put(target, "alone", `o${i}`)),
   });
+  const aloneCpu = cpuMicros(target.pid) - before;
   await connectSites(source, target);
   await load({ port: source.port, connections: 1, requests: [put(source, "bench", "warm")] });
   await appears(to, "warm");
   const requests = Array.from({ length: objects }, (_, i) => put(source, "bench", `o${i}`));
+  const cpu = [cpuMicros(source.pid), cpuMicros(target.pid)] as const;
   const started = performance.now();
   await load({ port: source.port, connections: CONNECTIONS, requests });
   const accepted = performance.now();
   await drained(from);
   const done = performance.now();
+  const perObject = (micros: number): string => (micros / objects).toFixed(0);
+  const [atSource, atTarget] = [cpuMicros(source.pid) - cpu[0], cpuMicros(target.pid) - cpu[1]];
   const lags: number[] = [];
   for (let i = 0; i < singles; i++) {
     await load({ port: source.port, connections: 1, requests: [put(source, "bench", `single-${i}`)] });
@@ -121,6 +126,7 @@ try {
     `the target alone, PUT 1 KiB:        ${alone.perSecond.toFixed(0)}/s\n` +
       `source PUTs while replicating:      ${((objects / (accepted - started)) * 1000).toFixed(0)}/s\n` +
       `replicated, first PUT to last:      ${rate.toFixed(0)}/s  ${(rate / alone.perSecond).toFixed(2)} of the target alone\n` +
+      `CPU per object:                     ${perObject(aloneCpu)} us of a PUT alone; source ${perObject(atSource)} us (its PUT among it), target ${perObject(atTarget)} us\n` +
       `backlog after the last PUT drained: ${(done - accepted).toFixed(0)} ms\n` +
       `lag of a single write:              median ${lag(0.5)} ms, p99 ${lag(0.99)} ms\n`,
   );

@@ -10,6 +10,19 @@ export const ACCESS = "benchadmin";
 export const SECRET = "benchadmin-secret";
 const root = resolve(import.meta.dirname, "..");
 
+/** CPU time that a process and its children took since they started, microseconds (user and system). */
+export function cpuMicros(pid: number): number {
+  const ticks = (id: number): number => {
+    const fields = readFileSync(`/proc/${id}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+  // The kernel counts in hundredths of a second.
+  return (ticks(pid) + children.reduce((sum, id) => sum + ticks(Number(id)), 0)) * 10_000;
+}
+
 export interface BenchSite {
   readonly port: number;
   readonly pid: number;

@@ -10,7 +10,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { load, type LoadResult } from "./load.ts";
-import { benchDir, memory, signed, startSite } from "./site.ts";
+import { benchDir, cpuMicros, memory, signed, startSite } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,15 +24,22 @@ const connections = Number(values.connections);
 const workers = Number(values.workers);
 const body = randomBytes(4096);
 
-function row(name: string, result: LoadResult, limit?: LoadResult): void {
+/** A load, and what it cost the server in CPU: a figure that other work on the machine hardly changes. */
+async function measured(pid: number, run: () => Promise<LoadResult>): Promise<LoadResult & { cpu: number }> {
+  const before = cpuMicros(pid);
+  const result = await run();
+  return { ...result, cpu: (cpuMicros(pid) - before) / result.requests };
+}
+
+function row(name: string, result: LoadResult & { cpu: number }, limit?: LoadResult): void {
   const share = limit === undefined ? "" : `${(result.perSecond / limit.perSecond).toFixed(2)} of the limit`;
   const failed = result.failed > 0 ? `  ${result.failed} FAILED` : "";
   process.stdout.write(
-    `${name.padEnd(34)} ${result.perSecond.toFixed(0).padStart(7)}/s   p50 ${result.p50.toFixed(1)} ms  p99 ${result.p99.toFixed(1)} ms  ${share}${failed}\n`,
+    `${name.padEnd(34)} ${result.perSecond.toFixed(0).padStart(7)}/s   p50 ${result.p50.toFixed(1)} ms  p99 ${result.p99.toFixed(1)} ms  ${result.cpu.toFixed(0)} us CPU  ${share}${failed}\n`,
   );
 }
 
-async function bare(mode: "empty" | "lmdb", run: (port: number) => Promise<LoadResult>): Promise<LoadResult> {
+async function bare(mode: "empty" | "lmdb", run: (port: number) => Promise<LoadResult>) {
   const dir = benchDir();
   const child = spawn(process.execPath, [join(import.meta.dirname, "bare.ts"), mode, dir], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -40,7 +47,8 @@ async function bare(mode: "empty" | "lmdb", run: (port: number) => Promise<LoadR
   const line = await new Promise<string>((ready) =>
     child.stdout.once("data", (text: Buffer) => ready(text.toString())),
   );
-  const result = await run(Number(/:(\d+)/.exec(line)?.[1]));
+  const port = Number(/:(\d+)/.exec(line)?.[1]);
+  const result = await measured(child.pid ?? 0, () => run(port));
   child.kill("SIGKILL");
   rmSync(dir, { recursive: true, force: true });
   return result;
@@ -61,30 +69,38 @@ const site = await startSite(workers);
 try {
   const { port } = site;
   await load({ port, connections: 1, requests: [signed(port, { method: "PUT", path: "/bench/" })] });
-  const put = await load({
-    port,
-    connections,
-    requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })),
-  });
-  const get = await load({
-    port,
-    connections,
-    requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })),
-  });
-  const head = await load({
-    port,
-    connections,
-    head: true,
-    requests: many(requests, (i) => signed(port, { method: "HEAD", path: key(i) })),
-  });
+  const put = await measured(site.pid, () =>
+    load({
+      port,
+      connections,
+      requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })),
+    }),
+  );
+  const get = await measured(site.pid, () =>
+    load({
+      port,
+      connections,
+      requests: many(requests, (i) => signed(port, { method: "GET", path: key(i) })),
+    }),
+  );
+  const head = await measured(site.pid, () =>
+    load({
+      port,
+      connections,
+      head: true,
+      requests: many(requests, (i) => signed(port, { method: "HEAD", path: key(i) })),
+    }),
+  );
   const pages = Math.max(1, Math.floor(requests / 64));
-  const list = await load({
-    port,
-    connections: 8,
-    requests: many(Math.min(pages, 320), (i) =>
-      signed(port, { method: "GET", path: "/bench/", query: `list-type=2&prefix=${(i % 64).toString(16)}%2F` }),
-    ),
-  });
+  const list = await measured(site.pid, () =>
+    load({
+      port,
+      connections: 8,
+      requests: many(Math.min(pages, 320), (i) =>
+        signed(port, { method: "GET", path: "/bench/", query: `list-type=2&prefix=${(i % 64).toString(16)}%2F` }),
+      ),
+    }),
+  );
   const perPage = Math.min(1000, requests / 64);
   row("bare node:http + LMDB, PUT 4 KiB", barePut);
   row("PUT 4 KiB, durable", put, barePut);

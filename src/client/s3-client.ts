@@ -1,5 +1,5 @@
 /** The outgoing S3 client: signs, sends, tells errors apart. Replication and the command line use the same one. */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { amzDate } from "../protocol/time.ts";
 import { encodeQueryValue, encodeS3Path } from "../protocol/uri.ts";
 import { signRequest } from "../protocol/sigv4-sign.ts";
@@ -38,6 +38,8 @@ export interface S3Request {
   /** Lower-case names; UTF-8 text. Empty values are sent and signed. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: Buffer | { readonly stream: AsyncIterable<Buffer>; readonly length: number } | undefined;
+  /** The signature binds a buffered body of any size, also over TLS. */
+  readonly hashBody?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -139,7 +141,7 @@ export class S3Client {
     return signRequest({
       ...parts,
       method: request.method,
-      payloadHash: this.#payloadHash(request.body),
+      payloadHash: this.#payloadHash(request),
       accessKey,
       secretKey,
       sessionToken,
@@ -148,11 +150,11 @@ export class S3Client {
     });
   }
 
-  #payloadHash(body: S3Request["body"]): string {
+  #payloadHash({ body, hashBody }: S3Request): string {
     if (body === undefined) return EMPTY_HASH;
-    if (!Buffer.isBuffer(body) || this.#url.protocol === "https:" || body.length > SIGNED_BODY_BYTES_MAX)
-      return "UNSIGNED-PAYLOAD";
-    return createHash("sha256").update(body).digest("hex");
+    const small = Buffer.isBuffer(body) && this.#url.protocol !== "https:" && body.length <= SIGNED_BODY_BYTES_MAX;
+    if (!Buffer.isBuffer(body) || (!small && hashBody !== true)) return "UNSIGNED-PAYLOAD";
+    return hash("sha256", body, "hex");
   }
 }
 

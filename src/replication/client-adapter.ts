@@ -81,6 +81,7 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
       query: request.query,
       headers: request.headers,
       body: stream,
+      hashBody: request.payload === "hashed",
       signal: request.signal,
     });
   };

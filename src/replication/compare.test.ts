@@ -35,7 +35,9 @@ function answerFor(local: ObjectVersion, more: Record<string, string> = {}): Rem
       etag: `"${local.etag}"`,
       "content-length": String(local.size),
       "x-amz-version-id": local.versionId,
-      ...(tags.length === 0 ? {} : { "x-amz-tagging-count": String(tags.length), "x-amz-tagging": new URLSearchParams(tags).toString() }),
+      ...(tags.length === 0
+        ? {}
+        : { "x-amz-tagging-count": String(tags.length), "x-amz-tagging": new URLSearchParams(tags).toString() }),
       ...more,
     },
   });
@@ -49,7 +51,9 @@ test("a null version of the same second counts as equal unless the target tells 
   const ours = version(NULL);
   assert.deepEqual(compareObject(ours, answerFor(ours)), { kind: "equal" });
   assert.deepEqual(compareObject(ours, answerFor(ours, { "x-resilver-mtime": String(TIME) })), { kind: "equal" });
-  assert.deepEqual(compareObject(ours, answerFor(ours, { "x-resilver-mtime": String(TIME + 1n) })), { kind: "newerThere" });
+  assert.deepEqual(compareObject(ours, answerFor(ours, { "x-resilver-mtime": String(TIME + 1n) })), {
+    kind: "newerThere",
+  });
   assert.equal(compareObject(ours, answerFor(ours, { "x-resilver-mtime": String(TIME - 1n) })).kind, "content");
 });
 

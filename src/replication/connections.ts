@@ -5,6 +5,7 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import { tokenBucket, type Limiter } from "./bandwidth.ts";
 import type { TargetAddress } from "./client-adapter.ts";
 import { Endpoint, type HealthView } from "./health.ts";
+import { Ingest } from "./ingest.ts";
 import { KeyMutex } from "./key-mutex.ts";
 import { resumeStore, type ResumeStore } from "./resume.ts";
 import type { SendObserver, SendTarget } from "./sender.ts";
@@ -82,7 +83,8 @@ export class Connections {
     const rate = { bytesPerSecond: record.bandwidth };
     const limiter = tokenBucket(this.#deps.clock, () => rate.bytesPerSecond);
     const endpoint = this.#endpoint(record, client);
-    const shared = { resume: this.#resume, mutex: this.#mutex, observer: this.#deps.observer };
+    const ingest = new Ingest(client, () => endpoint.resilver !== undefined);
+    const shared = { resume: this.#resume, mutex: this.#mutex, observer: this.#deps.observer, ingest };
     const connection: Connection = { arn: record.arn, client, limiter, ...shared, record, endpoint };
     this.#entries.set(record.arn, { connection, fingerprint, rate, limiter });
     return connection;

@@ -3,6 +3,10 @@ const MIB = 1024 * 1024;
 
 /** Requests in flight to one target for small objects, markers, purges and metadata. */
 export const SMALL_IN_FLIGHT_MAX = 64;
+/** The same to a target that takes many small versions in one request: enough to fill one while another is under way. */
+export const SMALL_IN_FLIGHT_INGEST_MAX = 512;
+/** Requests of many small versions under way to one target. */
+export const INGEST_REQUESTS_MAX = 2;
 /** Objects of this size and above use a lane of their own, so that they never hold up small ones. */
 export const LARGE_OBJECT_BYTES = 64 * MIB;
 export const LARGE_IN_FLIGHT_MAX = 4;
@@ -15,9 +19,9 @@ export const PEER_ANSWER_MS = 5_000;
 /** Proxied calls are added to the counters in the index this often, while there are any. */
 export const PROXY_COUNT_MS = 1_000;
 /** Rows of the change log held in memory for one target; the rest stays in the index. */
-export const LOOKAHEAD_ROWS = 512;
+export const LOOKAHEAD_ROWS = 1024;
 /** The log is read again when fewer rows than this wait in memory. */
-export const LOOKAHEAD_LOW = 128;
+export const LOOKAHEAD_LOW = 512;
 /** Rows in memory altogether, those that wait behind another row of their key included: then the log is read no further. */
 export const KNOWN_ROWS_MAX = 4096;
 export const RETRY_ROWS_PER_SCAN = 256;

@@ -130,7 +130,8 @@ export class TargetQueue {
       this.#release();
       return;
     }
-    this.#startLane("small", limits.SMALL_IN_FLIGHT_MAX);
+    const together = this.#connection.ingest?.isSpoken === true;
+    this.#startLane("small", together ? limits.SMALL_IN_FLIGHT_INGEST_MAX : limits.SMALL_IN_FLIGHT_MAX);
     this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX);
     const waiting = this.#waiting.small.length + this.#waiting.large.length;
     const wanted = this.#more || this.#flushFrom !== undefined;

@@ -12,6 +12,7 @@ import * as wire from "../protocol/replication-headers.ts";
 import type { Limiter } from "./bandwidth.ts";
 import { compareObject, nanoseconds, remoteOfHead, type Comparison } from "./compare.ts";
 import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts";
+import type { Ingest } from "./ingest.ts";
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
 import { sendMultipart, sendSingle } from "./send-object.ts";
@@ -34,6 +35,8 @@ export interface SendTarget {
   /** Keeps several senders to this target from working on one key at the same time. */
   readonly mutex?: KeyMutex | undefined;
   readonly observer?: SendObserver | undefined;
+  /** The way of small objects to a target of our own. */
+  readonly ingest?: Ingest | undefined;
 }
 
 /** Is told of every send. */

@@ -5,6 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { StoreError } from "../model/errors.ts";
 import { httpTrace, type TraceRecord } from "../observe/trace.ts";
+import { INGEST_PATH } from "../protocol/ingest.ts";
 import { RESILVER_RESYNC, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
 import { SigningKeyCache } from "../protocol/sigv4.ts";
 import { authenticate } from "./authenticate.ts";
@@ -46,8 +47,12 @@ export function createS3Handler(deps: S3Deps): S3Handler {
   };
 }
 
-/** Paths of the admin API, health, metrics, console and peers: never buckets (both names are reserved). */
+/**
+ * Paths of the admin API, health, metrics, console and peers: never buckets (both names are reserved). A peer's write of
+ * many versions stands for as many PUTs, and goes their way.
+ */
 function isSystemPath(url: string): boolean {
+  if (url.startsWith(`${INGEST_PATH}?`)) return false;
   return url.startsWith("/minio/") || url.startsWith("/resilver/") || url === "/minio" || url.startsWith("/minio?");
 }
 

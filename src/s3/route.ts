@@ -5,6 +5,7 @@
  */
 import { StoreError } from "../model/errors.ts";
 import { parseBucketName } from "../model/names.ts";
+import { INGEST_PATH } from "../protocol/ingest.ts";
 import * as config from "./ops/bucket-config.ts";
 import * as replication from "./ops/bucket-replication.ts";
 import * as buckets from "./ops/buckets.ts";
@@ -12,6 +13,7 @@ import { copyObject, uploadPartCopy } from "./ops/copy-object.ts";
 import { deleteObject } from "./ops/delete-object.ts";
 import { deleteObjects } from "./ops/delete-objects.ts";
 import { getObject, headObject } from "./ops/get-object.ts";
+import { ingest } from "./ops/ingest.ts";
 import * as listings from "./ops/list-objects.ts";
 import * as multipart from "./ops/multipart.ts";
 import { getObjectAttributes } from "./ops/object-attributes.ts";
@@ -176,6 +178,7 @@ function matches(row: Row, request: S3Request): boolean {
 /** The operation a request asks for. Throws the fault of a bad bucket name, and BadRequest for what no row matches. */
 export function findOperation(request: S3Request): Operation {
   const { target, method } = request;
+  if (method === "POST" && target.rawPath === INGEST_PATH) return ingest;
   const level = target.bucket === "" && target.key === "" ? SERVICE : target.key === "" ? BUCKET : OBJECT;
   if (level !== SERVICE) parseBucketName(target.bucket);
   const rows = level[method] ?? [];

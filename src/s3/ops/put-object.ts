@@ -1,5 +1,5 @@
 /** PutObject, also as a replica of a peer's version (replication.md 3.4). */
-import type { PutResult } from "../../objects/types.ts";
+import type { IncomingBody, PutResult } from "../../objects/types.ts";
 import { attributesOf } from "../attributes.ts";
 import { authorize } from "../authorize.ts";
 import { objectBody } from "../body.ts";
@@ -7,30 +7,38 @@ import { checksumHeaders } from "../object-headers.ts";
 import { writeConditions } from "../read-conditions.ts";
 import { givenVersionId, purgedHere, replicaSource } from "../replica.ts";
 import { refuseEncryption, refuseLock } from "../request-checks.ts";
-import type { Operation } from "../request.ts";
+import type { Operation, S3Request } from "../request.ts";
 
 export const putObject: Operation = {
   name: "PutObject",
   takesObjectBody: true,
   async run(request) {
-    const { bucket, key } = request;
-    await authorize(request, "s3:PutObject");
-    const source = await replicaSource(request, "s3:ReplicateObject");
-    refuseEncryption(request);
-    refuseLock(request);
-    const result = await request.deps.objects.put({
-      bucket,
-      key,
-      attributes: attributesOf(request),
-      body: objectBody(request),
-      conditions: writeConditions(request),
-      versionId: givenVersionId(request, source),
-      source,
-    });
+    const result = await storeObject(request, objectBody);
     if (result.purged !== undefined) throw purgedHere(result.purged);
     return { status: 200, headers: storedHeaders(result) };
   },
 };
+
+/** A PUT from its headers and a body, which is asked for once it may be stored. */
+export async function storeObject<R extends S3Request>(
+  request: R,
+  bodyOf: (request: R) => IncomingBody,
+): Promise<PutResult> {
+  const { bucket, key } = request;
+  await authorize(request, "s3:PutObject");
+  const source = await replicaSource(request, "s3:ReplicateObject");
+  refuseEncryption(request);
+  refuseLock(request);
+  return request.deps.objects.put({
+    bucket,
+    key,
+    attributes: attributesOf(request),
+    body: bodyOf(request),
+    conditions: writeConditions(request),
+    versionId: givenVersionId(request, source),
+    source,
+  });
+}
 
 /** Headers of every answer that says "stored": ETag, the version id when it can be asked for, the checksum. */
 export function storedHeaders(result: PutResult): string[] {

@@ -1,0 +1,111 @@
+/**
+ * `POST /resilver/v1/ingest?bucket=B`: many small versions of a peer in one request. Each item is a replication PUT in
+ * all but its transport: its own rights, its own rules, its own result; their commits share a sync. The signature of the
+ * request binds all of it.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { StoreError } from "../../model/errors.ts";
+import type { IncomingBody } from "../../objects/types.ts";
+import {
+  decodeIngest,
+  encodeIngestResults,
+  INGEST_BYTES_MAX,
+  INGEST_PATH,
+  type IngestItem,
+  type IngestResult,
+} from "../../protocol/ingest.ts";
+import { errorMessage, errorStatus } from "../../protocol/s3-errors.ts";
+import { RESILVER_PURGED } from "../../protocol/replication-headers.ts";
+import { checksumHeader, readDocument } from "../body.ts";
+import { isReplication, purgedHere } from "../replica.ts";
+import { asStoreError } from "../render-error.ts";
+import { checkMetadataSize } from "../request-checks.ts";
+import { jsonReply } from "../reply.ts";
+import { S3Request, type Operation } from "../request.ts";
+import { Query } from "../target.ts";
+import { storeObject } from "./put-object.ts";
+
+/** One item in the form that the parts of PutObject read. */
+class ItemRequest extends S3Request {
+  readonly item: IngestItem;
+  readonly #headers: IncomingHttpHeaders;
+
+  constructor(outer: S3Request, bucket: string, item: IngestItem) {
+    const query = new Query([["versionId", item.versionId]]);
+    const target = { rawPath: INGEST_PATH, rawQuery: "", query, bucket, key: item.key };
+    super(outer.deps, outer.incoming, outer.response, target, outer.requestId);
+    this.identity = outer.identity;
+    this.item = item;
+    this.#headers = asOnTheWire(item.headers);
+  }
+
+  override get method(): string {
+    return "PUT";
+  }
+
+  override get headers(): IncomingHttpHeaders {
+    return this.#headers;
+  }
+
+  override header(name: string): string | undefined {
+    return this.#headers[name] as string | undefined;
+  }
+}
+
+/** What reads headers expects them as HTTP's parser gives them: one character a byte. */
+function asOnTheWire(headers: Readonly<Record<string, string>>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name] as string;
+    out[name] = NOT_ASCII.test(value) ? Buffer.from(value, "utf8").toString("latin1") : value;
+  }
+  return out;
+}
+
+// oxlint-disable-next-line no-control-regex
+const NOT_ASCII = /[^\x00-\x7f]/;
+
+export const ingest: Operation = {
+  name: "Ingest",
+  async run(request) {
+    if (request.identity.kind === "anonymous") throw new StoreError("AccessDenied");
+    const bytes = await readDocument(request, INGEST_BYTES_MAX);
+    const bucket = request.query.get("bucket") ?? "";
+    const items = decodeIngest(bytes);
+    const results = await Promise.all(items.map((item) => store(new ItemRequest(request, bucket, item))));
+    return jsonReply(encodeIngestResults(results));
+  },
+};
+
+async function store(request: ItemRequest): Promise<IngestResult> {
+  try {
+    checkMetadataSize(request);
+    if (!isReplication(request)) throw new StoreError("InvalidRequest", { message: "Replication requests only." });
+    const result = await storeObject(request, bodyOf);
+    if (result.purged !== undefined) throw purgedHere(result.purged);
+    return { status: 200 };
+  } catch (error) {
+    const { code, detail } = asStoreError(error);
+    return {
+      status: errorStatus(code),
+      code,
+      message: detail.message ?? errorMessage(code),
+      purged: detail.headers?.[RESILVER_PURGED],
+    };
+  }
+}
+
+function bodyOf(request: ItemRequest): IncomingBody {
+  const { body } = request.item;
+  const claim = checksumHeader(request);
+  return {
+    stream: once(body),
+    size: body.length,
+    checksumAlgorithm: claim?.algorithm,
+    expectedChecksum: claim && (() => claim.value),
+  };
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
+  if (bytes.length > 0) yield bytes;
+}
