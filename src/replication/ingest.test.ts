@@ -17,6 +17,7 @@ function target(): {
       requests.push({ items: decodeIngest(request.body as Buffer), end });
       return end.promise;
     },
+    open: () => Promise.reject(new Error("not asked")),
     probe: () => Promise.reject(new Error("not asked")),
     close: () => Promise.resolve(),
   };
