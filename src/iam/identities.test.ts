@@ -197,6 +197,8 @@ test("a change that meets another one starts over", async () => {
   const late: OrderedIndex = {
     get: (key) => index.get(key),
     scan: (range, options) => index.scan(range, options),
+    digest: (range) => index.digest(range),
+    digestParts: (range, count) => index.digestParts(range, count),
     close: () => index.close(),
     async commit(commit) {
       const other = meet;

@@ -184,6 +184,8 @@ function interrupted(index: OrderedIndex, space: number, between: () => Promise<
       return value;
     },
     scan: (range, options) => index.scan(range, options),
+    digest: (range) => index.digest(range),
+    digestParts: (range, count) => index.digestParts(range, count),
     commit: (commit) => index.commit(commit),
     close: () => index.close(),
   };

@@ -47,10 +47,8 @@ async function change(
       replica: old.version.replication.replica === true,
     });
     const version: ObjectVersion = { ...edited, replication: rows.changedState(arns, old.version.replication, now) };
-    const commit = new CommitBuilder()
-      .unchanged(row.key, row.raw)
-      .unchanged(old.key, old.raw)
-      .put(old.key, encodeVersion(version));
+    const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(old.key, old.raw);
+    rows.changeVersion(commit, bucket.id, version);
     rows.putLogRows(commit, context, bucket, { arns, version, operation: "metadata", size: 0, time: now });
     return { commit, result: version, poke: arns };
   });
@@ -118,8 +116,9 @@ export async function applyReplicaMetadata(context: Context, request: ReplicaMet
       retention: newerRegister(old.version.retention, theirs(request.retention, source.retentionTime)),
       legalHold: newerRegister(old.version.legalHold, theirs(request.legalHold, source.legalHoldTime)),
     };
-    const raw = encodeVersion(version);
-    if (raw.equals(old.raw)) return { result: version };
-    return { commit: new CommitBuilder().unchanged(old.key, old.raw).put(old.key, raw), result: version };
+    if (encodeVersion(version).equals(old.raw)) return { result: version };
+    const commit = new CommitBuilder().unchanged(old.key, old.raw);
+    rows.changeVersion(commit, bucket.id, version);
+    return { commit, result: version };
   });
 }

@@ -5,7 +5,7 @@ import { targetsFor, type ReplicatedOperation } from "../model/replication-confi
 import type { BlobRef, Part, PurgeWill, ReplicationState, Tags, Tombstone, Version } from "../model/version.ts";
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
-import { encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
+import { encodeLookupOf, encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
 import type { Context, VersionRow } from "./context.ts";
 import type { LogRow } from "./types.ts";
 
@@ -29,7 +29,7 @@ function addUsage(commit: CommitBuilder, bucketId: string, version: Version, sig
 export function putVersion(commit: CommitBuilder, bucketId: string, version: Version, parts?: readonly Part[]): void {
   const rowKey = keys.versionRowKey(bucketId, version);
   commit.put(rowKey, encodeVersion(version));
-  commit.put(keys.idRowKey(keys.SPACE.byId, bucketId, version.key, version.versionId), keys.u64(version.mtime));
+  commit.put(keys.idRowKey(keys.SPACE.byId, bucketId, version.key, version.versionId), encodeLookupOf(version));
   if (parts !== undefined && parts.length > 0) {
     commit.put(keys.idRowKey(keys.SPACE.parts, bucketId, version.key, version.versionId), encodeRow({ parts }));
   }
@@ -37,6 +37,15 @@ export function putVersion(commit: CommitBuilder, bucketId: string, version: Ver
   if (!version.replication.replica) return;
   commit.add(keys.counterKey(`replica/${bucketId}/count`), 1n);
   commit.add(keys.counterKey(`replica/${bucketId}/bytes`), BigInt(version.kind === "object" ? version.size : 0));
+}
+
+/**
+ * Puts a version again in its own place, with other tags, locks or damage; the commit must check that its row did not
+ * change. What only replication knows of it may be put without this: no digest holds it.
+ */
+export function changeVersion(commit: CommitBuilder, bucketId: string, version: Version): void {
+  commit.put(keys.versionRowKey(bucketId, version), encodeVersion(version));
+  commit.put(keys.idRowKey(keys.SPACE.byId, bucketId, version.key, version.versionId), encodeLookupOf(version));
 }
 
 /** Forgets bytes: an inline row goes now, a file is left to the collector, since readers may hold it open. */

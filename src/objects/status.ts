@@ -134,8 +134,8 @@ export async function markDamaged(
     // Every change of what a version consists of writes its row again: the check covers the parts too.
     const commit = new CommitBuilder()
       .unchanged(row.key, row.raw)
-      .put(row.key, encodeVersion({ ...row.version, damaged: reason }))
       .put(keys.idRowKey(keys.SPACE.damage, bucket.id, selector.key, selector.versionId), Buffer.from(reason));
+    rows.changeVersion(commit, bucket.id, { ...row.version, damaged: reason });
     return { commit, result: true };
   });
 }

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { UsageError } from "./settings.ts";
 
 /** Raised with every change of the layout that an older program must not touch. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 export interface Format {
   readonly product: "resilver";
@@ -73,6 +73,15 @@ function readFormat(path: string): Format {
     );
   }
   return format as Format;
+}
+
+/**
+ * Takes DIR, which is owned by now, to this program's format: from then on an older program refuses it. What the change
+ * asks of the index is done when the index is opened, and again if that was cut short.
+ */
+export function raiseFormat(dir: string, format: Format): void {
+  if (format.format === FORMAT_VERSION) return;
+  writeDurably(dir, "format.json", `${JSON.stringify({ ...format, format: FORMAT_VERSION })}\n`);
 }
 
 /** Written aside, fsynced, renamed, directory fsynced: a crash leaves the old file or the new one. */

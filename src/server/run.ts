@@ -2,7 +2,7 @@
 import { systemClock } from "../runtime/clock.ts";
 import { createLogger, type Logger } from "../observe/log.ts";
 import { LogTail } from "../observe/log-tail.ts";
-import { lockDataDirectory, openDataDirectory } from "./data-directory.ts";
+import { lockDataDirectory, openDataDirectory, raiseFormat } from "./data-directory.ts";
 import { listen, type Listener } from "./listener.ts";
 import { startWorkers, type ProcessMessage, type Workers } from "./processes.ts";
 import { readSettings, UsageError, type Settings } from "./settings.ts";
@@ -48,6 +48,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);
   await lockDataDirectory(settings.dir);
+  raiseFormat(settings.dir, format);
   let workers: Workers | undefined;
   let listener: Listener | undefined;
   const site = await openSite({

@@ -23,6 +23,8 @@ import { systemClock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { createS3Handler } from "../s3/listener.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
+import { buildDigests, digestsReady } from "../storage/digests.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
 import { startBackground, type Background } from "./background.ts";
 import { outgoingRoots } from "./certificates.ts";
@@ -61,6 +63,8 @@ export interface Site {
 
 /** Version of the extensions that peers may use: sent as `x-resilver` by the health call. */
 const PEER_PROTOCOL = "1";
+/** Versions between two log lines while a directory gets its digests. */
+const DIGESTS_SHOWN_EVERY = 100_000;
 const SERVER_HEADER = "MinIO";
 
 export async function openSite(options: SiteOptions): Promise<Site> {
@@ -69,6 +73,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const openedMs = clock.nowMs();
   const random = systemRandom;
   const index = await openLmdbIndex({ path: join(settings.dir, "index") });
+  if (options.background) await ensureDigests(index, log);
   const blobs = await openBlobStore({ directory: settings.dir, random });
   const sealer = await openSiteSealer(index, settings.kmsSecretKey);
   const hostId = createHash("sha256").update(format.siteId).digest("hex");
@@ -201,6 +206,17 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       await index.close();
     },
   };
+}
+
+/** A directory from before there were digests gets them before anything can write. */
+async function ensureDigests(index: OrderedIndex, log: Logger): Promise<void> {
+  if (await digestsReady(index)) return;
+  let shown = 0;
+  await buildDigests(index, (versions) => {
+    if (versions < shown + DIGESTS_SHOWN_EVERY) return;
+    shown = versions;
+    log.info("digests are being built", { versions });
+  });
 }
 
 /** Followers in one process of the site see what happens in all. */

@@ -1,5 +1,6 @@
 /** Rows and files of each site agree with each other: nothing dangles, nothing leaks, counters count what is there. */
 import { decodeRow, decodeVersion } from "../storage/records.ts";
+import { checkDigests } from "../storage/digests.ts";
 import { collectGarbage } from "../storage/collector.ts";
 import * as keys from "../storage/keys.ts";
 import * as peek from "./peek.ts";
@@ -20,6 +21,7 @@ export async function checkIntegrity(world: World): Promise<void> {
     });
     const fault = (what: string, detail: string): void => world.violation(what, `${site.name}: ${detail}`);
     await checkLookups(site, fault);
+    for await (const { what, place } of checkDigests(site.storage.index)) fault(what, place.toString("latin1"));
     await checkBytes(world, site, fault);
     await checkUsage(site, fault);
   }

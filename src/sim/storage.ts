@@ -7,6 +7,9 @@ import { CrashFiles } from "../storage/blobs/crash-files.ts";
 import type { FileLayer } from "../storage/blobs/files.ts";
 import type { Commit, CommitResult, Entry, KeyRange, OrderedIndex, ScanOptions } from "../storage/index/index.ts";
 import { memoryIndex } from "../storage/index/memory.ts";
+import type { Digest } from "../storage/index/digest/digest.ts";
+import type { DigestPart, PlaceRange } from "../storage/index/digest/query.ts";
+import { SPACE } from "../storage/keys.ts";
 import { never, type Life } from "./life.ts";
 import type { Dice } from "./random.ts";
 import type { SimTime } from "./time.ts";
@@ -51,7 +54,9 @@ export class SiteStorage {
   async restore(backup: Backup | undefined): Promise<void> {
     this.index = memoryIndex();
     this.files = backup === undefined ? new CrashFiles() : backup.files.copy();
-    if (backup !== undefined) await this.index.commit({ checks: [], deletes: [], adds: [], puts: backup.rows });
+    // The index makes the digests itself, from the rows that they sum.
+    const puts = backup?.rows.filter(({ key }) => key[0] !== SPACE.digest) ?? [];
+    await this.index.commit({ checks: [], deletes: [], adds: [], puts });
   }
 
   /** Waits as long as the storage takes for one call of a process. */
@@ -116,6 +121,16 @@ class IndexView implements OrderedIndex {
   async scan(range: KeyRange, options: ScanOptions): Promise<Entry[]> {
     await this.#storage.pause(this.#life);
     return this.#storage.index.scan(range, options);
+  }
+
+  async digest(range: PlaceRange): Promise<Digest> {
+    await this.#storage.pause(this.#life);
+    return this.#storage.index.digest(range);
+  }
+
+  async digestParts(range: PlaceRange, count: { least: number; most: number }): Promise<DigestPart[]> {
+    await this.#storage.pause(this.#life);
+    return this.#storage.index.digestParts(range, count);
   }
 
   async commit(commit: Commit): Promise<CommitResult> {

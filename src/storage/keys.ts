@@ -12,6 +12,7 @@ export const SPACE = {
   bucket: 0x42, // B name -> Bucket
   version: 0x56, // V bucket key 00 ~mtime ~version id -> Version
   byId: 0x49, // I bucket key 00 version id -> mtime (8 bytes)
+  digest: 0x53, // S level, bucket key 00 version id (or the bucket alone) -> digest of the range from there
   parts: 0x50, // P bucket key 00 version id -> Part[]
   data: 0x44, // D blob id -> CRC-32 (4 bytes LE) + bytes of an inline blob
   tombstone: 0x54, // T bucket key 00 version id -> Tombstone
@@ -137,6 +138,9 @@ export function idRowKey(space: number, bucketId: string, key: string, versionId
   writeVersionId(out, out.length - 16, versionId);
   return out;
 }
+
+/** The 16 hex digits of the bucket whose row this is: of a version, or made by `idRowKey`. */
+export const bucketIdOfRow = (row: Buffer): string => row.toString("hex", 1, HEAD_BYTES);
 
 /** Object key and version id of a row made by `idRowKey`. */
 export function splitIdRowKey(row: Buffer): { key: ObjectKey; versionId: VersionId } {

@@ -57,6 +57,8 @@ export const COLLECT_ROWS_PER_STEP = 256;
 export const COLLECT_FILES_AT_ONCE = 8;
 /** Rows read at once while looking for blobs in use. */
 export const SWEEP_ROWS_PER_STEP = 500;
+/** Versions that get their hashes in one commit, where digests are built for all of them. */
+export const DIGEST_ROWS_PER_STEP = 1000;
 /** Garbage is kept this long after it was named, for reads that had found it before. */
 export const GARBAGE_GRACE_MS = 15 * 60 * 1000;
 

@@ -1,5 +1,7 @@
 /** Rows as bytes and back: JSON with a format number. docs/format.md shows each. */
+import { fingerprint } from "../model/fingerprint.ts";
 import type { Tombstone, Version } from "../model/version.ts";
+import { encodeLookup } from "./index/digest/digest.ts";
 
 /** Raised by one when a row's meaning changes; then `decodeRow` gets the way up from the older form. */
 const ROW_FORMAT = 1;
@@ -50,6 +52,18 @@ export function encodeVersion(version: Version): Buffer {
     }
   }
   return Buffer.from(JSON.stringify(row));
+}
+
+/** The row in space `I` that belongs to a version's row: its time, which leads there, and its hashes for the digests. */
+export function encodeLookupOf(version: Version): Buffer {
+  const isObject = version.kind === "object";
+  return encodeLookup({
+    mtime: version.mtime,
+    size: isObject ? version.size : 0,
+    isMarker: !isObject,
+    isDamaged: isObject && version.damaged !== undefined,
+    ...fingerprint(version),
+  });
 }
 
 interface StoredRegister {

@@ -3,6 +3,9 @@
  * behind it pass the same contract suite (`contract.ts`). Keys are bytes in memcmp order, at most 1900 bytes.
  * A commit is data, so it can be batched, sent to another thread, replayed and simulated.
  */
+import type { Digest } from "./digest/digest.ts";
+import type { DigestPart, PlaceRange } from "./digest/query.ts";
+
 export interface KeyRange {
   /** First key, inclusive. */
   readonly start: Buffer;
@@ -21,7 +24,6 @@ export type Check =
   /** The first key of the range is `key`; `null`: the range is empty. */
   | { readonly kind: "first"; readonly range: KeyRange; readonly key: Buffer | null };
 
-/** Applied in this order: checks, deletes, puts, adds; so a put wins over a delete of the same key. */
 /** Applied in this order: checks, deletes, puts, adds. So a row that is deleted and put in one commit is there after it. */
 export interface Commit {
   readonly checks: readonly Check[];
@@ -54,6 +56,13 @@ export interface OrderedIndex {
    * `InternalError` for any other failure of the storage; then nothing of this commit was applied.
    */
   commit(commit: Commit): Promise<CommitResult>;
+  /**
+   * What the versions of a range sum up to, as of one moment. Commits keep the digests themselves: whatever puts or
+   * removes a row of space `I` has changed them when it is committed. A range of one bucket.
+   */
+  digest(range: PlaceRange): Promise<Digest>;
+  /** The range cut into about as many parts as asked for, with their digests; empty: too few versions to cut. */
+  digestParts(range: PlaceRange, count: { least: number; most: number }): Promise<DigestPart[]>;
   /** Waits for commits under way, then releases everything. */
   close(): Promise<void>;
 }

@@ -4,6 +4,10 @@
  */
 import { StoreError } from "../../model/errors.ts";
 import { checkRows } from "./check-rows.ts";
+import type { Digest } from "./digest/digest.ts";
+import type { WritableRows } from "./digest/levels.ts";
+import { digestOfRange, partsOfRange, type DigestPart, type PlaceRange } from "./digest/query.ts";
+import { LookupChanges } from "./digest/update.ts";
 import type { Check, Commit, CommitResult, Entry, KeyRange, OrderedIndex, ScanOptions } from "./index.ts";
 
 /** A chunk is cut in two above this size: an insert moves at most this many references. */
@@ -105,6 +109,13 @@ class SortedRows {
 
 class MemoryIndex implements OrderedIndex {
   readonly #rows = new SortedRows();
+  /** The rows as digests are kept and read with. */
+  readonly #view: WritableRows = {
+    get: (key) => this.#rows.get(key),
+    scan: (range, options) => this.#scan(range, options),
+    put: (key, value) => this.#rows.put({ key, value }),
+    remove: (key) => this.#rows.delete(key),
+  };
   #closed = false;
 
   get(key: Buffer): Promise<Buffer | undefined> {
@@ -113,15 +124,15 @@ class MemoryIndex implements OrderedIndex {
   }
 
   scan(range: KeyRange, options: ScanOptions): Promise<Entry[]> {
-    const out: Entry[] = [];
-    if (options.limit <= 0 || Buffer.compare(range.start, range.end) >= 0) return Promise.resolve(out);
-    const rows = options.reverse === true ? this.#rows.backward(range) : this.#rows.forward(range);
-    for (const row of rows) {
-      const value = options.keysOnly === true ? Buffer.alloc(0) : Buffer.from(row.value);
-      out.push({ key: Buffer.from(row.key), value });
-      if (out.length === options.limit) break;
-    }
-    return Promise.resolve(out);
+    return Promise.resolve(this.#scan(range, options));
+  }
+
+  async digest(range: PlaceRange): Promise<Digest> {
+    return digestOfRange(this.#view, range);
+  }
+
+  async digestParts(range: PlaceRange, count: { least: number; most: number }): Promise<DigestPart[]> {
+    return partsOfRange(this.#view, range, count);
   }
 
   // Applied before anything is awaited, so commits handed over together are applied in order.
@@ -129,15 +140,35 @@ class MemoryIndex implements OrderedIndex {
     if (this.#closed) throw new StoreError("InternalError", { message: "The index is closed." });
     checkRows(commit);
     if (!commit.checks.every((check) => this.#holds(check))) return "conflict";
-    for (const key of commit.deletes) this.#rows.delete(key);
-    for (const { key, value } of commit.puts) this.#rows.put({ key: Buffer.from(key), value: Buffer.from(value) });
+    const lookups = new LookupChanges();
+    for (const key of commit.deletes) {
+      lookups.note(this.#view, key);
+      this.#rows.delete(key);
+    }
+    for (const { key, value } of commit.puts) {
+      lookups.note(this.#view, key);
+      this.#rows.put({ key: Buffer.from(key), value: Buffer.from(value) });
+    }
     for (const { key, delta } of commit.adds) this.#add(key, delta);
+    lookups.apply(this.#view);
     return "committed";
   }
 
   close(): Promise<void> {
     this.#closed = true;
     return Promise.resolve();
+  }
+
+  #scan(range: KeyRange, options: ScanOptions): Entry[] {
+    const out: Entry[] = [];
+    if (options.limit <= 0 || Buffer.compare(range.start, range.end) >= 0) return out;
+    const rows = options.reverse === true ? this.#rows.backward(range) : this.#rows.forward(range);
+    for (const row of rows) {
+      const value = options.keysOnly === true ? Buffer.alloc(0) : Buffer.from(row.value);
+      out.push({ key: Buffer.from(row.key), value });
+      if (out.length === options.limit) break;
+    }
+    return out;
   }
 
   #holds(check: Check): boolean {

@@ -1,5 +1,6 @@
 /** Writes batches of commits: one transaction and one sync for all of them, each commit all or nothing. */
 import { BATCH_BYTES_MAX } from "../../limits.ts";
+import { LookupChanges } from "../digest/update.ts";
 import type { Check, Commit } from "../index.ts";
 import type { LmdbStore } from "./binding.ts";
 
@@ -51,17 +52,25 @@ export function applyBatch(store: LmdbStore, commits: readonly Commit[], freeByt
 
 function applyTogether(store: LmdbStore, commits: readonly Commit[], outcomes: Uint8Array, at: number): void {
   store.transaction(() => {
+    const lookups = new LookupChanges();
     for (const [i, commit] of commits.entries()) {
       const holds = commit.checks.every((check) => checkHolds(store, check));
       outcomes[at + i] = holds ? OUTCOME.committed : OUTCOME.conflict;
-      if (holds) applyOne(store, commit);
+      if (holds) applyOne(store, commit, lookups);
     }
+    lookups.apply(store);
   });
 }
 
-function applyOne(store: LmdbStore, commit: Commit): void {
-  for (const key of commit.deletes) store.remove(key);
-  for (const row of commit.puts) store.put(row.key, row.value);
+function applyOne(store: LmdbStore, commit: Commit, lookups: LookupChanges): void {
+  for (const key of commit.deletes) {
+    lookups.note(store, key);
+    store.remove(key);
+  }
+  for (const row of commit.puts) {
+    lookups.note(store, row.key);
+    store.put(row.key, row.value);
+  }
   for (const { key, delta } of commit.adds) {
     const before = store.get(key);
     const sum = BigInt.asIntN(64, (before === undefined ? 0n : before.readBigInt64LE(0)) + delta);

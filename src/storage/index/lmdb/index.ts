@@ -8,6 +8,8 @@ import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { StoreError } from "../../../model/errors.ts";
 import { BATCH_BYTES_MAX, BATCH_COMMITS_MAX } from "../../limits.ts";
+import type { Digest } from "../digest/digest.ts";
+import { digestOfRange, partsOfRange, type DigestPart, type PlaceRange } from "../digest/query.ts";
 import type { Commit, CommitResult, Entry, KeyRange, OrderedIndex, ScanOptions } from "../index.ts";
 import { checkRows } from "../check-rows.ts";
 import { OUTCOME, type BatchAnswer } from "./apply.ts";
@@ -49,6 +51,16 @@ class LmdbIndex implements OrderedIndex {
   async scan(range: KeyRange, options: ScanOptions): Promise<Entry[]> {
     this.#store.refresh();
     return this.#store.scan(range, options);
+  }
+
+  async digest(range: PlaceRange): Promise<Digest> {
+    this.#store.refresh();
+    return digestOfRange(this.#store, range);
+  }
+
+  async digestParts(range: PlaceRange, count: { least: number; most: number }): Promise<DigestPart[]> {
+    this.#store.refresh();
+    return partsOfRange(this.#store, range, count);
   }
 
   commit(commit: Commit): Promise<CommitResult> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { indexContract } from "../contract.ts";
 import { CommitBuilder } from "../commit-builder.ts";
+import { digestContract } from "../digest/contract.ts";
 import { decodeBatch, commitBytes, encodeBatch } from "./batch.ts";
 import { openLmdbIndex } from "./index.ts";
 
@@ -15,6 +16,7 @@ const newPath = (): string => join(root, String(count++));
 const key = (name: string): Buffer => Buffer.from(name);
 
 indexContract("lmdb index", () => openLmdbIndex({ path: newPath() }));
+digestContract("lmdb index", () => openLmdbIndex({ path: newPath() }), 8);
 
 test("a batch comes back as it was", () => {
   const commits = [
