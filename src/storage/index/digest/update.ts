@@ -90,8 +90,8 @@ class LevelUpdate {
     for (const change of changes) if (this.#cuts(change)) cut.push(change.place);
     for (const place of cut) this.#rowBefore(place).recount = true;
     for (const change of changes) this.#add(change);
-    for (const row of [...this.#touched.values()]) if (row.recount && !row.gone) this.#recount(row);
-    for (const row of [...this.#touched.values()]) if (!row.gone && row.children > CHILDREN_MAX) this.#split(row);
+    for (const row of this.#touched.values()) if (row.recount && !row.gone) this.#recount(row);
+    for (const row of this.#touched.values()) if (!row.gone && row.children > CHILDREN_MAX) this.#split(row);
     return this.#write();
   }
 
