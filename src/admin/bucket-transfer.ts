@@ -4,6 +4,7 @@ import type { Bucket } from "../model/bucket.ts";
 import { hasCode, StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import { parseBucketName } from "../model/names.ts";
+import { parseCorsConfiguration, renderCorsConfiguration } from "../protocol/cors-xml.ts";
 import { renderReplicationXml } from "../protocol/replication-xml.ts";
 import { parseTagging, parseVersioning, renderTagging, renderVersioning } from "../protocol/s3-xml-bucket.ts";
 import type { ZipEntry } from "../protocol/zip.ts";
@@ -24,6 +25,7 @@ function filesOf(bucket: Bucket): ZipEntry[] {
     "tagging.xml": bucket.tags && renderTagging(bucket.tags),
     "quota.json": bucket.quota === undefined ? undefined : JSON.stringify(quotaJson(bucket.quota)),
     "versioning.xml": bucket.versioning && renderVersioning(bucket.versioning),
+    "cors.xml": bucket.cors && renderCorsConfiguration(bucket.cors),
     "replication.xml": bucket.replication && renderReplicationXml(bucket.replication),
   };
   return Object.entries(files).flatMap(([name, text]) =>
@@ -75,7 +77,7 @@ const PARTS = {
   "bucket-encryption.xml": ["sse", undefined],
   "lifecycle.xml": ["lifecycle", undefined],
   "notification.xml": ["notification", undefined],
-  "cors.xml": ["cors", undefined],
+  "cors.xml": ["cors", (bucket: Bucket, data: Buffer): Bucket => ({ ...bucket, cors: parseCorsConfiguration(data) })],
 } as const satisfies Readonly<
   Record<string, readonly [member: string, apply: ((bucket: Bucket, data: Buffer) => Bucket) | undefined]>
 >;

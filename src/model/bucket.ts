@@ -1,4 +1,5 @@
 /** A bucket and its configuration, as one value: it is read on every request and replaced as a whole. */
+import type { CorsRule } from "./cors.ts";
 import type { BucketName, UnixNs } from "./names.ts";
 import type { ReplicationConfig } from "./replication-config.ts";
 import type { Tags } from "./version.ts";
@@ -7,6 +8,14 @@ export interface VersioningConfig {
   readonly status: "Enabled" | "Suspended";
   readonly excludedPrefixes?: readonly string[] | undefined;
   readonly excludeFolders?: boolean | undefined;
+}
+
+/** What keeps a bucket from becoming public, whatever policies and ACLs say. */
+export interface PublicAccessBlock {
+  readonly blockPublicAcls: boolean;
+  readonly ignorePublicAcls: boolean;
+  readonly blockPublicPolicy: boolean;
+  readonly restrictPublicBuckets: boolean;
 }
 
 export interface Bucket {
@@ -22,6 +31,11 @@ export interface Bucket {
   readonly replication?: ReplicationConfig | undefined;
   /** Bucket policy document, as sent (JSON text). */
   readonly policy?: string | undefined;
+  readonly publicAccessBlock?: PublicAccessBlock | undefined;
+  /** Present when it was set: ACLs of requests are refused then, instead of having no effect. */
+  readonly ownership?: "BucketOwnerEnforced" | undefined;
+  /** Which pages of other origins may call; absent: what the operator allows for the whole port. */
+  readonly cors?: readonly CorsRule[] | undefined;
   /** Most bytes that all versions together may hold; absent: no limit. */
   readonly quota?: number | undefined;
 }

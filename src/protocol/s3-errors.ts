@@ -11,6 +11,7 @@ type Row = readonly [code: string, status: number, message: string];
 
 const GENERAL: readonly Row[] = [
   ["AccessDenied", 403, "Access Denied."],
+  ["AccessForbidden", 403, "The CORS configuration does not allow this request."],
   ["AllAccessDisabled", 403, "All access to this resource has been disabled."],
   ["BadRequest", 400, "The request cannot be understood."],
   ["InternalError", 500, "The server met an internal error; please try again."],
@@ -97,6 +98,9 @@ const BUCKETS: readonly Row[] = [
   ["PolicyTooLarge", 400, "The policy exceeds the maximum allowed document size."],
   ["NoSuchBucket", 404, "The specified bucket does not exist"],
   ["NoSuchBucketPolicy", 404, "The bucket policy does not exist"],
+  ["AccessControlListNotSupported", 400, "The bucket does not allow ACLs"],
+  ["NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"],
+  ["OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"],
   ["NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"],
   ["NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"],
   ["NoSuchTagSet", 404, "The TagSet does not exist"],

@@ -2,6 +2,9 @@
  * May this caller do this? One question per action; condition values are built only when somebody's policy is read.
  * s3-api.md section 15.
  */
+import { parseBucketPolicy } from "../iam/policy.ts";
+import { isPublicPolicy } from "../iam/public-policy.ts";
+import type { Bucket } from "../model/bucket.ts";
 import { hasCode, StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import type { Tags } from "../model/version.ts";
@@ -90,15 +93,20 @@ function conditionsFor(request: S3Request, question: Question): Record<string, r
   return out;
 }
 
-/** Policy text of a bucket; a missing bucket has none (the operation says NoSuchBucket after the permission check). */
-async function policyOf(request: S3Request, bucket: string): Promise<string | undefined> {
+/** A missing bucket has no policy (the operation says NoSuchBucket after the permission check). */
+async function bucketOf(request: S3Request, bucket: string): Promise<Bucket | undefined> {
   if (bucket === "") return undefined;
   try {
-    return (await request.deps.objects.bucket(bucket as BucketName)).policy;
+    return await request.deps.objects.bucket(bucket as BucketName);
   } catch (error) {
     if (hasCode(error, "NoSuchBucket")) return undefined;
     throw error;
   }
+}
+
+/** Where public access is restricted, a policy that is public allows nothing to strangers. */
+function isPublic({ name, policy }: Bucket): boolean {
+  return policy !== undefined && isPublicPolicy(parseBucketPolicy(policy, name));
 }
 
 /** True when the caller may. Root may, unless the bucket's policy denies it to everyone (Iam.allowed knows the exceptions). */
@@ -106,8 +114,10 @@ export async function allowed(request: S3Request, question: Question): Promise<b
   const { identity, target } = request;
   const bucket = question.bucket ?? target.bucket;
   const key = question.key ?? target.key;
-  const bucketPolicy = await policyOf(request, bucket);
+  const found = await bucketOf(request, bucket);
+  const bucketPolicy = found?.policy;
   if (identity.kind === "root" && bucketPolicy === undefined) return true;
+  if (identity.kind === "anonymous" && found?.publicAccessBlock?.restrictPublicBuckets && isPublic(found)) return false;
   return request.deps.iam.allowed(identity, {
     action: question.action,
     bucket: bucket === "" ? undefined : bucket,

@@ -10,7 +10,7 @@ import { RESILVER_RESYNC, SOURCE_REPLICATION_REQUEST } from "../protocol/replica
 import { SigningKeyCache } from "../protocol/sigv4.ts";
 import { authenticate } from "./authenticate.ts";
 import { hasBody } from "./body.ts";
-import { corsHeaders, preflight } from "./cors.ts";
+import { corsAnswer, preflight } from "./cors.ts";
 import type { RequestRecord, S3Deps } from "./deps.ts";
 import { inTurn, refuseUnparsed } from "./connection.ts";
 import * as limits from "./limits.ts";
@@ -115,7 +115,7 @@ async function answer(shared: Shared, progress: Progress): Promise<Reply> {
     const request = new S3Request(deps, incoming, response, target, requestId);
     progress.request = request;
     request.expectsContinue = waiting.has(incoming);
-    if (request.method === "OPTIONS") return preflight(request);
+    if (request.method === "OPTIONS") return await preflight(request);
     if (shared.running > (deps.settings.requestsMax ?? limits.REQUESTS_MAX))
       throw new StoreError(isRead(request) ? "SlowDownRead" : "SlowDownWrite");
     const operation: Operation = findOperation(request);
@@ -158,8 +158,7 @@ async function send(shared: Shared, progress: Progress, reply: Reply): Promise<v
   head.push("X-Amz-Request-Id", request.requestId);
   const most = deps.settings.requestsMax ?? limits.REQUESTS_MAX;
   head.push("X-Ratelimit-Limit", String(most), "X-Ratelimit-Remaining", String(Math.max(most - shared.running, 0)));
-  if (incoming.headers.origin !== undefined)
-    head.push(...corsHeaders(incoming.headers.origin, deps.settings.corsAllowOrigin));
+  if (incoming.headers.origin !== undefined) head.push(...(await corsAnswer(request, incoming.headers.origin)));
   for (const text of reply.headers) head.push(text);
   const body = reply.stream === undefined ? bodyBytes(reply) : undefined;
   const length = reply.length ?? body?.length;

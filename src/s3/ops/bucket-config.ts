@@ -1,8 +1,8 @@
 /** Versioning, tags and policy of a bucket (s3-api.md sections 9, 15, 18). */
 import { StoreError } from "../../model/errors.ts";
 import { parseBucketPolicy } from "../../iam/policy.ts";
+import { isPublicPolicy } from "../../iam/public-policy.ts";
 import { parseTagging, parseVersioning, renderTagging, renderVersioning } from "../../protocol/s3-xml-bucket.ts";
-import { document, tag } from "../../protocol/xml.ts";
 import { authorize } from "../authorize.ts";
 import { hasBody, readCheckedDocument, readDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX, POLICY_BYTES_MAX } from "../limits.ts";
@@ -92,8 +92,11 @@ export const putBucketPolicy: Operation = {
     if (!hasBody(request.incoming)) throw new StoreError("MissingContentLength");
     if (Number(request.header("content-length") ?? 0) > POLICY_BYTES_MAX) throw new StoreError("PolicyTooLarge");
     const policy = (await readDocument(request, POLICY_BYTES_MAX)).toString("utf8");
-    parseBucketPolicy(policy, name);
-    await request.deps.objects.updateBucket(name, (bucket) => ({ ...bucket, policy }));
+    const isPublic = isPublicPolicy(parseBucketPolicy(policy, name));
+    await request.deps.objects.updateBucket(name, (bucket) => {
+      if (isPublic && bucket.publicAccessBlock?.blockPublicPolicy) throw new StoreError("AccessDenied");
+      return { ...bucket, policy };
+    });
     return NO_CONTENT;
   },
 };
@@ -105,18 +108,5 @@ export const deleteBucketPolicy: Operation = {
     await authorize(request, "s3:DeleteBucketPolicy");
     await request.deps.objects.updateBucket(name, ({ policy: _removed, ...bucket }) => bucket);
     return NO_CONTENT;
-  },
-};
-
-export const getBucketPolicyStatus: Operation = {
-  name: "GetBucketPolicyStatus",
-  async run(request) {
-    const { deps, bucket } = request;
-    await authorize(request, "s3:GetBucketPolicyStatus");
-    const { policy: bucketPolicy } = await deps.objects.bucket(bucket);
-    const may = (action: string, key?: string): Promise<boolean> =>
-      deps.iam.allowed(deps.iam.anonymous, { action, bucket, key, bucketPolicy });
-    const isPublic = (await may("s3:ListBucket")) && (await may("s3:PutObject", "*"));
-    return xmlReply(document("PolicyStatus", tag("IsPublic", isPublic ? "TRUE" : "FALSE")));
   },
 };
