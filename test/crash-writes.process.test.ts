@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { checkDigests } from "../src/storage/digests.ts";
+import { openLmdbIndex } from "../src/storage/index/lmdb/index.ts";
 import { awsClient } from "./support/clients.ts";
 import { bodyOf, dice, idOfBody, md5, seedOf, setting, type Dice } from "./support/random.ts";
 import { cleanUp, startServer, temporaryFolder } from "./support/server.ts";
@@ -284,6 +286,7 @@ for (const workers of [1, 2]) {
           `# ${ledger.acknowledged} answers, ${ledger.versions.size} versions; starts ${starts[0]}, ${median}, ${starts.at(-1)} ms\n`,
         );
         assert.equal(await site.server.stop(), 0);
+        await checkSums(site);
         await site.close();
       });
     },
@@ -307,9 +310,22 @@ describe("kill -9 of one serving process of two", { timeout: 60_000 }, () => {
       await check(site, ledger, () => d.oneIn(2));
     }
     assert.equal(await site.server.stop(), 0);
+    await checkSums(site);
     await site.close();
   });
 });
+
+/** The site is stopped: every digest is that of the versions which the kills left. */
+async function checkSums(site: Site): Promise<void> {
+  const index = await openLmdbIndex({ path: join(site.server.dir, "index") });
+  try {
+    const faults = [];
+    for await (const fault of checkDigests(index)) faults.push(fault);
+    assert.deepEqual(faults, []);
+  } finally {
+    await index.close();
+  }
+}
 
 /** Clients whose process is killed go away; those of the other go on, so the load is stopped by hand. */
 async function attackWorker(site: Site, ledger: Ledger, d: Dice, pid: number): Promise<void> {
