@@ -262,8 +262,4 @@ test("absent features say so", async () => {
     fails("ServerSideEncryptionConfigurationNotFoundError"),
   );
   await assert.rejects(s3.send(new sdk.GetBucketCorsCommand({ Bucket })), fails("NoSuchCORSConfiguration"));
-  await assert.rejects(
-    s3.send(new sdk.CreateBucketCommand({ Bucket: "locked", ObjectLockEnabledForBucket: true })),
-    fails("NotImplemented"),
-  );
 });

@@ -1,6 +1,7 @@
 /** A bucket and its configuration, as one value: it is read on every request and replaced as a whole. */
 import type { CorsRule } from "./cors.ts";
 import type { BucketName, UnixNs } from "./names.ts";
+import type { ObjectLockConfig } from "./object-lock.ts";
 import type { ReplicationConfig } from "./replication-config.ts";
 import type { Tags } from "./version.ts";
 
@@ -27,6 +28,8 @@ export interface Bucket {
   readonly owner: string;
   /** Absent: never configured. */
   readonly versioning?: VersioningConfig | undefined;
+  /** Present: object lock is on, for good, and with it versioning of every key. */
+  readonly objectLock?: ObjectLockConfig | undefined;
   readonly tags?: Tags | undefined;
   readonly replication?: ReplicationConfig | undefined;
   /** Bucket policy document, as sent (JSON text). */

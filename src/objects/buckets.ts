@@ -6,18 +6,21 @@ import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { decodeRow, decodeVersion, encodeRow } from "../storage/records.ts";
 import { abortAll } from "./uploads.ts";
-import type { Context } from "./context.ts";
+import type { BucketRow, Context } from "./context.ts";
+import { checkLockKept, CLIENT, removable } from "./locks.ts";
 import * as rows from "./rows.ts";
+import type { NewBucket } from "./types.ts";
 
 const PAGE = 500;
 
-export async function createBucket(context: Context, name: BucketName, options: { owner: string }): Promise<Bucket> {
+export async function createBucket(context: Context, name: BucketName, options: NewBucket): Promise<Bucket> {
   const key = keys.bucketRowKey(name);
   const bucket: Bucket = {
     name,
     id: context.random.bytes(8).toString("hex"),
     created: context.clock.nowNs(),
     owner: options.owner,
+    ...(options.objectLock === true ? { versioning: { status: "Enabled" }, objectLock: {} } : {}),
   };
   const commit = new CommitBuilder().unchanged(key, undefined).put(key, encodeRow(bucket));
   if ((await context.index.commit(commit)) === "conflict")
@@ -46,14 +49,16 @@ export async function updateBucket(
   return context.commit<Bucket>(async () => {
     const row = await context.bucketRow(name);
     const result = change(row.bucket);
+    checkLockKept(row.bucket, result);
     return { commit: new CommitBuilder().unchanged(row.key, row.raw).put(row.key, encodeRow(result)), result };
   });
 }
 
 /** The emptiness check and the removal are one commit: a write that was answered before it makes the bucket not empty. */
 export async function deleteBucket(context: Context, name: BucketName, options: { force: boolean }): Promise<void> {
-  const { bucket } = await context.bucketRow(name);
-  if (options.force) await removeAll(context, bucket);
+  const found = await context.bucketRow(name);
+  const { bucket } = found;
+  if (options.force) await removeAll(context, found);
   const versions = keys.keyPrefixRange(keys.SPACE.version, bucket.id, "");
   const row = await context.bucketRow(name);
   const commit = new CommitBuilder().unchanged(row.key, row.raw).first(versions, undefined).delete(row.key);
@@ -65,21 +70,28 @@ export async function deleteBucket(context: Context, name: BucketName, options: 
     await clear(context, keys.keyPrefixRange(space, bucket.id, ""));
 }
 
-async function removeAll(context: Context, bucket: Bucket): Promise<void> {
+/** MethodNotAllowed with object lock; a bucket that changes meanwhile (gets object lock) is left as it is. */
+async function removeAll(context: Context, { bucket, key, raw }: BucketRow): Promise<void> {
+  if (bucket.objectLock !== undefined) throw new StoreError("MethodNotAllowed", { bucket: bucket.name });
   const range = keys.keyPrefixRange(keys.SPACE.version, bucket.id, "");
   for (;;) {
     const page = await context.index.scan(range, { limit: PAGE });
     if (page.length === 0) return;
-    const commit = new CommitBuilder();
+    const commit = new CommitBuilder().unchanged(key, raw);
     for (const entry of page) {
-      const version = decodeVersion(entry.value);
-      commit.unchanged(entry.key, entry.value);
-      const parts = await rows.partsOf(context, bucket.id, version);
-      rows.removeVersion(commit, bucket.id, { version, key: entry.key, raw: entry.value }, parts);
+      const listed = { version: decodeVersion(entry.value), key: entry.key, raw: entry.value };
+      const row = removable(context, listed, CLIENT);
+      commit.unchanged(row.key, row.raw);
+      rows.removeVersion(commit, bucket.id, row, await rows.partsOf(context, bucket.id, row.version));
     }
     // A conflict means that someone wrote meanwhile: the next page sees it.
-    await context.index.commit(commit);
+    if ((await context.index.commit(commit)) === "conflict") await sameBucket(context, bucket.name, raw);
   }
+}
+
+/** BucketNotEmpty when the bucket's configuration is another than the one that was read. */
+async function sameBucket(context: Context, name: BucketName, raw: Buffer): Promise<void> {
+  if (!(await context.bucketRow(name)).raw.equals(raw)) throw new StoreError("BucketNotEmpty", { bucket: name });
 }
 
 async function clear(context: Context, range: { start: Buffer; end: Buffer }): Promise<void> {

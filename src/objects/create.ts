@@ -29,7 +29,8 @@ export function createObjects(deps: ObjectsDeps): Objects {
     delete: (request) => remove(context, request),
     copy: (request) => copy(context, request),
     setTags: (selector, tags) => registers.setTags(context, selector, tags),
-    setRetention: (selector, retention) => registers.setRetention(context, selector, retention),
+    setRetention: (selector, retention, options) =>
+      registers.setRetention(context, selector, retention, options?.bypassGovernance ?? false),
     setLegalHold: (selector, on) => registers.setLegalHold(context, selector, on),
     applyReplicaMetadata: (request) => registers.applyReplicaMetadata(context, request),
     list: (request) => list(context, request),

@@ -1,12 +1,14 @@
 /** DELETE: a marker, or the purge of one version; and both as they arrive from a peer (replication.md 3.7, 3.8). */
 import { StoreError } from "../model/errors.ts";
 import { keepsVersions } from "../model/bucket.ts";
-import { NULL_VERSION, type VersionId } from "../model/names.ts";
+import { NULL_VERSION, type UnixNs, type VersionId } from "../model/names.ts";
+import type { Remover } from "../model/object-lock.ts";
 import type { DeleteMarker, Version } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { preconditionFailed } from "./conditions.ts";
 import type { BucketRow, Context, VersionRow } from "./context.ts";
+import { removable, removerOf } from "./locks.ts";
 import { checkVersionIdAllowed } from "./put.ts";
 import * as rows from "./rows.ts";
 import type { DeleteRequest, DeleteResult } from "./types.ts";
@@ -76,7 +78,8 @@ async function addMarker(
     if (stone.tombstone !== undefined) commit.delete(stone.key);
     const before = await context.rowById(bucket.id, request.key, NULL_VERSION);
     commit.unchanged(before.idKey, before.idRaw);
-    if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
+    const by = removerOf(context, request);
+    if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
   }
   const arns = rows.followers(bucket, {
     key: request.key,
@@ -96,9 +99,15 @@ async function addMarker(
   return { commit, result: { bucket, versionId, deleteMarker: true }, poke: arns };
 }
 
-async function replace(context: Context, commit: CommitBuilder, bucketId: string, old: VersionRow): Promise<void> {
-  commit.unchanged(old.key, old.raw);
-  rows.removeVersion(commit, bucketId, old, await rows.partsOf(context, bucketId, old.version));
+async function replace(
+  context: Context,
+  commit: CommitBuilder,
+  bucketId: string,
+  old: { readonly row: VersionRow; readonly by: Remover },
+): Promise<void> {
+  const row = removable(context, old.row, old.by);
+  commit.unchanged(row.key, row.raw);
+  rows.removeVersion(commit, bucketId, row, await rows.partsOf(context, bucketId, row.version));
 }
 
 /**
@@ -135,7 +144,8 @@ async function receiveMarker(
     if (!newerNull && !undone) return { result: done };
     commit.delete(stone.key);
   }
-  if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
+  const by = removerOf(context, request);
+  if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
   const marker: DeleteMarker = {
     kind: "delete-marker",
     key: request.key,
@@ -145,6 +155,11 @@ async function receiveMarker(
   };
   rows.putVersion(commit, bucket.id, marker);
   return { commit, result: done };
+}
+
+/** Whoever purges has seen the version and its locks: peers tell by the time what the purge passes over. */
+function timesOf(old: Version | undefined): (UnixNs | undefined)[] {
+  return old?.kind === "object" ? [old.mtime, old.retention?.time, old.legalHold?.time] : [old?.mtime];
 }
 
 /**
@@ -167,7 +182,7 @@ async function purge(
   const stone = await context.tombstoneRow(bucket.id, request.key, versionId);
   commit.unchanged(before.idKey, before.idRaw).unchanged(stone.key, stone.raw);
   // A purge replaces what it removes as any other write does: after it, or older copies would count as newer.
-  const time = request.source?.mtime ?? rows.timeAfter(context, old?.mtime, stone.tombstone?.time);
+  const time = request.source?.mtime ?? rows.timeAfter(context, stone.tombstone?.time, ...timesOf(old));
   // The null id is used again and again: what was written after the purge is not what was purged.
   if (fromPeer && versionId === NULL_VERSION && old !== undefined && old.mtime > time)
     return { result: { bucket, deleteMarker: false } };
@@ -183,7 +198,8 @@ async function purge(
       replication: fromPeer ? { replica: true, targets: known?.replication.targets ?? {} } : rows.pending(arns),
     });
   }
-  if (before.row !== undefined) await replace(context, commit, bucket.id, before.row);
+  const by = removerOf(context, request);
+  if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
   rows.putLogRows(commit, context, bucket, {
     arns,
     version: { key: request.key, versionId },

@@ -20,6 +20,7 @@ import type {
   ListUploadsRequest,
   ListVersionsPage,
   ListVersionsRequest,
+  NewBucket,
   PutRequest,
   PutResult,
   ReadConditions,
@@ -31,13 +32,19 @@ import type {
 } from "./types.ts";
 
 export interface Objects {
-  createBucket(name: BucketName, options: { owner: string }): Promise<Bucket>;
+  createBucket(name: BucketName, options: NewBucket): Promise<Bucket>;
   /** Throws NoSuchBucket. */
   bucket(name: BucketName): Promise<Bucket>;
   buckets(): Promise<Bucket[]>;
-  /** Atomic read-modify-write of a bucket's configuration. `change` may throw to refuse. */
+  /**
+   * Atomic read-modify-write of a bucket's configuration. `change` may throw to refuse. InvalidBucketState for one that
+   * object lock does not allow.
+   */
   updateBucket(name: BucketName, change: (bucket: Bucket) => Bucket): Promise<Bucket>;
-  /** BucketNotEmpty while it holds versions or markers, unless `force`, which removes them (no replication). */
+  /**
+   * BucketNotEmpty while it holds versions or markers, unless `force`, which removes them (no replication) and is
+   * MethodNotAllowed with object lock.
+   */
   deleteBucket(name: BucketName, options: { force: boolean }): Promise<void>;
 
   put(request: PutRequest): Promise<PutResult>;
@@ -51,7 +58,13 @@ export interface Objects {
 
   /** Replaces the tag set of a version. Returns the version. */
   setTags(selector: VersionSelector, tags: Tags): Promise<ObjectVersion>;
-  setRetention(selector: VersionSelector, retention: Retention | null): Promise<ObjectVersion>;
+  /** null: none. InvalidRequest without object lock; AccessDenied when a stronger one is active. */
+  setRetention(
+    selector: VersionSelector,
+    retention: Retention | null,
+    options?: { readonly bypassGovernance: boolean },
+  ): Promise<ObjectVersion>;
+  /** InvalidRequest without object lock. */
   setLegalHold(selector: VersionSelector, on: boolean): Promise<ObjectVersion>;
   /** replication.md 3.6. */
   applyReplicaMetadata(request: ReplicaMetadataRequest): Promise<ObjectVersion>;

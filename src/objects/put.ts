@@ -18,6 +18,7 @@ import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { checkWrite, hasConditions, preconditionFailed } from "./conditions.ts";
 import type { Context, VersionRow } from "./context.ts";
+import { checkLockAllowed, locksOfNew, removerOf, replaceable } from "./locks.ts";
 import * as rows from "./rows.ts";
 import type {
   IncomingBody,
@@ -117,6 +118,7 @@ export async function commitOrDiscard(context: Context, object: NewObject): Prom
 /** Refuses before the body is read what would be refused after it: saves the client the transfer. */
 async function refuseEarly(context: Context, request: PutRequest): Promise<void> {
   const { bucket } = await context.bucketRow(request.bucket);
+  checkLockAllowed(bucket, request.attributes, request.source);
   // Where the write may replace another, only the commit knows how much more there will be.
   if (keepsVersions(bucket, request.key)) await checkQuota(context, bucket, request.body.size ?? 0);
   if (hasConditions(request.conditions)) {
@@ -190,6 +192,7 @@ export async function commitObject(context: Context, object: NewObject): Promise
     // 1. Where it goes.
     const place = placeOf(context, await context.bucketRow(object.bucket), object);
     const { bucket, versionId } = place;
+    checkLockAllowed(bucket, object.attributes, object.source);
     const commit = new CommitBuilder().unchanged(place.bucketRaw.key, place.bucketRaw.raw);
     // 2. What is there under its id: only a replica or a null version can meet one.
     const known = object.versionId !== undefined || versionId === NULL_VERSION;
@@ -222,7 +225,8 @@ export async function commitObject(context: Context, object: NewObject): Promise
     if (before?.row !== undefined) {
       // The row may move to another time or be changed in place by a register write: its bytes are part of the check.
       commit.unchanged(before.row.key, before.row.raw);
-      rows.removeVersion(commit, bucket.id, before.row, await rows.partsOf(context, bucket.id, before.row.version));
+      const old = replaceable(context, before.row, { ...version, by: removerOf(context, object) });
+      rows.removeVersion(commit, bucket.id, old, await rows.partsOf(context, bucket.id, old.version));
     }
     rows.putVersion(commit, bucket.id, version, object.parts);
     if (object.inlineRow !== undefined && object.blob !== undefined) {
@@ -280,6 +284,7 @@ function build(context: Context, object: NewObject, place: Place, { before, curr
   const old = before?.version;
   const isSame = old?.kind === "object" && old.mtime === mtime && old.etag === object.etag;
   const healed = isSame && old.damaged !== undefined ? old : undefined;
+  const twin = isSame || (old?.kind === "object" && place.versionId !== NULL_VERSION) ? old : undefined;
   // A peer's time without tags: they were cleared, and that must win over older tags as any other value.
   const cleared = source?.tagsTime === undefined ? undefined : {};
   const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : cleared;
@@ -300,8 +305,7 @@ function build(context: Context, object: NewObject, place: Place, { before, curr
     storageClass: attributes.storageClass,
     checksum: object.checksum,
     tags: newerRegister(healed?.tags, register(tags, source?.tagsTime)),
-    retention: newerRegister(healed?.retention, register(attributes.retention, source?.retentionTime)),
-    legalHold: newerRegister(healed?.legalHold, register(attributes.legalHold, source?.legalHoldTime)),
+    ...locksOfNew(context, place.bucket, attributes, { mtime, source, twin }),
     blob: object.blob,
     partCount: object.parts?.length ?? 0,
     uploadId: object.uploadId,

@@ -2,10 +2,12 @@
 import { StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
 import { NULL_VERSION, type UnixNs } from "../model/names.ts";
+import { requireLock } from "../model/object-lock.ts";
 import { newerRegister, type ObjectVersion, type Register, type Retention, type Tags } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { encodeVersion } from "../storage/records.ts";
 import type { BucketRow, Context, VersionRow } from "./context.ts";
+import { checkLockAllowed, checkRetentionChange, mergedRetention } from "./locks.ts";
 import * as rows from "./rows.ts";
 import type { ReplicaMetadataRequest, ReplicaSource, VersionSelector } from "./types.ts";
 
@@ -31,14 +33,16 @@ async function objectRow(
 async function change(
   context: Context,
   selector: VersionSelector,
-  edit: (version: ObjectVersion, time: (old: Register<unknown> | undefined) => UnixNs) => ObjectVersion,
+  edit: (version: ObjectVersion, time: (old: Register<unknown> | undefined) => UnixNs, bucket: Bucket) => ObjectVersion,
 ): Promise<ObjectVersion> {
   return context.commit<ObjectVersion>(async () => {
     const row: BucketRow = await context.bucketRow(selector.bucket);
     const { bucket } = row;
     const old = await objectRow(context, bucket, selector);
     const now = context.clock.nowNs();
-    const edited = edit(old.version, (before) => (before !== undefined && before.time >= now ? before.time + 1n : now));
+    const after = (before: Register<unknown> | undefined): UnixNs =>
+      before !== undefined && before.time >= now ? before.time + 1n : now;
+    const edited = edit(old.version, after, bucket);
     const arns = rows.followers(bucket, {
       key: selector.key,
       tags: edited.tags?.value,
@@ -62,22 +66,26 @@ export function setTags(context: Context, selector: VersionSelector, tags: Tags)
   }));
 }
 
+/** Objects.setRetention */
 export function setRetention(
   context: Context,
   selector: VersionSelector,
   retention: Retention | null,
+  bypassGovernance: boolean,
 ): Promise<ObjectVersion> {
-  return change(context, selector, (version, time) => ({
-    ...version,
-    retention: { value: retention, time: time(version.retention) },
-  }));
+  return change(context, selector, (version, time, bucket) => {
+    requireLock(bucket);
+    checkRetentionChange(context, version, retention, bypassGovernance);
+    return { ...version, retention: { value: retention, time: time(version.retention) } };
+  });
 }
 
+/** Objects.setLegalHold */
 export function setLegalHold(context: Context, selector: VersionSelector, on: boolean): Promise<ObjectVersion> {
-  return change(context, selector, (version, time) => ({
-    ...version,
-    legalHold: { value: on, time: time(version.legalHold) },
-  }));
+  return change(context, selector, (version, time, bucket) => {
+    requireLock(bucket);
+    return { ...version, legalHold: { value: on, time: time(version.legalHold) } };
+  });
 }
 
 /** The peer means the null version that is here: its time, and of two of the same time its content. */
@@ -99,7 +107,9 @@ function isOlder(source: ReplicaSource, here: ObjectVersion): boolean {
  */
 export async function applyReplicaMetadata(context: Context, request: ReplicaMetadataRequest): Promise<ObjectVersion> {
   return context.commit<ObjectVersion>(async () => {
-    const { bucket } = await context.bucketRow(request.bucket);
+    const row = await context.bucketRow(request.bucket);
+    const { bucket } = row;
+    checkLockAllowed(bucket, request, request.source);
     const old = await objectRow(context, bucket, request);
     const since = old.version.mtime;
     const { source } = request;
@@ -113,11 +123,11 @@ export async function applyReplicaMetadata(context: Context, request: ReplicaMet
     const version: ObjectVersion = {
       ...old.version,
       tags: newerRegister(old.version.tags, none ? undefined : theirs(request.tags, source.tagsTime)),
-      retention: newerRegister(old.version.retention, theirs(request.retention, source.retentionTime)),
+      retention: mergedRetention(context, old.version, theirs(request.retention, source.retentionTime)),
       legalHold: newerRegister(old.version.legalHold, theirs(request.legalHold, source.legalHoldTime)),
     };
     if (encodeVersion(version).equals(old.raw)) return { result: version };
-    const commit = new CommitBuilder().unchanged(old.key, old.raw);
+    const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(old.key, old.raw);
     rows.changeVersion(commit, bucket.id, version);
     return { commit, result: version };
   });

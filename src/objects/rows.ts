@@ -6,7 +6,8 @@ import type { BlobRef, Part, PurgeWill, ReplicationState, Tags, Tombstone, Versi
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { encodeLookupOf, encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
-import type { Context, VersionRow } from "./context.ts";
+import type { Context } from "./context.ts";
+import type { Removable } from "./locks.ts";
 import type { LogRow } from "./types.ts";
 
 const EMPTY = Buffer.alloc(0);
@@ -54,8 +55,8 @@ export function dropBlob(commit: CommitBuilder, ref: BlobRef): void {
   else commit.put(keys.blobRowKey(keys.SPACE.garbage, ref.id), EMPTY);
 }
 
-/** Removes every row of a version. `parts` are those of a multipart version. */
-export function removeVersion(commit: CommitBuilder, bucketId: string, row: VersionRow, parts: readonly Part[]): void {
+/** Removes every row of a version that no lock keeps. `parts` are those of a multipart version. */
+export function removeVersion(commit: CommitBuilder, bucketId: string, row: Removable, parts: readonly Part[]): void {
   const { version } = row;
   commit.delete(row.key);
   commit.delete(keys.idRowKey(keys.SPACE.byId, bucketId, version.key, version.versionId));

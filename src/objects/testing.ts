@@ -1,6 +1,6 @@
 /** Objects over memory, for tests of this layer and those above it. */
 import { parseBucketName, parseObjectKey, type BucketName, type ObjectKey } from "../model/names.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock, type Clock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { memoryBlobStore, type MemoryBlobStore } from "../storage/blobs/memory.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
@@ -16,18 +16,36 @@ export interface TestSite {
   readonly poked: string[];
 }
 
-export function testSite(): TestSite {
+export function testSite(clock: Clock = systemClock()): TestSite {
   const index = memoryIndex();
   const blobs = memoryBlobStore(systemRandom);
   const poked: string[] = [];
   const objects = createObjects({
     index,
     blobs,
-    clock: systemClock(),
+    clock,
     random: systemRandom,
     poke: (arns) => void poked.push(...arns),
   });
   return { objects, index, blobs, poked };
+}
+
+/** A clock that a test sets, forward and back. Nanoseconds go on by one with every look, as those of a machine do. */
+export class SettableClock implements Clock {
+  ms: number;
+  #looks = 0n;
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+  nowMs(): number {
+    return this.ms;
+  }
+  nowNs(): bigint {
+    return BigInt(this.ms) * 1_000_000n + this.#looks++;
+  }
+  sleep(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 export function bodyOf(text: string | Buffer): IncomingBody {

@@ -15,6 +15,13 @@ import type {
   Version,
 } from "../model/version.ts";
 
+export interface NewBucket {
+  /** Access key of the creator. */
+  readonly owner: string;
+  /** With object lock, and so with versioning. */
+  readonly objectLock?: boolean | undefined;
+}
+
 /** How a write came: present when a peer's replication sent it (`X-Minio-Source-Replication-Request`). */
 export interface ReplicaSource {
   /** `X-Amz-Replication-Status: REPLICA` was sent: the version is marked as a replica. */
@@ -105,6 +112,8 @@ export interface DeleteRequest extends VersionSelector {
   readonly source?: ReplicaSource | undefined;
   /** Replication only: `X-Minio-Source-DeleteMarker: true` with versionId: make (or toggle away) this marker. */
   readonly sourceDeleteMarker?: boolean | undefined;
+  /** Clients only: it asked to pass over governance retention, and may. */
+  readonly bypassGovernance?: boolean | undefined;
   readonly ifMatch?: string | undefined;
 }
 

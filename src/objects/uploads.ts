@@ -10,6 +10,7 @@ import * as keys from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import { checkCopySource, checkWrite, hasConditions } from "./conditions.ts";
 import type { Context } from "./context.ts";
+import { checkLockAllowed } from "./locks.ts";
 import { checkQuota, checkVersionIdAllowed, commitObject, decideExisting, receive } from "./put.ts";
 import { find } from "./read.ts";
 import * as rows from "./rows.ts";
@@ -52,6 +53,7 @@ export async function createUpload(context: Context, request: CreateUploadReques
   return context.commit<Upload>(async () => {
     const row = await context.bucketRow(request.bucket);
     const { bucket } = row;
+    checkLockAllowed(bucket, request.attributes, request.source);
     if (hasConditions(request.conditions))
       checkWrite(request.conditions, (await context.currentRow(bucket.id, request.key))?.version);
     if (request.versionId !== undefined) {

@@ -7,6 +7,7 @@ import { isPublicPolicy } from "../iam/public-policy.ts";
 import type { Bucket } from "../model/bucket.ts";
 import { hasCode, StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
+import { remainingDays } from "../model/object-lock.ts";
 import type { Tags } from "../model/version.ts";
 import type { S3Request } from "./request.ts";
 
@@ -19,6 +20,8 @@ export interface Question {
   readonly versionId?: string | undefined;
   /** Tags of the object acted on. */
   readonly tags?: Tags | undefined;
+  /** Values of condition keys that this question adds to those of the request. */
+  readonly conditions?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Only an explicit Deny refuses. */
   readonly denyOnly?: boolean | undefined;
 }
@@ -59,6 +62,10 @@ function addHeaders(request: S3Request, out: Record<string, readonly string[]>):
     out[name] = [value];
     if (name.startsWith("x-amz-object-lock-")) out[name.slice("x-amz-".length)] = [value];
   }
+  const untilMs = Date.parse(request.header("x-amz-object-lock-retain-until-date") ?? "");
+  if (!Number.isNaN(untilMs)) {
+    out["object-lock-remaining-retention-days"] = [String(remainingDays(untilMs, request.deps.clock.nowMs()))];
+  }
   const tagging = request.header("x-amz-tagging");
   if (tagging === undefined || tagging === "") return;
   const names: string[] = [];
@@ -86,10 +93,11 @@ function principalType(kind: S3Request["identity"]["kind"]): string {
 function conditionsFor(request: S3Request, question: Question): Record<string, readonly string[]> {
   const base = (request.conditions ??= baseConditions(request));
   const versionId = question.versionId ?? request.query.get("versionId");
-  if (question.tags === undefined && (versionId === undefined || versionId === "")) return base;
-  const out = { ...base };
+  const { tags, conditions } = question;
+  if (tags === undefined && conditions === undefined && (versionId === undefined || versionId === "")) return base;
+  const out = { ...base, ...conditions };
   if (versionId !== undefined && versionId !== "") out["versionid"] = [versionId];
-  for (const [key, value] of Object.entries(question.tags ?? {})) out[`ExistingObjectTag/${key}`] = [value];
+  for (const [key, value] of Object.entries(tags ?? {})) out[`ExistingObjectTag/${key}`] = [value];
   return out;
 }
 

@@ -245,6 +245,17 @@ export async function readCheckedDocument(request: S3Request, limit: number): Pr
   return bytes;
 }
 
+/**
+ * MissingContentMD5 unless something vouches for the document. A hash of it that the signature binds says as much as
+ * Content-MD5; some SDKs send nothing else.
+ */
+export function requireDigest(request: S3Request): void {
+  const { bodyAuth, headers } = request;
+  const signed = bodyAuth.kind === "plain" && bodyAuth.sha256 !== undefined;
+  if (headers["content-md5"] === undefined && !signed && checksumHeader(request) === undefined)
+    throw new StoreError("MissingContentMD5");
+}
+
 /** The request declares a body, even an empty one. */
 export function hasBody(incoming: IncomingMessage): boolean {
   return incoming.headers["content-length"] !== undefined || incoming.headers["transfer-encoding"] !== undefined;

@@ -13,6 +13,7 @@ export const OBJECT_BYTES_MAX = 5 * 1024 ** 4;
 /** XML and JSON documents, unless named below. */
 export const DOCUMENT_BYTES_MAX = 1024 * 1024;
 export const CORS_BYTES_MAX = 64 * 1024;
+export const LOCK_DOCUMENT_BYTES_MAX = 4 * 1024;
 export const POLICY_BYTES_MAX = 20 * 1024;
 export const REPLICATION_CONFIG_BYTES_MAX = 2 * 1024 * 1024;
 /** Documents that a process reads at one time, all together. */

@@ -71,19 +71,3 @@ export function refuseReadEncryption(request: S3Request): void {
     throw new StoreError("InvalidRequest", { message: "The encryption parameters are not applicable to this object." });
   }
 }
-
-/**
- * InvalidRequest for lock headers with a value: no bucket of this server has object lock, so a promise to keep the
- * object could not be kept. Empty values (a cleared retention on the wire) are fine.
- */
-export function refuseLock(request: S3Request): void {
-  for (const name of [
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-retain-until-date",
-    "x-amz-object-lock-legal-hold",
-  ]) {
-    const value = request.header(name);
-    if (value === undefined || value === "") continue;
-    throw new StoreError("InvalidRequest", { message: "Bucket is missing ObjectLockConfiguration" });
-  }
-}

@@ -20,6 +20,7 @@ import { ingest } from "./ops/ingest.ts";
 import * as listings from "./ops/list-objects.ts";
 import * as multipart from "./ops/multipart.ts";
 import { getObjectAttributes } from "./ops/object-attributes.ts";
+import * as lock from "./ops/object-lock.ts";
 import * as tagging from "./ops/object-tagging.ts";
 import { postObject } from "./ops/post-object.ts";
 import { putObject } from "./ops/put-object.ts";
@@ -65,14 +66,7 @@ const BUCKET: Rows = {
     on("policy", config.getBucketPolicy),
     on("policyStatus", access.getBucketPolicyStatus),
     on("tagging", config.getBucketTagging),
-    on(
-      "object-lock",
-      unset.unset(
-        "GetObjectLockConfiguration",
-        "s3:GetBucketObjectLockConfiguration",
-        "ObjectLockConfigurationNotFoundError",
-      ),
-    ),
+    on("object-lock", lock.getObjectLock),
     on(
       "encryption",
       unset.unset(
@@ -105,7 +99,7 @@ const BUCKET: Rows = {
     on("policy", config.putBucketPolicy),
     on("tagging", config.putBucketTagging),
     on("acl", acl.putBucketAcl),
-    on("object-lock", unset.putObjectLock),
+    on("object-lock", lock.putObjectLock),
     on("encryption", unset.notImplemented("PutBucketEncryption")),
     on("lifecycle", unset.notImplemented("PutBucketLifecycle")),
     on("notification", unset.notImplemented("PutBucketNotification")),
@@ -144,8 +138,8 @@ const OBJECT: Rows = {
     on("tagging", tagging.getObjectTagging),
     on("uploadId", multipart.listParts),
     on("acl", acl.getObjectAcl),
-    on("retention", unset.needsLock("GetObjectRetention", "s3:GetObjectRetention")),
-    on("legal-hold", unset.needsLock("GetObjectLegalHold", "s3:GetObjectLegalHold")),
+    on("retention", lock.getObjectRetention),
+    on("legal-hold", lock.getObjectLegalHold),
     on("torrent", unset.notImplemented("GetObjectTorrent")),
     on("lambdaArn", unset.notImplemented("GetObjectLambda")),
     rest(getObject),
@@ -156,8 +150,8 @@ const OBJECT: Rows = {
     on("uploadId", multipart.uploadPart),
     on("tagging", tagging.putObjectTagging),
     on("acl", acl.putObjectAcl),
-    on("retention", unset.needsLock("PutObjectRetention", "s3:PutObjectRetention")),
-    on("legal-hold", unset.needsLock("PutObjectLegalHold", "s3:PutObjectLegalHold")),
+    on("retention", lock.putObjectRetention),
+    on("legal-hold", lock.putObjectLegalHold),
     { header: COPY_SOURCE, operation: copyObject },
     { header: "x-amz-write-offset-bytes", operation: unset.notImplemented("AppendObject") },
     { header: "x-amz-meta-snowball-auto-extract", operation: unset.notImplemented("PutObjectExtract") },

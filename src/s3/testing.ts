@@ -6,7 +6,7 @@ import { testIam, TEST_ROOT } from "../iam/testing.ts";
 import type { IamService } from "../iam/identities.ts";
 import { testSite, type TestSite } from "../objects/testing.ts";
 import { signRequest } from "../protocol/sigv4-sign.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock, type Clock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { RequestRecord, S3Settings } from "./deps.ts";
 import { configureServer, createS3Handler, SERVER_OPTIONS } from "./listener.ts";
@@ -41,14 +41,15 @@ export const noReplication: ReplicationApi = {
 export async function startTestPort(
   settings: Partial<S3Settings> = {},
   replication = noReplication,
+  clock: Clock = systemClock(),
 ): Promise<TestPort> {
-  const site = testSite();
+  const site = testSite(clock);
   const iam = testIam(site.index);
   const records: RequestRecord[] = [];
   const handler = createS3Handler({
     objects: site.objects,
     iam,
-    clock: systemClock(),
+    clock,
     random: systemRandom,
     settings: { region: "", domains: [], deploymentId: "d", hostId: "h", serverHeader: "MinIO", ...settings },
     replication,

@@ -61,16 +61,21 @@ export const createBucket: Operation = {
     await authorize(request, "s3:CreateBucket");
     const lock = request.header("x-amz-bucket-object-lock-enabled")?.toLowerCase();
     if (lock !== undefined && lock !== "true" && lock !== "false") throw new StoreError("InvalidRequest");
-    if (lock === "true")
-      throw new StoreError("NotImplemented", { message: "Object lock is not available on this server." });
+    if (lock === "true") await authorizeLock(request);
     const region = parseCreateBucketConfiguration(await readDocument(request, DOCUMENT_BYTES_MAX));
     const own = request.deps.settings.region;
     if (own !== "" && region !== "" && region !== own && !(region === "US" && own === "us-east-1"))
       throw new StoreError("InvalidRegion");
-    await request.deps.objects.createBucket(bucket, { owner: request.identity.user });
+    await request.deps.objects.createBucket(bucket, { owner: request.identity.user, objectLock: lock === "true" });
     return { status: 200, headers: ["Location", `/${bucket}`] };
   },
 };
+
+/** The bucket begins with what these actions set later. It is not there yet, which is no reason to say so. */
+async function authorizeLock(request: S3Request): Promise<void> {
+  for (const action of ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"])
+    if (!(await allowed(request, { action }))) throw new StoreError("AccessDenied", { bucket: request.bucket });
+}
 
 export const headBucket: Operation = {
   name: "HeadBucket",

@@ -8,10 +8,11 @@ import { isoMillis } from "../../protocol/time.ts";
 import { directiveOf, metadataOf, storageClassOf, tagsOf } from "../attributes.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
 import { wantedAlgorithm } from "../body.ts";
+import { clearsRetention, locksAsked } from "../lock-request.ts";
 import { checksumHeaders, identityHeaders } from "../object-headers.ts";
 import { parseCopyRange, readConditions, writeConditions } from "../read-conditions.ts";
 import { givenVersionId, isReplication, replicaSource } from "../replica.ts";
-import { refuseEncryption, refuseLock } from "../request-checks.ts";
+import { refuseEncryption } from "../request-checks.ts";
 import { xmlReply, type Reply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
 import { percentDecode } from "../target.ts";
@@ -51,10 +52,10 @@ export const copyObject: Operation = {
     await authorizeCopy(request, from);
     refuseEncryption(request);
     if (isReplication(request)) return applyMetadata(request, from);
-    refuseLock(request);
     givenVersionId(request, undefined);
+    const locks = await locksAsked(request, request);
     request.longRunning();
-    const result = await request.deps.objects.copy(copyRequest(request, from));
+    const result = await request.deps.objects.copy({ ...copyRequest(request, from), ...locks });
     const { version } = result;
     const headers = storedHeaders(result);
     if (from.versionId !== undefined) headers.push("x-amz-copy-source-version-id", result.from.versionId);
@@ -106,15 +107,15 @@ async function applyMetadata(request: S3Request, from: VersionSelector): Promise
   if (source === undefined || versionId === undefined || !same) {
     throw invalidArgument("A replicated copy must name the same object version as source and target.");
   }
-  refuseLock(request);
+  const locks = await locksAsked(request, request, { source });
   const version = await request.deps.objects.applyReplicaMetadata({
     bucket,
     key,
     versionId,
     source,
     tags: tagsOf(request) ?? {},
-    retention: request.headers["x-amz-object-lock-mode"] === "" ? null : undefined,
-    legalHold: undefined,
+    retention: clearsRetention(request) ? null : locks.retention,
+    legalHold: locks.legalHold,
   });
   const headers = [...identityHeaders(version, false), "x-amz-copy-source-version-id", versionId];
   headers.push(...checksumHeaders(version.checksum, version.partCount));

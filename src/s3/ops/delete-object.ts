@@ -1,6 +1,7 @@
 /** DeleteObject: a marker, a purge, or either as a peer sends it (replication.md 3.7, 3.8). */
 import { StoreError } from "../../model/errors.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
+import { bypassesGovernance } from "../lock-request.ts";
 import { bareEtag } from "../read-conditions.ts";
 import { replicaSource, sourceDeleteMarker } from "../replica.ts";
 import type { Operation, S3Request } from "../request.ts";
@@ -21,6 +22,7 @@ export const deleteObject: Operation = {
     const result = await request.deps.objects.delete({
       ...selector,
       source,
+      bypassGovernance: selector.versionId !== undefined && (await bypassesGovernance(request)),
       sourceDeleteMarker: source !== undefined && sourceDeleteMarker(request),
       ifMatch: ifMatch === undefined ? undefined : bareEtag(ifMatch),
     });

@@ -7,8 +7,9 @@ import { errorMessage } from "../../protocol/s3-errors.ts";
 import { parseDeleteObjects, renderDeleteResult } from "../../protocol/s3-xml-objects.ts";
 import type { DeletedObject, DeleteObjectsFault, ObjectToDelete } from "../../protocol/s3-xml-objects.ts";
 import { authorizeFor } from "../authorize.ts";
-import { checksumHeader, hasBody, readCheckedDocument } from "../body.ts";
+import { hasBody, readCheckedDocument, requireDigest } from "../body.ts";
 import { DELETE_BYTES_MAX } from "../limits.ts";
+import { bypassesGovernance } from "../lock-request.ts";
 import { replicaSource } from "../replica.ts";
 import { asStoreError } from "../render-error.ts";
 import { xmlReply } from "../reply.ts";
@@ -21,13 +22,7 @@ export const deleteObjects: Operation = {
   name: "DeleteObjects",
   async run(request) {
     if (!hasBody(request.incoming)) throw new StoreError("MissingContentLength");
-    if (
-      request.headers["content-md5"] === undefined &&
-      checksumHeader(request) === undefined &&
-      !hasSignedBody(request)
-    ) {
-      throw new StoreError("MissingContentMD5");
-    }
+    requireDigest(request);
     await refuseStrangers(request);
     const { quiet, objects } = parseDeleteObjects(await readCheckedDocument(request, DELETE_BYTES_MAX));
     const source = await replicaSource(request, "s3:ReplicateDelete");
@@ -42,11 +37,6 @@ export const deleteObjects: Operation = {
 async function refuseStrangers(request: S3Request): Promise<void> {
   const { policy } = await request.deps.objects.bucket(request.bucket);
   if (request.identity.kind === "anonymous" && policy === undefined) throw new StoreError("AccessDenied");
-}
-
-/** A hash of the document that the signature binds says as much as Content-MD5; some SDKs send nothing else. */
-function hasSignedBody(request: S3Request): boolean {
-  return request.bodyAuth.kind === "plain" && request.bodyAuth.sha256 !== undefined;
 }
 
 function withoutRepeats(objects: readonly ObjectToDelete[]): ObjectToDelete[] {
@@ -89,6 +79,7 @@ async function deleteOne(
       key,
       versionId,
       source,
+      bypassGovernance: versionId !== undefined && (await bypassesGovernance(request, { key, versionId })),
       ifMatch: object.etag,
     });
     return deletedEntry(object, result);

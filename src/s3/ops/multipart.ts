@@ -11,9 +11,10 @@ import { authorize } from "../authorize.ts";
 import * as body from "../body.ts";
 import { COMPLETE_BYTES_MAX, LIST_KEYS_MAX, PART_NUMBER_MAX, PARTS_PAGE_MAX } from "../limits.ts";
 import { pageSize, urlEncoding } from "../listing-parameters.ts";
+import { locksAsked, refuseLock } from "../lock-request.ts";
 import { writeConditions } from "../read-conditions.ts";
 import { givenVersionId, isReplication, purgedHere, replicaSource } from "../replica.ts";
-import { refuseEncryption, refuseLock } from "../request-checks.ts";
+import { refuseEncryption } from "../request-checks.ts";
 import { NO_CONTENT, xmlReply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
 import { storedHeaders } from "./put-object.ts";
@@ -77,12 +78,12 @@ export const createMultipartUpload: Operation = {
     await authorize(request, "s3:PutObject");
     const source = await replicaSource(request, "s3:ReplicateObject");
     refuseEncryption(request);
-    refuseLock(request);
+    const locks = await locksAsked(request, request, { source });
     const checksum = uploadChecksum(request);
     const upload = await request.deps.objects.createUpload({
       bucket,
       key,
-      attributes: attributesOf(request),
+      attributes: { ...attributesOf(request), ...locks },
       checksumAlgorithm: checksum.algorithm,
       checksumType: checksum.type,
       versionId: givenVersionId(request, source),

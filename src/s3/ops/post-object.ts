@@ -13,6 +13,7 @@ import { slowly } from "../authenticate.ts";
 import { authorizeFor } from "../authorize.ts";
 import { checksumHeader, rawBody } from "../body.ts";
 import { readForm, type FormUpload } from "../form-data.ts";
+import { locksAsked } from "../lock-request.ts";
 import { checkPostPolicy, parsePostPolicy, type PostPolicy } from "../post-policy.ts";
 import { checkMetadataSize, refuseEncryption } from "../request-checks.ts";
 import type { Reply } from "../reply.ts";
@@ -38,6 +39,7 @@ export const postObject: Operation = {
     const view = formView(fields);
     refuseEncryption(view);
     checkMetadataSize(view);
+    const locks = await locksAsked(request, view, { key });
     const claim = checksumHeader(view);
     const tagging = fields["tagging"];
     const tags =
@@ -47,7 +49,7 @@ export const postObject: Operation = {
     const result = await request.deps.objects.put({
       bucket,
       key,
-      attributes: { ...attributesOf(view), ...(tags === undefined ? {} : { tags }) },
+      attributes: { ...attributesOf(view), ...locks, ...(tags === undefined ? {} : { tags }) },
       body: {
         stream: sized(form.file, policy),
         checksumAlgorithm: claim?.algorithm,

@@ -3,10 +3,11 @@ import type { IncomingBody, PutResult } from "../../objects/types.ts";
 import { attributesOf } from "../attributes.ts";
 import { authorize } from "../authorize.ts";
 import { objectBody } from "../body.ts";
+import { locksAsked } from "../lock-request.ts";
 import { checksumHeaders } from "../object-headers.ts";
 import { writeConditions } from "../read-conditions.ts";
 import { givenVersionId, purgedHere, replicaSource } from "../replica.ts";
-import { refuseEncryption, refuseLock } from "../request-checks.ts";
+import { refuseEncryption } from "../request-checks.ts";
 import type { Operation, S3Request } from "../request.ts";
 
 export const putObject: Operation = {
@@ -28,11 +29,11 @@ export async function storeObject<R extends S3Request>(
   await authorize(request, "s3:PutObject");
   const source = await replicaSource(request, "s3:ReplicateObject");
   refuseEncryption(request);
-  refuseLock(request);
+  const locks = await locksAsked(request, request, { source });
   return request.deps.objects.put({
     bucket,
     key,
-    attributes: attributesOf(request),
+    attributes: { ...attributesOf(request), ...locks },
     body: bodyOf(request),
     conditions: writeConditions(request),
     versionId: givenVersionId(request, source),

@@ -44,18 +44,6 @@ export function nothingToDelete(name: string, action: string): Operation {
   };
 }
 
-/** PUT of object lock: no bucket here was made with it. */
-export const putObjectLock: Operation = {
-  name: "PutObjectLockConfiguration",
-  async run(request) {
-    await authorize(request, "s3:PutBucketObjectLockConfiguration");
-    await request.deps.objects.bucket(request.bucket);
-    throw new StoreError("InvalidBucketState", {
-      message: "Object Lock configuration cannot be enabled on existing buckets",
-    });
-  },
-};
-
 /** 501. */
 export function notImplemented(name: string): Operation {
   return { name, run: () => Promise.reject(new StoreError("NotImplemented")) };
@@ -65,16 +53,3 @@ export const NO_NOTIFICATIONS = `<NotificationConfiguration xmlns="${S3_NAMESPAC
 export const NO_ACCELERATION = document("AccelerateConfiguration", "");
 export const OWNER_PAYS = document("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>");
 export const NO_LOGGING = document("BucketLoggingStatus", "");
-
-/** Retention and legal hold: no bucket here has object lock. */
-export function needsLock(name: string, action: string): Operation {
-  return {
-    name,
-    async run(request) {
-      const { selector } = request;
-      await authorize(request, action);
-      await request.deps.objects.find(selector);
-      throw new StoreError("InvalidRequest", { message: "Bucket is missing ObjectLockConfiguration" });
-    },
-  };
-}
