@@ -65,8 +65,8 @@ export interface AdminDeps {
   readonly site: Site;
   readonly targets: TargetsApi;
   readonly backlog: BacklogApi;
-  /** Numbers of a bucket's replication: `currStats` of replication.md 9.1. Absent: metrics leave replication out. */
-  readonly replication?: { metrics(bucket: BucketName, version: 1): Promise<object> } | undefined;
+  /** Numbers of a bucket's replication: the document of replication.md 9.1. Absent: metrics leave replication out. */
+  readonly replication?: { metrics(bucket: BucketName, version: 1 | 2): Promise<object> } | undefined;
   /** Settings that can be changed; absent: none. */
   readonly config?: ConfigStore | undefined;
   /** Traces of everything that answers or sends here; absent: there are none. */

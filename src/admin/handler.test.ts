@@ -431,6 +431,14 @@ test("metrics: who may read them, and what each endpoint shows", async () => {
   );
   assert.match(bucketText, /resilver_replication_pending_count\{[^}]+\} 2/);
   assert.match(bucketText, /minio_bucket_replication_received_bytes\{server="n:9000",bucket="src"\} 7/);
+  assert.match(bucketText, /resilver_replication_not_replicable_count\{[^}]+\} 1/);
+  assert.match(bucketText, /resilver_replication_unreachable\{[^}]+\} 0/);
+  assert.match(bucketText, /resilver_replication_oldest_pending_seconds\{[^}]+\} [1-9]/);
+  assert.match(bucketText, /minio_bucket_replication_credential_errors\{[^}]+\} 3/);
+  assert.match(bucketText, /minio_bucket_replication_proxied_get_requests_total\{[^}]+\} 9/);
+  const nodeText = await (await look("/metrics/v3/replication", root)).text();
+  assert.match(nodeText, /minio_replication_max_queued_bytes\{[^}]+\} 20/);
+  assert.match(nodeText, /minio_replication_recent_backlog_count\{[^}]+\} 2/);
   const bad = [
     undefined,
     "x.y.z",

@@ -7,12 +7,24 @@ import type { AdminDeps } from "./deps.ts";
 import { orUndefined } from "./request.ts";
 
 const amount = z.object({ count: z.number(), bytes: z.number() });
+const spread = z.object({ curr: z.number(), avg: z.number(), max: z.number() });
 const targetNumbers = z.object({
   completedReplicationSize: z.number(),
   replicationCount: z.number(),
   pendingReplicationSize: z.number(),
   pendingReplicationCount: z.number(),
-  failed: z.object({ lastMinute: amount, lastHour: amount, totals: amount }),
+  failed: z.object({
+    lastMinute: amount,
+    lastHour: amount,
+    totals: amount,
+    errCounts: z.record(z.string(), z.number()).optional(),
+  }),
+  failedReplicationSize: z.number(),
+  failedReplicationCount: z.number(),
+  notReplicableSize: z.number(),
+  notReplicableCount: z.number(),
+  oldestPending: z.string(),
+  state: z.string(),
   lagMs: z.number().optional(),
 });
 const bucketNumbers = z.object({
@@ -20,14 +32,31 @@ const bucketNumbers = z.object({
   replicaCount: z.number(),
   Stats: z.record(z.string(), targetNumbers).optional(),
 });
+const metricsAnswer = z.object({
+  currStats: bucketNumbers,
+  queueStats: z.object({
+    nodes: z.array(
+      z.object({
+        activeWorkers: spread,
+        transferSummary: z.object({
+          Total: z.object({ currRate: z.number(), avgRate: z.number(), peakRate: z.number() }),
+        }),
+        queueStats: z.object({ curr: amount, avg: amount, max: amount }),
+      }),
+    ),
+  }),
+  proxyStats: z.record(z.string(), z.number()),
+});
 type TargetNumbers = z.infer<typeof targetNumbers>;
-type BucketNumbers = z.infer<typeof bucketNumbers>;
+type Numbers = z.infer<typeof metricsAnswer>;
+type BucketNumbers = Numbers["currStats"];
 
 const link = z.object({
   endpoint: z.string(),
   isOnline: z.boolean(),
+  lastOnline: z.string(),
   totalDowntime: z.number(),
-  latency: z.object({ curr: z.number(), avg: z.number(), max: z.number() }),
+  latency: spread,
 });
 
 interface TargetMetric {
@@ -35,8 +64,11 @@ interface TargetMetric {
   /** Below `minio_bucket_replication_`, or a whole name of our own. */
   readonly name: string;
   readonly help: string;
-  readonly read: (numbers: TargetNumbers) => number;
+  readonly read: (numbers: TargetNumbers, nowMs: number) => number;
 }
+
+/** Codes that say the target did not accept who we are or what we may. */
+const CREDENTIAL_ERRORS = ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidTokenId"];
 
 const TARGET_METRICS: readonly TargetMetric[] = [
   {
@@ -91,6 +123,48 @@ const TARGET_METRICS: readonly TargetMetric[] = [
   },
   {
     type: "gauge",
+    name: "resilver_replication_failing_bytes",
+    help: "Of these, bytes of versions whose last attempt failed.",
+    read: (n) => n.failedReplicationSize,
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_failing_count",
+    help: "Of these, versions whose last attempt failed.",
+    read: (n) => n.failedReplicationCount,
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_not_replicable_bytes",
+    help: "Of those, bytes that no repetition brings to the target.",
+    read: (n) => n.notReplicableSize,
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_not_replicable_count",
+    help: "Of those, versions that no repetition brings to the target.",
+    read: (n) => n.notReplicableCount,
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_oldest_pending_seconds",
+    help: "Age of the oldest change that the target still has to receive.",
+    read: (n, nowMs) => (n.oldestPending === "" ? 0 : Math.max(0, (nowMs - Date.parse(n.oldestPending)) / 1000)),
+  },
+  {
+    type: "gauge",
+    name: "resilver_replication_unreachable",
+    help: "1 while the target does not answer.",
+    read: (n) => (n.state === "UNREACHABLE" ? 1 : 0),
+  },
+  {
+    type: "counter",
+    name: "credential_errors",
+    help: "Attempts that the target refused for want of rights, since the start.",
+    read: (n) => CREDENTIAL_ERRORS.reduce((sum, code) => sum + (n.failed.errCounts?.[code] ?? 0), 0),
+  },
+  {
+    type: "gauge",
     name: "resilver_replication_lag_seconds",
     help: "How far the target was behind at the last success.",
     read: (n) => (n.lagMs ?? 0) / 1000,
@@ -102,46 +176,126 @@ function bucketOptions(name: string, help: string): FamilyOptions {
   return { name: full, help, v2: "bucket", v3: { path: "bucket/replication", name: full } };
 }
 
-async function numbersOf(deps: AdminDeps, bucket: Bucket): Promise<BucketNumbers | undefined> {
+async function numbersOf(deps: AdminDeps, bucket: Bucket): Promise<Numbers | undefined> {
   // The bucket or its rules may be gone since the list was read.
   const raw = await orUndefined(
-    async () => deps.replication?.metrics(bucket.name, 1),
+    async () => deps.replication?.metrics(bucket.name, 2),
     "NoSuchBucket",
     "ReplicationConfigurationNotFoundError",
   );
-  return raw === undefined ? undefined : bucketNumbers.parse(raw);
+  return raw === undefined ? undefined : metricsAnswer.parse(raw);
 }
 
-/** Per bucket and target; buckets without rules have none. */
+interface Known {
+  readonly bucket: string;
+  readonly numbers: Numbers;
+}
+
+/** Per bucket and target; buckets without rules have none. And what all of them together make of this node. */
 export async function replicationFamilies(deps: AdminDeps, buckets: readonly Bucket[]): Promise<Family[]> {
   if (deps.replication === undefined) return [];
-  const targets: { labels: Labels; numbers: TargetNumbers }[] = [];
-  const received: { labels: Labels; numbers: BucketNumbers }[] = [];
+  const known: Known[] = [];
   for (const bucket of buckets.filter(({ replication }) => replication !== undefined)) {
     const numbers = await numbersOf(deps, bucket);
-    if (numbers === undefined) continue;
-    received.push({ labels: { bucket: bucket.name }, numbers });
-    for (const [targetArn, own] of Object.entries(numbers.Stats ?? {})) {
-      targets.push({ labels: { bucket: bucket.name, targetArn }, numbers: own });
-    }
+    if (numbers !== undefined) known.push({ bucket: bucket.name, numbers });
   }
-  const perTarget = TARGET_METRICS.map(({ type, name, help, read }) =>
+  return [...targetFamilies(known, deps.clock.nowMs()), ...bucketFamilies(known), ...nodeFamilies(known)];
+}
+
+function targetFamilies(known: readonly Known[], nowMs: number): Family[] {
+  const targets = known.flatMap(({ bucket, numbers }) =>
+    Object.entries(numbers.currStats.Stats ?? {}).map(([targetArn, own]) => ({
+      labels: { bucket, targetArn } satisfies Labels,
+      own,
+    })),
+  );
+  return TARGET_METRICS.map(({ type, name, help, read }) =>
     family(
       type,
       bucketOptions(name, help),
-      targets.map(({ labels, numbers }) => [labels, read(numbers)] as const),
+      targets.map(({ labels, own }) => [labels, read(own, nowMs)] as const),
     ),
   );
-  const perBucket = (name: string, help: string, read: (numbers: BucketNumbers) => number): Family =>
+}
+
+/** Prometheus' word and the JSON's for each call that a peer may answer. */
+const PROXIED = [
+  ["get", "get"],
+  ["head", "head"],
+  ["put_tagging", "putTagging"],
+  ["get_tagging", "getTagging"],
+  ["delete_tagging", "removeTagging"],
+] as const;
+
+function bucketFamilies(known: readonly Known[]): Family[] {
+  const counter = (name: string, help: string, read: (numbers: Numbers) => number): Family =>
     family(
       "counter",
       bucketOptions(name, help),
-      received.map(({ labels, numbers }) => [labels, read(numbers)] as const),
+      known.map(({ bucket, numbers }) => [{ bucket }, read(numbers)] as const),
     );
+  const received = (read: (stats: BucketNumbers) => number) => (numbers: Numbers) => read(numbers.currStats);
   return [
-    ...perTarget,
-    perBucket("received_bytes", "Bytes received from peers.", (numbers) => numbers.replicaSize),
-    perBucket("received_count", "Versions received from peers.", (numbers) => numbers.replicaCount),
+    counter(
+      "received_bytes",
+      "Bytes received from peers.",
+      received((stats) => stats.replicaSize),
+    ),
+    counter(
+      "received_count",
+      "Versions received from peers.",
+      received((stats) => stats.replicaCount),
+    ),
+    ...PROXIED.flatMap(([name, json]) => [
+      counter(
+        `proxied_${name}_requests_total`,
+        "Client requests passed on to a peer.",
+        ({ proxyStats }) => proxyStats[`${json}ProxyTotal`] ?? 0,
+      ),
+      counter(
+        `proxied_${name}_requests_failures`,
+        "Of these, those that no peer could answer.",
+        ({ proxyStats }) => proxyStats[`${json}ProxyFailed`] ?? 0,
+      ),
+    ]),
+  ];
+}
+
+type NodeNumbers = Numbers["queueStats"]["nodes"][number];
+
+function nodeFamilies(known: readonly Known[]): Family[] {
+  const nodes = known.flatMap(({ numbers }) => numbers.queueStats.nodes);
+  const gauge = (name: string, help: string, read: (node: NodeNumbers) => number): Family => {
+    const v3 = { path: "replication", name: `minio_replication_${name}` };
+    const sum = nodes.reduce((total, node) => total + read(node), 0);
+    return family("gauge", { name: `minio_node_replication_${name}`, help, v2: "node", v3 }, [[{}, sum]]);
+  };
+  const total = (node: NodeNumbers) => node.transferSummary.Total;
+  const failing = known.reduce(
+    (sum, { numbers }) =>
+      sum + Object.values(numbers.currStats.Stats ?? {}).reduce((count, own) => count + own.failedReplicationCount, 0),
+    0,
+  );
+  const backlog: FamilyOptions = {
+    name: "minio_node_replication_recent_backlog_count",
+    help: "Versions whose last attempt failed.",
+    v2: "node",
+    v3: { path: "replication", name: "minio_replication_recent_backlog_count" },
+  };
+  return [
+    gauge("current_active_workers", "Requests to targets now.", (node) => node.activeWorkers.curr),
+    gauge("average_active_workers", "Requests to targets, moving average.", (node) => node.activeWorkers.avg),
+    gauge("max_active_workers", "Most requests to targets at once.", (node) => node.activeWorkers.max),
+    gauge("last_minute_queued_count", "Versions that wait.", (node) => node.queueStats.curr.count),
+    gauge("last_minute_queued_bytes", "Bytes that wait.", (node) => node.queueStats.curr.bytes),
+    gauge("average_queued_count", "Versions that wait, moving average.", (node) => node.queueStats.avg.count),
+    gauge("average_queued_bytes", "Bytes that wait, moving average.", (node) => node.queueStats.avg.bytes),
+    gauge("max_queued_count", "Most versions that waited since the start.", (node) => node.queueStats.max.count),
+    gauge("max_queued_bytes", "Most bytes that waited since the start.", (node) => node.queueStats.max.bytes),
+    gauge("current_transfer_rate", "Bytes a second now.", (node) => total(node).currRate),
+    gauge("average_transfer_rate", "Bytes a second, moving average.", (node) => total(node).avgRate),
+    gauge("max_transfer_rate", "Most bytes a second since the start.", (node) => total(node).peakRate),
+    family("gauge", backlog, [[{}, failing]]),
   ];
 }
 
@@ -170,6 +324,11 @@ export async function linkFamilies(deps: AdminDeps): Promise<Family[]> {
   const ms = (ns: number): number => ns / 1e6;
   return [
     gauge("link_online", "1 when the other site answers.", (known) => (known.isOnline ? 1 : 0)),
+    gauge("link_offline_duration_seconds", "Seconds since the other site answered last; 0 while it does.", (known) =>
+      known.isOnline
+        ? 0
+        : Math.max(0, (deps.clock.nowMs() - Math.max(Date.parse(known.lastOnline), deps.site.startedMs)) / 1000),
+    ),
     gauge(
       "link_downtime_duration_seconds",
       "Seconds without an answer since the start.",

@@ -1,5 +1,6 @@
 /** An admin API on a loopback port over memory, for tests. */
 import { createServer } from "node:http";
+import type { Arn } from "../model/names.ts";
 import type { AddressInfo } from "node:net";
 import { AdminClient } from "../client/admin-client.ts";
 import type { IamService } from "../iam/identities.ts";
@@ -40,19 +41,39 @@ function recordingTargets(calls: unknown[]): TargetsApi {
 }
 
 const failed = { count: 1, bytes: 5 };
-const CURRENT_NUMBERS = {
-  replicaSize: 7,
-  replicaCount: 1,
-  Stats: {
-    [ARN]: {
-      completedReplicationSize: 30,
-      replicationCount: 3,
-      pendingReplicationSize: 20,
-      pendingReplicationCount: 2,
-      lagMs: 1500,
-      failed: { lastMinute: failed, lastHour: failed, totals: failed },
+const waiting = { count: 2, bytes: 20 };
+const spread = { curr: 1, avg: 0.5, max: 4 };
+const NUMBERS = {
+  currStats: {
+    replicaSize: 7,
+    replicaCount: 1,
+    Stats: {
+      [ARN]: {
+        state: "NOT_REPLICABLE",
+        completedReplicationSize: 30,
+        replicationCount: 3,
+        pendingReplicationSize: 20,
+        pendingReplicationCount: 2,
+        failedReplicationSize: 20,
+        failedReplicationCount: 2,
+        notReplicableSize: 5,
+        notReplicableCount: 1,
+        oldestPending: "2026-11-23T00:43:10Z",
+        lagMs: 1500,
+        failed: { lastMinute: failed, lastHour: failed, totals: failed, errCounts: { AccessDenied: 3, SlowDown: 1 } },
+      },
     },
   },
+  queueStats: {
+    nodes: [
+      {
+        activeWorkers: spread,
+        transferSummary: { Total: { currRate: 10, avgRate: 5, peakRate: 20 } },
+        queueStats: { curr: waiting, avg: waiting, max: waiting },
+      },
+    ],
+  },
+  proxyStats: { getProxyTotal: 9, getProxyFailed: 1 },
 };
 
 const backlog: BacklogApi = {
@@ -75,7 +96,8 @@ const backlog: BacklogApi = {
   },
   async failures(bucket) {
     return (async function* () {
-      yield { nodeName: "n", bucket: bucket ?? "all", object: "a", versionId: "null", retryCount: 1 };
+      const failing = { versionId: "null", retryCount: 1, state: "FAILED", targetArn: "arn" as Arn } as const;
+      yield { nodeName: "n", bucket: bucket ?? "all", object: "a", ...failing };
     })();
   },
 };
@@ -139,7 +161,7 @@ export async function testAdmin(
       control: (action) => void calls.push(["control", action]),
     },
     targets: recordingTargets(calls),
-    replication: { metrics: async () => CURRENT_NUMBERS },
+    replication: { metrics: async () => NUMBERS },
     backlog,
     metrics,
     config,

@@ -48,7 +48,8 @@ export interface Retention {
   readonly until: string;
 }
 
-export type TargetStatus = "PENDING" | "COMPLETED" | "FAILED";
+/** NOT_REPLICABLE: a failure that no repetition mends; its reason is in the target's retry queue. */
+export type TargetStatus = "PENDING" | "COMPLETED" | "FAILED" | "NOT_REPLICABLE";
 /** Never part of a version's identity: two equal sites differ in it. */
 export interface ReplicationState {
   /** Set when this version came from a peer (`X-Amz-Replication-Status: REPLICA`). */
@@ -96,10 +97,10 @@ export interface ObjectVersion extends VersionBase {
 
 export type Version = ObjectVersion | DeleteMarker;
 
-/** MinIO's composite rule (replication.md 5.2): any FAILED, else all COMPLETED, else PENDING; REPLICA when only received. */
+/** MinIO's composite rule (replication.md 5.2), whose words know no NOT_REPLICABLE: any failure is FAILED, else all COMPLETED, else PENDING; REPLICA when only received. */
 export function replicationStatus(state: ReplicationState): "PENDING" | "COMPLETED" | "FAILED" | "REPLICA" | undefined {
   const all = Object.values(state.targets);
-  if (all.includes("FAILED")) return "FAILED";
+  if (all.includes("FAILED") || all.includes("NOT_REPLICABLE")) return "FAILED";
   if (all.includes("PENDING")) return "PENDING";
   if (state.replica) return "REPLICA";
   return all.length > 0 ? "COMPLETED" : undefined;

@@ -2,7 +2,16 @@
 import type { Bucket } from "../model/bucket.ts";
 import type { Arn, UnixNs } from "../model/names.ts";
 import { targetsFor, type ReplicatedOperation } from "../model/replication-config.ts";
-import type { BlobRef, Part, PurgeWill, ReplicationState, Tags, Tombstone, Version } from "../model/version.ts";
+import type {
+  BlobRef,
+  Part,
+  PurgeWill,
+  ReplicationState,
+  Tags,
+  TargetStatus,
+  Tombstone,
+  Version,
+} from "../model/version.ts";
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { encodeLookupOf, encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
@@ -16,6 +25,9 @@ export const usageCounter = (bucketId: string, what: "versions" | "markers" | "b
   keys.counterKey(`usage/${bucketId}/${what}`);
 /** Rows of the change log (retry queue included) of a target: how many, and how many bytes they stand for. */
 export const logCounter = (arn: Arn, what: "count" | "bytes"): Buffer => keys.counterKey(`log/${arn}/${what}`);
+/** Of these rows: those that failed at least once (`retry`), and of those the ones that no repetition mends (`refused`). */
+export const failingCounter = (arn: Arn, kind: "retry" | "refused", what: "count" | "bytes"): Buffer =>
+  keys.counterKey(`${kind}/${arn}/${what}`);
 
 function addUsage(commit: CommitBuilder, bucketId: string, version: Version, sign: 1n | -1n): void {
   if (version.kind === "delete-marker") {
@@ -123,7 +135,7 @@ export function followers(
 
 /** Status PENDING for every target that must follow, statuses of other targets kept. */
 export function pending(arns: readonly Arn[], before?: ReplicationState): ReplicationState {
-  const targets: Record<string, "PENDING" | "COMPLETED" | "FAILED"> = { ...before?.targets };
+  const targets: Record<string, TargetStatus> = { ...before?.targets };
   for (const arn of arns) targets[arn] = "PENDING";
   return before?.replica ? { replica: true, targets } : { targets };
 }

@@ -3,10 +3,13 @@ import type { Arn, VersionId } from "../model/names.ts";
 import type { ObjectVersion, ReplicationState, TargetStatus, Version } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
-import { encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { decodeTombstone, decodeVersion, encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
 import type { Context } from "./context.ts";
 import * as rows from "./rows.ts";
-import type { FinishedLogRow, VersionSelector } from "./types.ts";
+import type { FinishedLogRow, LogRow, VersionSelector } from "./types.ts";
+
+const EMPTY = Buffer.alloc(0);
 
 /** Objects.setTargetStatus: on the version, or on its tombstone when it was purged; nothing when it is gone. */
 export async function setTargetStatus(
@@ -69,12 +72,79 @@ function withStatus(state: ReplicationState, arn: Arn, status: TargetStatus): Re
   return { ...state, targets: { ...state.targets, [arn]: status } };
 }
 
+/** Rows looked at by one step of `dropStatuses`. */
+const DROP_BATCH = 500;
+
+/**
+ * One step of forgetting a target that is gone: what it still had to receive it never will, so versions and tombstones
+ * of the bucket stop saying so; that it had received something stays true. Returns where the next step begins;
+ * undefined: done.
+ */
+export async function dropStatuses(
+  index: OrderedIndex,
+  bucketId: string,
+  arn: Arn,
+  from: Buffer | undefined,
+): Promise<Buffer | undefined> {
+  const stones = keys.keyPrefixRange(keys.SPACE.tombstone, bucketId, "");
+  const versions = keys.keyPrefixRange(keys.SPACE.version, bucketId, "");
+  const start = from ?? stones.start;
+  const inStones = start.compare(stones.end) < 0;
+  const page = await index.scan({ start, end: inStones ? stones.end : versions.end }, { limit: DROP_BATCH });
+  const commit = new CommitBuilder();
+  for (const { key, value } of page) {
+    const row = inStones ? decodeTombstone(value) : decodeVersion(value);
+    const { [arn]: status, ...targets } = row.replication.targets;
+    if (status === undefined || status === "COMPLETED") continue;
+    const kept = { ...row, replication: { ...row.replication, targets } };
+    commit.unchanged(key, value).put(key, "will" in kept ? encodeTombstone(kept) : encodeVersion(kept));
+  }
+  // A conflict: something changed meanwhile, and this page is looked at again.
+  if (commit.puts.length > 0 && (await index.commit(commit)) === "conflict") return start;
+  const last = page.at(-1);
+  if (last !== undefined && page.length === DROP_BATCH) return keys.keyAfter(last.key);
+  return inStones ? versions.start : undefined;
+}
+
 function changedSince(sent: Version, now: Version): boolean {
   // A null version may have been replaced by another of the same id.
   if (sent.mtime !== now.mtime || sent.kind !== now.kind) return true;
   if (sent.kind === "object" && now.kind === "object" && sent.etag !== now.etag) return true;
   // Registers that a peer changed have no row here: only what was changed here is still on its way.
   return sent.replication.changed !== now.replication.changed;
+}
+
+/** Takes a row out of the log or the retry queue, or moves it to a later place in the latter. */
+export function endRow(commit: CommitBuilder, arn: Arn, { rowKey, row, retry }: FinishedLogRow): void {
+  commit.delete(rowKey);
+  const tie = keys.logRowTie(rowKey);
+  const failing = row.attempts > 0;
+  const age = keys.logRowKey(keys.SPACE.age, arn, row.time, tie);
+  if (retry === undefined) {
+    addAmount(commit, (what) => rows.logCounter(arn, what), row.size, -1n);
+    if (failing) commit.delete(age);
+  } else {
+    const moved: LogRow = { ...row, attempts: row.attempts + 1, error: retry.reason };
+    const marked: LogRow = { ...moved, refused: retry.refused ? true : undefined };
+    commit.put(keys.logRowKey(keys.SPACE.retry, arn, retry.due, tie), encodeRow(marked));
+    if (!failing) commit.put(age, EMPTY);
+  }
+  const stays = retry !== undefined;
+  const step = (before: boolean, after: boolean): bigint => BigInt(Number(after) - Number(before));
+  const failed = step(failing, stays);
+  addAmount(commit, (what) => rows.failingCounter(arn, "retry", what), row.size, failed);
+  const refused = step(row.refused === true, retry?.refused === true);
+  addAmount(commit, (what) => rows.failingCounter(arn, "refused", what), row.size, refused);
+}
+
+function addAmount(
+  commit: CommitBuilder,
+  counter: (what: "count" | "bytes") => Buffer,
+  bytes: number,
+  times: bigint,
+): void {
+  if (times === 0n) return;
+  commit.add(counter("count"), times).add(counter("bytes"), times * BigInt(bytes));
 }
 
 /**
@@ -88,13 +158,8 @@ export async function finishLogRows(context: Context, arn: Arn, finished: readon
     for (const item of finished) {
       const raw = await context.index.get(item.rowKey);
       if (raw === undefined) continue;
-      commit.unchanged(item.rowKey, raw).delete(item.rowKey);
-      if (item.retry !== undefined) {
-        const moved = { ...item.row, attempts: item.row.attempts + 1, error: item.retry.reason };
-        commit.put(keys.logRowKey(keys.SPACE.retry, arn, item.retry.due, context.random.bytes(8)), encodeRow(moved));
-      } else {
-        commit.add(rows.logCounter(arn, "count"), -1n).add(rows.logCounter(arn, "bytes"), -BigInt(item.row.size));
-      }
+      commit.unchanged(item.rowKey, raw);
+      endRow(commit, arn, item);
       if (item.counted !== undefined) {
         commit.add(keys.counterKey(`${item.counted.as}/${arn}/count`), 1n);
         commit.add(keys.counterKey(`${item.counted.as}/${arn}/bytes`), BigInt(item.counted.bytes));

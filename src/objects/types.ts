@@ -289,6 +289,8 @@ export interface LogRow {
   readonly time: UnixNs;
   readonly attempts: number;
   readonly error?: string | undefined;
+  /** The last failure was one that no repetition mends. */
+  readonly refused?: true | undefined;
 }
 
 export interface PendingWork {
@@ -296,6 +298,10 @@ export interface PendingWork {
   readonly bytes: number;
   /** Time of the oldest row, if any. */
   readonly oldest?: UnixNs | undefined;
+  /** Among them: rows that failed at least once. */
+  readonly failing: { readonly count: number; readonly bytes: number };
+  /** Among those: rows whose failure no repetition mends. */
+  readonly refused: { readonly count: number; readonly bytes: number };
 }
 
 export type { Arn, DeleteMarker, Register };
@@ -312,7 +318,7 @@ export interface FinishedLogRow {
    */
   readonly sent?: Version | "purge" | undefined;
   /** Set: the row moves to the retry queue, to be tried again at `due`; its counters stay. Absent: the row is done. */
-  readonly retry?: { readonly due: UnixNs; readonly reason: string } | undefined;
+  readonly retry?: { readonly due: UnixNs; readonly reason: string; readonly refused: boolean } | undefined;
   /** Adds to the target's durable totals: one version of so many bytes reached it, or an attempt failed. */
   readonly counted?: { readonly as: "sent" | "failed"; readonly bytes: number } | undefined;
 }

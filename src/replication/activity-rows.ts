@@ -8,6 +8,7 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import type { ActivityView } from "./activity.ts";
+import { waitingWork } from "./log.ts";
 import type { TargetQueue } from "./queue.ts";
 
 const rowKey = (arn: Arn): Buffer => namedRowKey(SPACE.job, `activity/${arn}`);
@@ -24,6 +25,7 @@ export class ActivityPublisher {
   async publish(queues: readonly TargetQueue[]): Promise<void> {
     const commit = new CommitBuilder();
     for (const { arn, activity } of queues) {
+      activity.waiting(await waitingWork(this.#index, arn));
       const row = encodeRow(activity.view());
       if (this.#written.get(arn)?.equals(row)) continue;
       this.#written.set(arn, row);

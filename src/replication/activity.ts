@@ -84,11 +84,14 @@ export interface ActivityView {
   readonly transfers: { readonly Large: Rate; readonly Small: Rate; readonly Total: Rate };
   readonly workers: { readonly curr: number; readonly avg: number; readonly max: number };
   readonly retries: number;
+  /** What waited, sampled about once a second: moving average and the most since the start. */
+  readonly queued: { readonly avg: CountBytes; readonly max: CountBytes };
   /** Milliseconds from the write to its arrival at the target. */
   readonly lagMs: { readonly curr: number; readonly avg: number; readonly max: number };
 }
 
 const ERROR_CODES_MAX = 100;
+const NONE: CountBytes = { count: 0, bytes: 0 };
 
 export class Activity {
   readonly #clock: Clock;
@@ -99,6 +102,7 @@ export class Activity {
   #workers = { curr: 0, avg: 0, max: 0 };
   #lag = { curr: 0, avg: 0, max: 0 };
   #retries = 0;
+  #queued = { avg: NONE, max: NONE };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -129,6 +133,20 @@ export class Activity {
       this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
   }
 
+  /** A sample of what waits for the target. */
+  waiting(now: CountBytes): void {
+    const { avg, max } = this.#queued;
+    const smooth = (before: number, sample: number): number => {
+      const next = before + SMOOTHING * (sample - before);
+      // Ever smaller fractions would keep an idle target's numbers changing.
+      return next < 0.01 ? 0 : next;
+    };
+    this.#queued = {
+      avg: { count: smooth(avg.count, now.count), bytes: smooth(avg.bytes, now.bytes) },
+      max: { count: Math.max(max.count, now.count), bytes: Math.max(max.bytes, now.bytes) },
+    };
+  }
+
   retried(): void {
     this.#retries++;
   }
@@ -143,6 +161,7 @@ export class Activity {
       transfers: { Large: large.view(now), Small: small.view(now), Total: total.view(now) },
       workers: this.#workers,
       retries: this.#retries,
+      queued: this.#queued,
       lagMs: this.#lag,
     };
   }

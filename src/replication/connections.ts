@@ -34,7 +34,7 @@ export interface ConnectionsDeps {
 }
 
 const NEVER_ASKED: HealthView = {
-  isOnline: true,
+  isOnline: false,
   lastOnlineMs: 0,
   totalDowntimeMs: 0,
   offlineCount: 0,
@@ -102,10 +102,9 @@ export class Connections {
     return endpoint;
   }
 
-  /** Health of a target's endpoint; the connection is opened when it is the first question. */
-  health(record: TargetRecord): HealthView {
-    if (this.#closed) return NEVER_ASKED;
-    return this.of(record).endpoint.view();
+  /** Health of a target's endpoint, which is asked when nobody did before. */
+  async health(record: TargetRecord): Promise<HealthView> {
+    return this.#closed ? NEVER_ASKED : this.of(record).endpoint.known();
   }
 
   async forget(arn: Arn): Promise<void> {

@@ -32,6 +32,7 @@ export class Endpoint {
   #latency = { curr: 0, sum: 0, count: 0, max: 0 };
   #resilver: string | undefined;
   #probing: Promise<boolean> | undefined;
+  #asked = false;
   #stopped = new AbortController();
   #wake = new AbortController();
   readonly #listeners = new Set<() => void>();
@@ -61,6 +62,12 @@ export class Endpoint {
   onOnline(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** The same as `view`, but never a guess: the first question asks the endpoint. */
+  async known(): Promise<HealthView> {
+    if (!this.#asked) await this.probe();
+    return this.view();
   }
 
   view(): HealthView {
@@ -98,6 +105,7 @@ export class Endpoint {
     } catch {
       alive = false;
     }
+    this.#asked = true;
     if (alive) this.#measured(Number(this.#clock.nowNs() - started));
     this.#set(alive);
     return alive;

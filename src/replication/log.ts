@@ -1,6 +1,7 @@
 /** Reading, counting and dropping the change log and the retry queue of a target. Ending rows is `Objects.finishLogRows`. */
 import type { Arn, UnixNs } from "../model/names.ts";
-import { logCounter } from "../objects/rows.ts";
+import { endRow } from "../objects/status.ts";
+import { failingCounter, logCounter } from "../objects/rows.ts";
 import type { LogRow, PendingWork } from "../objects/types.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { KeyRange, OrderedIndex } from "../storage/index/index.ts";
@@ -22,21 +23,37 @@ export async function readRows(index: OrderedIndex, range: KeyRange, limit: numb
 
 export const logRange = (arn: Arn): KeyRange => targetRange(SPACE.log, arn);
 export const retryRange = (arn: Arn): KeyRange => targetRange(SPACE.retry, arn);
+/** Rows of the retry queue by the time when they were written. */
+const ageRange = (arn: Arn): KeyRange => targetRange(SPACE.age, arn);
 
 /** Time in the key of a retry row: when it is due. */
 export const dueOf = (rowKey: Buffer): UnixNs => logRowTime(rowKey);
 
+/** How much waits for a target, failing rows included. */
+export async function waitingWork(index: OrderedIndex, arn: Arn): Promise<{ count: number; bytes: number }> {
+  return amount(index, (what) => logCounter(arn, what));
+}
+
+async function amount(
+  index: OrderedIndex,
+  counter: (what: "count" | "bytes") => Buffer,
+): Promise<{ count: number; bytes: number }> {
+  const [count, bytes] = await Promise.all([index.get(counter("count")), index.get(counter("bytes"))]);
+  return { count: Number(readCounter(count)), bytes: Number(readCounter(bytes)) };
+}
+
 /** Exact, from the counters that every writer of rows keeps in the same commit. */
 export async function pendingWork(index: OrderedIndex, arn: Arn): Promise<PendingWork> {
-  const [count, bytes, [first], [retry]] = await Promise.all([
-    index.get(logCounter(arn, "count")),
-    index.get(logCounter(arn, "bytes")),
-    readRows(index, logRange(arn), 1),
-    readRows(index, retryRange(arn), 1),
+  const [all, failing, refused, [first], [waiting]] = await Promise.all([
+    waitingWork(index, arn),
+    amount(index, (what) => failingCounter(arn, "retry", what)),
+    amount(index, (what) => failingCounter(arn, "refused", what)),
+    index.scan(logRange(arn), { limit: 1, keysOnly: true }),
+    index.scan(ageRange(arn), { limit: 1, keysOnly: true }),
   ]);
-  const times = [first?.row.time, retry?.row.time].filter((time) => time !== undefined);
+  const times = [first, waiting].flatMap((entry) => (entry === undefined ? [] : [logRowTime(entry.key)]));
   const oldest = times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b));
-  return { count: Number(readCounter(count)), bytes: Number(readCounter(bytes)), oldest };
+  return { ...all, oldest, failing, refused };
 }
 
 /** Forgets everything that waits for a target that is gone. */
@@ -47,12 +64,8 @@ export async function dropLog(index: OrderedIndex, arn: Arn): Promise<void> {
       if (entries.length === 0) break;
       const commit = new CommitBuilder();
       for (const { key, value } of entries) {
-        const row = decodeRow<LogRow>(value);
-        commit
-          .unchanged(key, value)
-          .delete(key)
-          .add(logCounter(arn, "count"), -1n)
-          .add(logCounter(arn, "bytes"), -BigInt(row.size));
+        commit.unchanged(key, value);
+        endRow(commit, arn, { rowKey: key, row: decodeRow<LogRow>(value) });
       }
       await index.commit(commit);
     }

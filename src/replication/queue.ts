@@ -268,7 +268,7 @@ export class TargetQueue {
         if (outcome.network && !(await this.#connection.endpoint.confirm())) return undefined;
         return this.#putOff(item, outcome, outcome.afterMs ?? backoffMs(item.row.attempts, this.#deps.random));
       case "refused":
-        return this.#putOff(item, outcome, limits.REFUSED_RETRY_MS);
+        return this.#putOff(item, outcome, limits.REFUSED_RETRY_MS, true);
       default:
         return unreachable(outcome);
     }
@@ -292,13 +292,14 @@ export class TargetQueue {
     this.#flushFrom = retryRange(this.arn).start;
   }
 
-  #putOff(item: Item, outcome: { reason: string; code: string }, delayMs: number): FinishedLogRow {
+  #putOff(item: Item, outcome: { reason: string; code: string }, delayMs: number, refused = false): FinishedLogRow {
     const { row, rowKey } = item;
     this.activity.failed(outcome.code, row.size);
     if (row.attempts > 0) this.activity.retried();
     const due = this.#deps.clock.nowNs() + BigInt(Math.round(delayMs)) * NS_PER_MS;
     const reason = `${outcome.code}: ${outcome.reason}`;
-    return { rowKey, row, status: "FAILED", retry: { due, reason }, counted: { as: "failed", bytes: row.size } };
+    const status = refused ? "NOT_REPLICABLE" : "FAILED";
+    return { rowKey, row, status, retry: { due, reason, refused }, counted: { as: "failed", bytes: row.size } };
   }
 
   #finish(item: Item, row: FinishedLogRow): void {

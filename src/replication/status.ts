@@ -9,9 +9,11 @@ import { replicationStatus, type ReplicationState, type Version } from "../model
 import { rfc3339Nano } from "../protocol/time.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
+import type { PendingWork } from "../objects/types.ts";
+import type { TargetRecord } from "./target-record.ts";
 import { counterKey, keyAfter, keyPrefixRange, readCounter, SPACE } from "../storage/keys.ts";
 import { decodeTombstone } from "../storage/records.ts";
-import { Activity, type ActivityView, type CountBytes } from "./activity.ts";
+import { Activity, type ActivityView, type CountBytes, type Rate } from "./activity.ts";
 import { publishedActivity } from "./activity-rows.ts";
 import { configArns } from "./config.ts";
 import { RESYNC_PAGE } from "./limits.ts";
@@ -31,9 +33,16 @@ export interface StatusDeps {
   readonly activity: (arn: Arn) => Activity | undefined;
 }
 
+/**
+ * How a target stands, the worst first. CAUGHT_UP: everything written was sent; that both sites are equal is what a
+ * resync or a verification says.
+ */
+type TargetState = "UNREACHABLE" | "NOT_REPLICABLE" | "FAILING" | "PENDING" | "CAUGHT_UP";
+
 interface TargetNumbers {
   readonly arn: Arn;
-  readonly pending: CountBytes & { readonly oldest?: bigint | undefined };
+  readonly state: TargetState;
+  readonly pending: PendingWork;
   readonly sent: CountBytes;
   readonly failed: CountBytes;
   readonly activity: ActivityView;
@@ -48,15 +57,26 @@ async function counters(index: OrderedIndex, name: string): Promise<CountBytes> 
   return { count: Number(readCounter(count)), bytes: Number(readCounter(bytes)) };
 }
 
-async function numbersOf(deps: StatusDeps, arn: Arn, limit: number): Promise<TargetNumbers> {
-  const [pending, sent, failed] = await Promise.all([
+function stateOf(pending: PendingWork, isOnline: boolean): TargetState {
+  if (!isOnline) return "UNREACHABLE";
+  if (pending.refused.count > 0) return "NOT_REPLICABLE";
+  if (pending.failing.count > 0) return "FAILING";
+  return pending.count > 0 ? "PENDING" : "CAUGHT_UP";
+}
+
+async function numbersOf(deps: StatusDeps, record: TargetRecord): Promise<TargetNumbers> {
+  const { arn, bandwidth: limit } = record;
+  const [pending, sent, failed, health] = await Promise.all([
     pendingWork(deps.index, arn),
     counters(deps.index, `sent/${arn}`),
     counters(deps.index, `failed/${arn}`),
+    deps.targets.connections.health(record),
   ]);
+  // A row of an older program may lack members.
   const activity =
-    deps.activity(arn)?.view() ?? (await publishedActivity(deps.index, arn)) ?? new Activity(deps.clock).view();
-  return { arn, pending, sent, failed, activity, limit };
+    deps.activity(arn)?.view() ??
+    Object.assign(new Activity(deps.clock).view(), await publishedActivity(deps.index, arn));
+  return { arn, state: stateOf(pending, health.isOnline), pending, sent, failed, activity, limit };
 }
 
 const add = (a: CountBytes, b: CountBytes): CountBytes => ({ count: a.count + b.count, bytes: a.bytes + b.bytes });
@@ -76,13 +96,18 @@ function failedOf(numbers: readonly TargetNumbers[]): object {
 }
 
 /** Both the names that servers send and those that SDKs read. */
-function queued(curr: CountBytes): object {
-  return { curr, avg: curr, max: curr, peak: curr };
+function queued(numbers: readonly TargetNumbers[]): object {
+  const sum = (pick: (one: TargetNumbers) => CountBytes): CountBytes => numbers.map(pick).reduce(add, NONE);
+  const curr = sum((n) => n.pending);
+  const sampled = sum((n) => n.activity.queued.max);
+  const max = { count: Math.max(curr.count, sampled.count), bytes: Math.max(curr.bytes, sampled.bytes) };
+  return { curr, avg: sum((n) => n.activity.queued.avg), max, peak: max };
 }
 
 function targetStats(numbers: TargetNumbers): object {
-  const { sent, pending, limit, activity } = numbers;
+  const { state, sent, pending, limit, activity } = numbers;
   return {
+    state,
     completedReplicationSize: sent.bytes,
     replicaSize: 0,
     failed: failedOf([numbers]),
@@ -91,9 +116,12 @@ function targetStats(numbers: TargetNumbers): object {
     limitInBits: limit,
     currentBandwidth: activity.transfers.Total.currRate,
     pendingReplicationSize: pending.bytes,
-    failedReplicationSize: 0,
+    failedReplicationSize: pending.failing.bytes,
     pendingReplicationCount: pending.count,
-    failedReplicationCount: 0,
+    failedReplicationCount: pending.failing.count,
+    notReplicableSize: pending.refused.bytes,
+    notReplicableCount: pending.refused.count,
+    queued: queued([numbers]),
     oldestPending: pending.oldest === undefined ? "" : rfc3339Nano(pending.oldest),
     lagMs: activity.lagMs.curr,
     lag: activity.lagMs,
@@ -107,8 +135,9 @@ export async function replicationMetrics(deps: StatusDeps, bucketName: BucketNam
     throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
   const used = new Set(configArns(bucket.replication));
   const known = (await deps.targets.ofBucket(bucketName)).filter(({ record }) => used.has(record.arn));
-  const all = await Promise.all(known.map(({ record }) => numbersOf(deps, record.arn, record.bandwidth)));
+  const all = await Promise.all(known.map(({ record }) => numbersOf(deps, record)));
   const pending = all.map((n) => n.pending).reduce(add, NONE);
+  const failing = all.map((n) => n.pending.failing).reduce(add, NONE);
   const sent = all.map((n) => n.sent).reduce(add, NONE);
   const replicas = await counters(deps.index, `replica/${bucket.id}`);
   const currStats = {
@@ -118,15 +147,15 @@ export async function replicationMetrics(deps: StatusDeps, bucketName: BucketNam
     failed: failedOf(all),
     replicationCount: sent.count,
     replicaCount: replicas.count,
-    queued: queued(pending),
+    queued: queued(all),
     pendingReplicationSize: pending.bytes,
-    failedReplicationSize: 0,
+    failedReplicationSize: failing.bytes,
     pendingReplicationCount: pending.count,
-    failedReplicationCount: 0,
+    failedReplicationCount: failing.count,
   };
   if (version === 1) return currStats;
   const proxied = await proxyNumbers(deps.index, bucket.id);
-  return { ...fullMetrics(deps, all, currStats, queued(pending)), proxyStats: proxied };
+  return { ...fullMetrics(deps, all, currStats, queued(all)), proxyStats: proxied };
 }
 
 function fullMetrics(deps: StatusDeps, all: readonly TargetNumbers[], currStats: object, queueStats: object): object {
@@ -140,13 +169,12 @@ function fullMetrics(deps: StatusDeps, all: readonly TargetNumbers[], currStats:
   const lastHour = all.map((n) => n.activity.failed.lastHour).reduce(add, NONE);
   const lastMinute = all.map((n) => n.activity.failed.lastMinute).reduce(add, NONE);
   const total = all.map((n) => n.failed).reduce(add, NONE);
-  const idle = { currRate: 0, avgRate: 0, peakRate: 0, n: 0 };
   const node = {
     nodeName: deps.nodeName,
     uptime,
     activeWorkers: workers,
     workers,
-    transferSummary: all[0]?.activity.transfers ?? { Large: idle, Small: idle, Total: idle },
+    transferSummary: { Large: rateOf(all, "Large"), Small: rateOf(all, "Small"), Total: rateOf(all, "Total") },
     tgtTransferStats: Object.fromEntries(all.map((n) => [n.arn, n.activity.transfers])),
     queueStats,
     mrfStats: { failedCount_last5min: lastMinute.count, droppedCount_since_uptime: 0, droppedBytes_since_uptime: 0 },
@@ -154,6 +182,18 @@ function fullMetrics(deps: StatusDeps, all: readonly TargetNumbers[], currStats:
     errors: { last1hr: lastHour.count, last1m: lastMinute.count, total: total.count },
   };
   return { uptime, currStats, queueStats: { nodes: [node], uptime } };
+}
+
+/** Targets are sent to at the same time: their rates add up. */
+function rateOf(all: readonly TargetNumbers[], size: "Large" | "Small" | "Total"): Rate {
+  const rates = all.map(({ activity }) => activity.transfers[size]);
+  const sum = (pick: (rate: Rate) => number): number => rates.reduce((total, rate) => total + pick(rate), 0);
+  return {
+    currRate: sum((rate) => rate.currRate),
+    avgRate: sum((rate) => rate.avgRate),
+    peakRate: sum((rate) => rate.peakRate),
+    n: sum((rate) => rate.n),
+  };
 }
 
 /** The ten numbers of `proxyStats`, as servers name them. */
@@ -174,6 +214,9 @@ export interface FailureLine {
   readonly object: string;
   readonly versionId: string;
   readonly retryCount: number;
+  /** NOT_REPLICABLE: no repetition mends it. */
+  readonly state: "FAILED" | "NOT_REPLICABLE";
+  readonly targetArn: Arn;
   readonly error?: string | undefined;
 }
 
@@ -202,6 +245,8 @@ async function* failureLines(deps: StatusDeps, arns: readonly Arn[]): AsyncItera
           object,
           versionId,
           retryCount,
+          state: row.refused ? "NOT_REPLICABLE" : "FAILED",
+          targetArn: arn,
           ...(error === undefined ? {} : { error }),
         };
       }

@@ -17,6 +17,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { TargetAddress } from "./client-adapter.ts";
 import { Connections, type Connection } from "./connections.ts";
+import { putForgetJob } from "./forget.ts";
 import { dropLog } from "./log.ts";
 import * as checks from "./target-checks.ts";
 import { listedTarget, normalEndpoint, parseTargetJson, type TargetInput, type TargetRecord } from "./target-record.ts";
@@ -213,12 +214,17 @@ export class Targets {
   }
 
   /** Rewrites the row of a bucket; a row that changed meanwhile is read again. */
-  async #change(loaded: Loaded, change: (targets: readonly TargetRecord[]) => readonly TargetRecord[]): Promise<void> {
+  async #change(
+    loaded: Loaded,
+    change: (targets: readonly TargetRecord[]) => readonly TargetRecord[],
+    removed: readonly Arn[] = [],
+  ): Promise<void> {
     for (let current = loaded; ; current = await this.#load(loaded.bucket.name)) {
       const targets = change(current.targets);
       const commit = new CommitBuilder().unchanged(current.key, current.raw);
       if (targets.length === 0) commit.delete(current.key);
       else commit.put(current.key, encodeRow({ bucket: current.bucket.name, targets } satisfies TargetsRow));
+      for (const arn of removed) putForgetJob(commit, current.bucket.id, arn);
       if ((await this.#deps.index.commit(commit)) === "committed") return;
     }
   }
@@ -234,7 +240,9 @@ export class Targets {
   async list(bucketName: BucketName | "", type = ""): Promise<object[] | null> {
     if (type !== "" && type !== "replication") return null;
     const known = bucketName === "" ? await this.all() : await this.ofBucket(bucketName);
-    const listed = known.map(({ bucket, record }) => listedTarget(record, bucket, this.connections.health(record)));
+    const listed = await Promise.all(
+      known.map(async ({ bucket, record }) => listedTarget(record, bucket, await this.connections.health(record))),
+    );
     return listed.length === 0 ? null : listed;
   }
 
@@ -261,7 +269,7 @@ export class Targets {
   }
 
   async #drop(loaded: Loaded, arns: readonly Arn[]): Promise<void> {
-    await this.#change(loaded, (targets) => targets.filter((target) => !arns.includes(target.arn)));
+    await this.#change(loaded, (targets) => targets.filter((target) => !arns.includes(target.arn)), arns);
     // After the record: a crash in between leaves rows of a target that is gone, and the scheduler drops those.
     for (const arn of arns) {
       await dropLog(this.#deps.index, arn);

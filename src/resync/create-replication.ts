@@ -10,6 +10,7 @@ import type { Random } from "../runtime/random.ts";
 import { targetClient, type TargetAddress } from "../replication/client-adapter.ts";
 import { checkConfig, validateConfig } from "../replication/config.ts";
 import { ExistingObjects } from "../replication/existing.ts";
+import { ForgottenTargets } from "../replication/forget.ts";
 import { tracingObserver } from "../replication/observer.ts";
 import { PeerReads, type Peer, type ProxiedCall } from "../replication/peer-reads.ts";
 import { Scheduler } from "../replication/scheduler.ts";
@@ -94,6 +95,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const targets = new Targets({ ...deps, clientFor, observer });
   const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
+  const forgotten = new ForgottenTargets({ index, clock, warn });
   const jobs = new ResyncJobs({ index, objects, targets, clock, random, warn });
   const peers = new PeerReads({ index, targets, clock, warn });
   const config = { objects, targets, clock, random, hostId };
@@ -109,11 +111,12 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const stopping = new AbortController();
   let ended: Promise<void> = Promise.resolve();
   const work = async (held: AbortSignal): Promise<void> => {
-    await Promise.all([scheduler.run(held), existing.run(held), jobs.run(held)]);
+    await Promise.all([scheduler.run(held), existing.run(held), forgotten.run(held), jobs.run(held)]);
   };
   const lookAround = (): void => {
     scheduler.poke();
     existing.wake();
+    forgotten.wake();
     jobs.wake();
   };
   const changed = (): void => (deps.tellOthers === undefined ? lookAround() : deps.tellOthers([]));

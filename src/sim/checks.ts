@@ -1,4 +1,5 @@
 /** What must hold when everything is connected, enabled and has come to rest. */
+import type { Arn } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import { copyId, md5 } from "./history.ts";
 import * as peek from "./peek.ts";
@@ -155,11 +156,31 @@ function checkNulls(world: World, site: Site, held: ReadonlyMap<string, Held>): 
   }
 }
 
+/** Rows of the retry queue have their ages and their counters. */
+async function checkFailing(world: World, site: Site, arn: Arn, rows: readonly peek.WaitingRow[]): Promise<void> {
+  const failing = rows.filter(({ retry }) => retry).map(({ row }) => row);
+  const ages = (await peek.ageTimes(site, arn)).join();
+  const times = failing.map(({ time }) => time).toSorted((a, b) => (a < b ? -1 : Number(a > b)));
+  if (ages !== times.join()) world.violation("ages differ from rows", `${site.name}: ${ages} for ${times.join()}`);
+  const sums = { retry: failing, refused: failing.filter(({ refused }) => refused === true) };
+  for (const [kind, of] of Object.entries(sums)) {
+    const count = await peek.counter(site, `${kind}/${arn}/count`);
+    const bytes = await peek.counter(site, `${kind}/${arn}/bytes`);
+    const sum = of.reduce((total, { size }) => total + size, 0);
+    if (count === of.length && bytes === sum) continue;
+    world.violation(
+      "failing counters differ from rows",
+      `${site.name} ${kind}: ${count} (${bytes} bytes) for ${of.length} rows (${sum} bytes)`,
+    );
+  }
+}
+
 /** Change logs are empty and their counters say so; every version says that its targets have it. */
 export async function checkDrained(world: World, options: EqualityOptions): Promise<void> {
   for (const site of world.sites) {
     for (const { arn } of await peek.targetsOf(site)) {
       const rows = await peek.waitingRows(site, arn);
+      await checkFailing(world, site, arn, rows);
       const bytes = rows.reduce((sum, { row }) => sum + row.size, 0);
       const counted = {
         count: await peek.counter(site, `log/${arn}/count`),

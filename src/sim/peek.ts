@@ -78,6 +78,11 @@ export async function waitingRows(site: Site, arn: Arn): Promise<WaitingRow[]> {
   return [...(await of(keys.SPACE.log)), ...(await of(keys.SPACE.retry))];
 }
 
+/** Times of the rows that give the age of the retry queue's rows. */
+export async function ageTimes(site: Site, arn: Arn): Promise<bigint[]> {
+  return (await site.storage.rows(keys.targetRange(keys.SPACE.age, arn))).map(({ key }) => keys.logRowTime(key));
+}
+
 export async function counter(site: Site, name: string): Promise<number> {
   return Number(keys.readCounter(await site.storage.index.get(keys.counterKey(name))));
 }

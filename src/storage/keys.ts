@@ -20,6 +20,7 @@ export const SPACE = {
   garbage: 0x47, // G blob id -> "" : a blob file that nothing names any more
   log: 0x4c, // L target id, time, tie -> LogRow
   retry: 0x52, // R target id, due time, tie -> LogRow
+  age: 0x59, // Y target id, time written, tie -> "" : one for each row of the retry queue, oldest first
   counter: 0x43, // C name -> signed 64-bit
   upload: 0x55, // U bucket key 00 upload id -> Upload
   uploadPart: 0x51, // Q upload id, part number -> Part
@@ -169,6 +170,8 @@ export function logRowKey(space: number, arn: Arn, time: UnixNs, tie: Buffer): B
 export const targetRange = (space: number, arn: Arn): KeyRange => prefixRange(spaced(space, targetIdOf(arn)));
 /** Time in a row made by `logRowKey`. */
 export const logRowTime = (row: Buffer): UnixNs => row.readBigUInt64BE(17);
+/** What makes a row made by `logRowKey` unique: kept when it moves between spaces. */
+export const logRowTie = (row: Buffer): Buffer => row.subarray(25);
 
 export const counterKey = (name: string): Buffer => spaced(SPACE.counter, Buffer.from(name));
 export function readCounter(value: Buffer | undefined): bigint {

@@ -47,6 +47,25 @@ const target = {
   latency: { curr: 6_134_105, avg: 1_075_190, max: 52_564_423 },
 };
 
+test("what waits, fails or cannot go is shown when there is any", () => {
+  const stats = {
+    state: "UNREACHABLE",
+    pendingReplicationCount: 3,
+    pendingReplicationSize: 30,
+    oldestPending: "2026-11-23T00:43:10Z",
+    failedReplicationCount: 2,
+    failedReplicationSize: 20,
+    notReplicableCount: 1,
+    notReplicableSize: 10,
+  };
+  const lines = statusText(asVersion2({ currStats: { Stats: { [ARN]: stats } } }), [target]).split("\n");
+  const line = (name: string): string | undefined => lines.find((text) => text.startsWith(`  ${name}:`));
+  assert.match(line("Pending") ?? "", /3 objects \(30 B\), oldest of .*2026/);
+  assert.match(line("Failing") ?? "", /2 objects \(20 B\)$/);
+  assert.match(line("Not replicable") ?? "", /1 objects \(10 B\), see `mc replicate backlog`$/);
+  assert.match(line("State") ?? "", /UNREACHABLE/);
+});
+
 test("the text has the captured lines", () => {
   assert.deepEqual(statusText(metrics, [target]).split("\n"), [
     "  Replication status since 8 minutes",

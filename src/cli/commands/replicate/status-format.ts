@@ -1,5 +1,5 @@
 /** What `replicate status` prints (captures.md 7, mc-cli.md 6.4). Pure. */
-import { columns, formatBinarySize, formatRate } from "../../format.ts";
+import { columns, formatBinarySize, formatRate, formatTime } from "../../format.ts";
 import { formatElapsed } from "../units.ts";
 import type { RemoteTarget } from "./remote-target.ts";
 
@@ -37,6 +37,14 @@ export interface TargetMetrics {
   readonly currentBandwidth?: number | undefined;
   readonly pendingReplicationCount?: number | undefined;
   readonly pendingReplicationSize?: number | undefined;
+  /** UNREACHABLE, NOT_REPLICABLE, FAILING, PENDING or CAUGHT_UP. */
+  readonly state?: string | undefined;
+  /** RFC 3339; empty: nothing waits. */
+  readonly oldestPending?: string | undefined;
+  readonly failedReplicationCount?: number | undefined;
+  readonly failedReplicationSize?: number | undefined;
+  readonly notReplicableCount?: number | undefined;
+  readonly notReplicableSize?: number | undefined;
 }
 
 export interface NodeMetrics {
@@ -99,6 +107,7 @@ function targetLines(metrics: ReplicationMetrics, target: RemoteTarget): string[
       `${milliseconds(latency?.curr ?? 0)} (avg: ${milliseconds(latency?.avg ?? 0)}; max: ${milliseconds(latency?.max ?? 0)})`,
     ),
     line("Link", linkText(target)),
+    ...(stats.state === "UNREACHABLE" ? [line("State", "UNREACHABLE: nothing is sent until it answers")] : []),
     errorsLine(stats.failed),
     ...(limit === 0
       ? []
@@ -120,10 +129,14 @@ function replicatedLine(stats: TargetMetrics): string {
 
 /** Only where the server counts what is still to do; MinIO always sends zero. */
 function pendingLine(stats: TargetMetrics): string[] {
-  const count = stats.pendingReplicationCount ?? 0;
-  return count === 0
-    ? []
-    : [line("Pending", `${count} objects (${formatBinarySize(stats.pendingReplicationSize ?? 0)})`)];
+  const shown = (name: string, count: number | undefined, bytes: number | undefined, more = ""): string[] =>
+    (count ?? 0) === 0 ? [] : [line(name, `${count} objects (${formatBinarySize(bytes ?? 0)})${more}`)];
+  const since = stats.oldestPending ? `, oldest of ${formatTime(new Date(stats.oldestPending))}` : "";
+  return [
+    ...shown("Pending", stats.pendingReplicationCount, stats.pendingReplicationSize, since),
+    ...shown("Failing", stats.failedReplicationCount, stats.failedReplicationSize),
+    ...shown("Not replicable", stats.notReplicableCount, stats.notReplicableSize, ", see `mc replicate backlog`"),
+  ];
 }
 
 function queuedLine(metrics: ReplicationMetrics): string {
