@@ -142,7 +142,8 @@ function headerTime(request: SignedRequest): { amzDate: string; timeMs: number }
   });
 }
 
-function parseCredential(
+/** `KEY/yyyymmdd/REGION/SERVICE/aws4_request`. Throws a StoreError with the code of the fault. */
+export function parseCredential(
   text: string,
   fault: "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError",
   expected: SignatureExpectations,

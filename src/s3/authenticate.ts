@@ -92,7 +92,8 @@ async function authenticateV4(
   request.identity = identity;
 }
 
-async function identityOf(request: S3Request, accessKey: string): Promise<Identity> {
+/** The account of an access key. InvalidAccessKeyId, ever more slowly, for one that is not known, or disabled. */
+export async function identityOf(request: S3Request, accessKey: string): Promise<Identity> {
   const identity = await request.deps.iam.lookup(accessKey);
   if (identity === undefined) throw await slowly(request, new StoreError("InvalidAccessKeyId"));
   if (!identity.enabled) throw new StoreError("InvalidAccessKeyId", { message: "Your account is disabled." });

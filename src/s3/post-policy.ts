@@ -84,7 +84,10 @@ function isFree(field: string): boolean {
   return FREE.has(field) || field.startsWith("x-ignore-") || field.startsWith("x-amz-checksum-");
 }
 
-/** Throws AccessDenied when the policy expired, a condition fails, or a field is not covered by a condition. */
+/**
+ * Throws AccessDenied when the policy expired, a condition fails, or a field is not covered by a condition. The bucket
+ * counts as a field: a policy that does not name it would be good for every bucket of its signer.
+ */
 export function checkPostPolicy(policy: PostPolicy, fields: Readonly<Record<string, string>>, nowMs: number): void {
   const denied = (message: string): never => {
     throw new StoreError("AccessDenied", { message: `Invalid according to Policy: ${message}` });
@@ -99,7 +102,7 @@ export function checkPostPolicy(policy: PostPolicy, fields: Readonly<Record<stri
     if (!holds) denied(`Policy Condition failed: ["${operator}", "$${field}", "${value}"]`);
   }
   for (const field of Object.keys(fields)) {
-    if (field !== "bucket" && !covered.has(field) && !isFree(field)) denied(`Extra input fields: ${field}`);
+    if (!covered.has(field) && !isFree(field)) denied(`Extra input fields: ${field}`);
   }
 }
 
