@@ -64,7 +64,7 @@ export async function find(context: Context, selector: VersionSelector): Promise
     version: found,
     parts,
     isLatest,
-    read: (start, end) => read(context, { bucket, version: found, parts }, start, end),
+    read: (start, end, lent) => read(context, { bucket, version: found, parts, lent }, start, end),
   };
 }
 
@@ -78,20 +78,22 @@ interface Readable {
   readonly bucket: Bucket;
   readonly version: ObjectVersion;
   readonly parts: readonly Part[];
+  /** See FoundObject.read. */
+  readonly lent: boolean | undefined;
 }
 
 async function* read(context: Context, object: Readable, start: number, end: number): AsyncIterable<Buffer> {
   if (object.version.damaged !== undefined) throw damagedError(object, object.version.damaged);
   try {
     if (object.version.blob !== undefined) {
-      yield* readBlob(context, object.version.blob, start, end);
+      yield* readBlob(context, object.version.blob, { start, end, lent: object.lent });
       return;
     }
     let offset = 0;
     for (const part of object.parts) {
       const from = Math.max(start - offset, 0);
       const to = Math.min(end - offset, part.size);
-      if (from < to) yield* readBlob(context, part.blob, from, to);
+      if (from < to) yield* readBlob(context, part.blob, { start: from, end: to, lent: object.lent });
       offset += part.size;
       if (offset >= end) return;
     }
@@ -101,10 +103,14 @@ async function* read(context: Context, object: Readable, start: number, end: num
   }
 }
 
-async function* readBlob(context: Context, ref: BlobRef, start: number, end: number): AsyncIterable<Buffer> {
+async function* readBlob(
+  context: Context,
+  ref: BlobRef,
+  { start, end, lent }: { start: number; end: number; lent: boolean | undefined },
+): AsyncIterable<Buffer> {
   if (start >= end) return;
   const row = ref.inline ? await context.index.get(keys.blobRowKey(keys.SPACE.data, ref.id)) : undefined;
-  yield* context.blobs.read(ref, start, end, row);
+  yield* context.blobs.read(ref, start, end, row, lent);
 }
 
 /** A version that was removed, replaced or healed while it was read lost those bytes rightly: that is no damage. */

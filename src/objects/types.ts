@@ -103,9 +103,9 @@ export interface FoundObject {
   readonly isLatest: boolean;
   /**
    * Bytes [start, end) of the object, checked; damage is recorded and thrown as StoreError `XResilverObjectDamaged`
-   * (before the first piece if the first block is bad).
+   * (before the first piece if the first block is bad). `lent`: a piece is the caller's only until it asks for the next.
    */
-  read(start: number, end: number): AsyncIterable<Buffer>;
+  read(start: number, end: number, lent?: boolean): AsyncIterable<Buffer>;
 }
 
 export interface DeleteRequest extends VersionSelector {

@@ -30,7 +30,7 @@ export const PART_NUMBER_MAX = 10_000;
 /** Bodies up to this size are gathered before they are handed on: one buffer instead of a stream. */
 export const SMALL_BODY_BYTES_MAX = 128 * 1024;
 /** Objects up to this size are answered with one write. */
-export const SMALL_REPLY_BYTES_MAX = 1024 * 1024;
+export const SMALL_REPLY_BYTES_MAX = 64 * 1024;
 
 /** Open connections; further ones are closed at once. */
 export const CONNECTIONS_MAX = 4_000;

@@ -16,7 +16,7 @@ import { inTurn, refuseUnparsed } from "./connection.ts";
 import * as limits from "./limits.ts";
 import { asStoreError, renderError } from "./render-error.ts";
 import type { Reply } from "./reply.ts";
-import { pump } from "./reply.ts";
+import { abandon, pump } from "./reply.ts";
 import { S3Request, type Operation } from "./request.ts";
 import { checkHeaders } from "./request-checks.ts";
 import { findOperation } from "./route.ts";
@@ -153,7 +153,10 @@ async function send(shared: Shared, progress: Progress, reply: Reply): Promise<v
   const { request } = progress;
   const { incoming, response, deps } = request;
   progress.status = reply.status;
-  if (response.headersSent || response.destroyed) return;
+  if (response.headersSent || response.destroyed) {
+    if (reply.stream !== undefined) await abandon(reply.stream);
+    return;
+  }
   const head = shared.common.slice();
   head.push("X-Amz-Request-Id", request.requestId);
   const most = deps.settings.requestsMax ?? limits.REQUESTS_MAX;

@@ -44,17 +44,41 @@ export function drained(response: ServerResponse): Promise<void> {
   });
 }
 
+/** Pieces below this size may be taken without having left, whatever `write` answers. */
+const SURELY_FULL_BYTES = 256 * 1024;
+
+/** Resolves when the piece has left for the kernel, or the connection is gone: its memory is the sender's again. */
+function left(response: ServerResponse, chunk: Buffer): Promise<void> | undefined {
+  if (chunk.length >= SURELY_FULL_BYTES) return response.write(chunk) ? undefined : drained(response);
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("close", done);
+      resolve();
+    };
+    response.once("close", done);
+    response.write(chunk, done);
+  });
+}
+
 /**
- * Sends `stream` after the head was written. Returns the bytes written. Stops reading when the client goes away;
- * a failing stream rejects, and the caller must cut the connection: the status is already out.
+ * Sends `stream` after the head was written; a piece is done with when the next one is asked for. Returns the bytes
+ * written. Stops reading when the client goes away; a failing stream rejects, and the caller must cut the connection:
+ * the status is already out.
  */
 export async function pump(response: ServerResponse, stream: AsyncIterable<Buffer>): Promise<number> {
   let sent = 0;
   for await (const chunk of stream) {
     if (response.destroyed) break;
     sent += chunk.length;
-    if (!response.write(chunk)) await drained(response);
+    const wait = left(response, chunk);
+    if (wait !== undefined) await wait;
   }
   response.end();
   return sent;
+}
+
+/** Lets go of a stream that nobody will send: what it holds open is closed. */
+export async function abandon(stream: AsyncIterable<Buffer>): Promise<void> {
+  // A generator that was never begun would not run its end.
+  for await (const _piece of stream) break;
 }

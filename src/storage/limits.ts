@@ -33,6 +33,12 @@ export const BLOCK_BYTES = 64 * KIB;
 export const PIECE_BYTES = MIB;
 /** Pieces that a long read has memory for: one being read, and those its consumer may still hold. */
 export const READ_RING_PIECES = 4;
+/** The same for a consumer that is done with a piece when it asks for the next: what it has, and what is being read. */
+export const LENT_RING_PIECES = 2;
+/** Room for a piece and for what follows it in a file of one piece: footer and checksums. */
+export const PIECE_MEMORY_BYTES = PIECE_BYTES + 4 * KIB;
+/** Memory of lent pieces that is kept for the next read. */
+export const FREE_PIECES_MAX = 32;
 /**
  * Memory that long reads of a process may hold in full pieces. Further ones go by single blocks: thousands of clients
  * that read slowly must fill neither the memory nor the queue of the disk, where others wait for one piece.

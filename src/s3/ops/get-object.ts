@@ -62,7 +62,7 @@ async function bodyOf(
   if (end === start) return { body: Buffer.alloc(0) };
   try {
     if (end - start <= SMALL_REPLY_BYTES_MAX) return { body: await gathered(found.read(start, end)) };
-    const iterator = found.read(start, end)[Symbol.asyncIterator]();
+    const iterator = found.read(start, end, true)[Symbol.asyncIterator]();
     return { stream: resumed(request, found, { first: await iterator.next(), rest: iterator, start, end }) };
   } catch (error) {
     return { stream: await mended(request, found, { start, end }, error) };

@@ -52,9 +52,16 @@ export interface BlobStore {
   /**
    * Bytes [start, end) in pieces of at most 1 MiB, each checked against its blocks' checksums before it is yielded.
    * Throws BlobDamagedError. Inline blobs are read from `inlineRow`, which the caller fetched from the index
-   * (undefined: missing). A piece of a file is the caller's until it asks for the third one after it.
+   * (undefined: missing). A piece of a file is the caller's until it asks for the third one after it; with `lent` only
+   * until it asks for the next one, or stops: then its memory serves another read.
    */
-  read(ref: BlobRef, start: number, end: number, inlineRow?: Buffer | undefined): AsyncIterable<Buffer>;
+  read(
+    ref: BlobRef,
+    start: number,
+    end: number,
+    inlineRow?: Buffer | undefined,
+    lent?: boolean | undefined,
+  ): AsyncIterable<Buffer>;
   /**
    * Presence, size and stamp; the bytes too when `deep`, or when the stamp is not the one of staging.
    * Inline blobs are checked from `inlineRow`.

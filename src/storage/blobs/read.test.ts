@@ -25,3 +25,33 @@ test("a range that is gathered before it is sent keeps its bytes while many long
   assert.ok(Buffer.concat(pieces).equals(bytes.subarray(start, end)));
   await Promise.all(others.map((read) => read.return?.()));
 });
+
+test("lent memory is nobody else's while its piece is held", async () => {
+  const store = await openBlobStore({ directory: "/data", files: new CrashFiles(), random: systemRandom });
+  const blobs = await Promise.all(
+    [MIB, 3 * MIB + 11, 300 * 1024].map(async (size) => {
+      const bytes = systemRandom.bytes(size);
+      const body = (async function* () {
+        yield bytes;
+      })();
+      const { ref } = await store.write(body, { sizeHint: size, md5: false, sha256: false });
+      return { ref, bytes };
+    }),
+  );
+  const readOne = async (turn: number): Promise<void> => {
+    const { ref, bytes } = blobs[turn % blobs.length] as (typeof blobs)[number];
+    const start = (turn * 7919 * 13) % (ref.size >> 1);
+    let at = start;
+    for await (const piece of store.read(ref, start, ref.size, undefined, true)) {
+      // Others read on while this one holds the piece.
+      for (let i = 0; i < turn % 5; i++) await Promise.resolve();
+      assert.ok(piece.equals(bytes.subarray(at, at + piece.length)), `read ${turn} at ${at}`);
+      at += piece.length;
+      if (turn % 11 === 0) return;
+    }
+    assert.equal(at, ref.size);
+  };
+  for (let round = 0; round < 4; round++) {
+    await Promise.all(Array.from({ length: 60 }, (_, i) => readOne(round * 60 + i)));
+  }
+});

@@ -117,10 +117,16 @@ class FileBlobStore implements BlobStore {
     return (await this.write(this.read(ref, 0, ref.size), options)).ref;
   }
 
-  read(ref: BlobRef, start: number, end: number, inlineRow?: Buffer | undefined): AsyncIterable<Buffer> {
+  read(
+    ref: BlobRef,
+    start: number,
+    end: number,
+    inlineRow?: Buffer | undefined,
+    lent?: boolean | undefined,
+  ): AsyncIterable<Buffer> {
     assert(start >= 0 && start <= end && end <= ref.size, "a range within the blob");
     if (ref.inline) return readInline(ref, start, end, inlineRow);
-    return readFile(this.#files, this.#path(ref.id), ref, start, end);
+    return readFile(this.#files, this.#path(ref.id), { ref, start, end, lent: lent === true });
   }
 
   async examine(ref: BlobRef, deep: boolean, inlineRow?: Buffer | undefined): Promise<BlobState> {
