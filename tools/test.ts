@@ -52,6 +52,8 @@ function run(files: readonly string[], concurrency: number): Promise<Count> {
         else if (total !== null) count.failed += Number(total[2]);
         if (/^\s*not ok /.test(line)) failing = true;
         else if (/^\s*ok /.test(line)) failing = false;
+        const skipped = /^\s*ok \d+ - .* # SKIP (.*)$/.exec(line);
+        if (skipped !== null) process.stdout.write(`skipped: ${skipped[1]}\n`);
         if (failing) process.stdout.write(`${line}\n`);
       }
     });

@@ -17,6 +17,9 @@ const MEASURE = "The server does not measure itself; its speed can be measured f
 const PROVIDERS = "There are no external identity providers here.";
 const HISTORY = "No history of settings is kept; `mc admin config export` makes a copy.";
 const UPDATE = "The server does not update itself; install the new version and restart it.";
+const UNLOCK = "There is nothing to unlock: this server holds no locks, changes are checked when they are committed.";
+const REALTIME = "Numbers are not streamed here; `mc admin prometheus metrics` and `mc admin trace` show them.";
+const NETWORK = "Bandwidth is not streamed here; `mc replicate status` shows what is sent.";
 const DIAGNOSIS = "Diagnostic bundles are not made here; see the log and the metrics.";
 
 const ROWS: readonly Row[] = [
@@ -29,6 +32,11 @@ const ROWS: readonly Row[] = [
   ["PUT", "site-replication/remove", SITES, "SiteReplicationRemove"],
   ["PUT", "site-replication/resync/op", SITES, "SiteReplicationResync"],
   ["GET", "site-replication/metainfo", SITES, "SiteReplicationInfo"],
+  ["PUT", "site-replication/state/edit", SITES, "SiteReplicationOperation"],
+  ["PUT", "site-replication/peer/*", SITES, "SiteReplicationOperation"],
+  ["GET", "site-replication/peer/idp-settings", SITES, "SiteReplicationAdd"],
+  ["POST", "site-replication/devnull", SITES, "SiteReplicationOperation"],
+  ["POST", "site-replication/netperf", SITES, "SiteReplicationOperation"],
   ["GET", "pools/list", DRIVES, "Decommission"],
   ["GET", "pools/status", DRIVES, "Decommission"],
   ["POST", "pools/decommission", DRIVES, "Decommission"],
@@ -39,6 +47,9 @@ const ROWS: readonly Row[] = [
   ["PUT", "tier", TIERS, "SetTier"],
   ["GET", "tier", TIERS, "ListTier"],
   ["GET", "tier-stats", TIERS, "ListTier"],
+  ["GET", "tier/*", TIERS, "ListTier"],
+  ["POST", "tier/*", TIERS, "SetTier"],
+  ["DELETE", "tier/*", TIERS, "SetTier"],
   ["POST", "start-job", BATCH, "StartBatchJob"],
   ["GET", "list-jobs", BATCH, "ListBatchJobs"],
   ["GET", "status-job", BATCH, "ListBatchJobs"],
@@ -49,6 +60,10 @@ const ROWS: readonly Row[] = [
   ["POST", "speedtest/drive", MEASURE, "OBDInfo"],
   ["POST", "speedtest/net", MEASURE, "OBDInfo"],
   ["POST", "speedtest/site", MEASURE, "OBDInfo"],
+  ["POST", "speedtest/client/*", MEASURE, "OBDInfo"],
+  ["POST", "force-unlock", UNLOCK, "ForceUnlock"],
+  ["GET", "metrics", REALTIME, "ServerInfo"],
+  ["GET", "bandwidth", NETWORK, "BandwidthMonitor"],
   ["POST", "profile", MEASURE, "Profiling"],
   ["POST", "profiling/start", MEASURE, "Profiling"],
   ["GET", "profiling/download", MEASURE, "Profiling"],
@@ -67,8 +82,10 @@ const ROWS: readonly Row[] = [
   ["GET", "idp/ldap/list-access-keys", PROVIDERS, "ListServiceAccounts"],
   ["GET", "idp/ldap/list-access-keys-bulk", PROVIDERS, "ListServiceAccounts"],
   ["GET", "idp/openid/list-access-keys-bulk", PROVIDERS, "ListServiceAccounts"],
-  ["GET", "idp-config/openid", PROVIDERS, "ConfigUpdate"],
-  ["GET", "idp-config/ldap", PROVIDERS, "ConfigUpdate"],
+  ["GET", "idp-config/*", PROVIDERS, "ConfigUpdate"],
+  ["PUT", "idp-config/*", PROVIDERS, "ConfigUpdate"],
+  ["POST", "idp-config/*", PROVIDERS, "ConfigUpdate"],
+  ["DELETE", "idp-config/*", PROVIDERS, "ConfigUpdate"],
 ];
 
 function absent([method, path, message, action]: Row): Route {

@@ -51,15 +51,26 @@ export const ROUTES: readonly Route[] = [
 
 const BY_PATH: ReadonlyMap<string, Route> = new Map(ROUTES.map((route) => [`${route.method} ${route.path}`, route]));
 
+/** The route of exactly this path, else the one that ends in `/*` and holds the most of it. */
+function routeAt(method: string, path: string): Route | undefined {
+  const exact = BY_PATH.get(`${method} ${path}`);
+  if (exact !== undefined) return exact;
+  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+    const below = BY_PATH.get(`${method} ${path.slice(0, at)}/*`);
+    if (below !== undefined) return below;
+  }
+  return undefined;
+}
+
 function routeOf(request: AdminRequest): Route | undefined {
   if (!request.path.startsWith(PREFIX)) return undefined;
-  const route = BY_PATH.get(`${request.method} ${request.path.slice(PREFIX.length)}`);
+  const route = routeAt(request.method, request.path.slice(PREFIX.length));
   return route?.query.every((name) => request.has(name)) === true ? route : undefined;
 }
 
 /** `idp/builtin/policy/attach` as `IdpBuiltinPolicyAttach`. */
 function nameOf({ path }: Route): string {
-  return path.replace(/(?:^|[-/])([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return path.replace(/\/\*$/, "").replace(/(?:^|[-/])([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function unknownRoute(path: string): StoreError {

@@ -4,7 +4,7 @@ import type { AdminRequest } from "./request.ts";
 
 export interface Route {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
-  /** Below /minio/admin/v3/. */
+  /** Below /minio/admin/v3/. `tier/*`: everything below `tier/`. */
   readonly path: string;
   /** Parameters that must be present, if only empty; without them the route does not exist (admin-api.md 1.1). */
   readonly query: readonly string[];
