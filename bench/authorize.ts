@@ -20,7 +20,7 @@ const GROUPS = 20;
 const root = { accessKey: "root", secretKey: "root secret" };
 const dir = mkdtempSync(join(tmpdir(), "resilver-authorize-"));
 const index = await openLmdbIndex({ path: join(dir, "index") });
-const sealer = await openSiteSealer(index, undefined);
+const sealer = await openSiteSealer(index, []);
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const service = (): IamService => createIam({ index, root, sealer, clock: systemClock(), random: systemRandom });

@@ -2,6 +2,7 @@
 import type { CorsRule } from "./cors.ts";
 import type { BucketName, UnixNs } from "./names.ts";
 import type { ObjectLockConfig } from "./object-lock.ts";
+import type { BucketEncryption } from "./encryption.ts";
 import type { ReplicationConfig } from "./replication-config.ts";
 import type { Tags } from "./version.ts";
 
@@ -41,6 +42,8 @@ export interface Bucket {
   readonly cors?: readonly CorsRule[] | undefined;
   /** Most bytes that all versions together may hold; absent: no limit. */
   readonly quota?: number | undefined;
+  /** Default encryption of new objects. */
+  readonly encryption?: BucketEncryption | undefined;
 }
 
 /** True when new objects get version ids of their own (MinIO's exclusions: s3-api.md section 9). */

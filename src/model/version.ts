@@ -2,6 +2,7 @@
  * What a version is: one immutable (bucket, key, version id), an object or a delete marker, and its registers
  * (tags, retention, legal hold), the only parts that may change. Pure data; no I/O, no clock.
  */
+import type { ObjectEncryption } from "./encryption.ts";
 import type { ObjectKey, UnixNs, VersionId } from "./names.ts";
 
 export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
@@ -24,6 +25,8 @@ export interface BlobRef {
   readonly stamp?: string | undefined;
   /** Files only: CRC-32 of the file's table of block checksums. A whole file with another one is another blob's. */
   readonly tableCrc?: number | undefined;
+  /** Sealed blobs only: 16 random bytes in hex, from which the object key makes the blob's own. */
+  readonly salt?: string | undefined;
 }
 
 export interface Part {
@@ -89,6 +92,8 @@ export interface ObjectVersion extends VersionBase {
   readonly blob?: BlobRef | undefined;
   /** Number of parts of a multipart object, 0 for a single PUT. */
   readonly partCount: number;
+  /** Set when the bytes are sealed; the blobs of it have a salt then. */
+  readonly encryption?: ObjectEncryption | undefined;
   /** The upload that made it: a repeated completion is answered from here. Never replicated. */
   readonly uploadId?: string | undefined;
   /** Set when its stored bytes were found missing or wrong: never served, never counted as present. */

@@ -8,6 +8,7 @@ import type { Part, Tombstone, Version } from "../model/version.ts";
 import type { BlobStore } from "../storage/blobs/blobs.ts";
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
+import type { KeyRing } from "../storage/keyring/keyring.ts";
 import * as keys from "../storage/keys.ts";
 import { decodeRow, decodeTombstone, decodeVersion } from "../storage/records.ts";
 
@@ -16,6 +17,8 @@ export interface ObjectsDeps {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly random: Random;
+  /** Absent: nothing can be encrypted here, and what is encrypted can not be read. */
+  readonly keyRing?: KeyRing | undefined;
   /** Called after a commit that added rows to these targets' change logs. */
   readonly poke: (arns: readonly Arn[]) => void;
 }
@@ -42,6 +45,7 @@ export class Context {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly random: Random;
+  readonly keyRing: KeyRing | undefined;
   readonly poke: (arns: readonly Arn[]) => void;
   /** Parsed bucket rows by name; valid only while the raw bytes are those in the index, so no process can be stale. */
   readonly #buckets = new Map<string, BucketRow>();
@@ -51,6 +55,7 @@ export class Context {
     this.blobs = deps.blobs;
     this.clock = deps.clock;
     this.random = deps.random;
+    this.keyRing = deps.keyRing;
     this.poke = deps.poke;
   }
 

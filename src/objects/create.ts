@@ -2,6 +2,7 @@
 import * as buckets from "./buckets.ts";
 import { Context, type ObjectsDeps } from "./context.ts";
 import { copy } from "./copy.ts";
+import { checkKey } from "./encryption.ts";
 import { remove } from "./delete.ts";
 import { list, listVersions } from "./list.ts";
 import { listUploads } from "./list-uploads.ts";
@@ -23,6 +24,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     deleteBucket: (name, options) => buckets.deleteBucket(context, name, options),
     usage: (bucket) => buckets.usage(context, bucket),
     put: (request) => put(context, request),
+    checkEncryptionKey: (keyId) => checkKey(context, keyId),
     find: (selector) => read.find(context, selector),
     version: (selector) => read.version(context, selector),
     tombstone: (selector) => read.tombstone(context, selector),
@@ -37,7 +39,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     listVersions: (request) => listVersions(context, request),
     createUpload: (request) => uploads.createUpload(context, request),
     upload: (selector) => uploads.getUpload(context, selector),
-    putPart: (selector, number, body) => uploads.putPart(context, selector, number, body),
+    putPart: (selector, number, body, customerKey) => uploads.putPart(context, selector, number, body, customerKey),
     copyPart: (selector, number, from) => uploads.copyPart(context, selector, number, from),
     listParts: (selector, options) => uploads.listParts(context, selector, options),
     listUploads: (request) => listUploads(context, request),

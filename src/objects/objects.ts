@@ -3,6 +3,7 @@
  * fails) after the bytes are durable. Errors are StoreErrors with S3 codes. See types.ts for the shapes.
  */
 import type { Bucket } from "../model/bucket.ts";
+import type { CustomerKey } from "../model/encryption.ts";
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
 import type { ObjectVersion, Retention, Tags, TargetStatus, Tombstone, Version } from "../model/version.ts";
 import type {
@@ -48,6 +49,11 @@ export interface Objects {
   deleteBucket(name: BucketName, options: { force: boolean }): Promise<void>;
 
   put(request: PutRequest): Promise<PutResult>;
+  /**
+   * The key ring has this key (absent: its default one), and it works. Throws NotImplemented without a key ring,
+   * `KMS.NotFoundException`, `XResilverKeyServerUnavailable`.
+   */
+  checkEncryptionKey(keyId: string | undefined): Promise<void>;
   /** The object to read. Throws NoSuchKey, NoSuchVersion, or MethodNotAllowed/NoSuchKey with delete-marker headers. */
   find(selector: VersionSelector): Promise<FoundObject>;
   /** A version of any kind by id (or the current one), undefined when absent: no delete-marker errors. */
@@ -74,7 +80,13 @@ export interface Objects {
 
   createUpload(request: CreateUploadRequest): Promise<Upload>;
   upload(selector: UploadSelector): Promise<Upload>;
-  putPart(selector: UploadSelector, number: number, body: IncomingBody): Promise<StoredPart>;
+  /** Parts of an SSE-C upload need its key. */
+  putPart(
+    selector: UploadSelector,
+    number: number,
+    body: IncomingBody,
+    customerKey?: CustomerKey,
+  ): Promise<StoredPart & Pick<Upload, "encryption">>;
   /** Bytes [start, end) of `from` become a part; the whole object when no range is given. */
   copyPart(
     selector: UploadSelector,
@@ -83,8 +95,11 @@ export interface Objects {
       source: VersionSelector;
       conditions?: ReadConditions | undefined;
       range?: { start: number; end: number } | undefined;
+      /** The key that the source is encrypted with, and the one of the upload. */
+      fromKey?: CustomerKey | undefined;
+      customerKey?: CustomerKey | undefined;
     },
-  ): Promise<StoredPart & { from: ObjectVersion }>;
+  ): Promise<StoredPart & Pick<Upload, "encryption"> & { from: ObjectVersion }>;
   /** Ascending part numbers after `after`. */
   listParts(
     selector: UploadSelector,

@@ -1,6 +1,7 @@
 /** PUT: bytes first, then one commit, then forget the old bytes. Also the commit that copy and multipart completion end with. */
 import { StoreError } from "../model/errors.ts";
 import { keepsVersions, type Bucket } from "../model/bucket.ts";
+import type { ObjectEncryption } from "../model/encryption.ts";
 import { NULL_VERSION, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
 import {
   newerRegister,
@@ -19,6 +20,7 @@ import * as keys from "../storage/keys.ts";
 import { checkWrite, hasConditions, preconditionFailed } from "./conditions.ts";
 import type { Context, VersionRow } from "./context.ts";
 import { checkLockAllowed, locksOfNew, removerOf, replaceable } from "./locks.ts";
+import { blobSeal, encryptionFor, sealFor, type BlobSeal } from "./encryption.ts";
 import * as rows from "./rows.ts";
 import type {
   IncomingBody,
@@ -40,6 +42,7 @@ export interface NewObject {
   readonly size: number;
   readonly etag: string;
   readonly checksum?: Checksum | undefined;
+  readonly encryption?: ObjectEncryption | undefined;
   readonly blob?: BlobRef | undefined;
   readonly inlineRow?: Buffer | undefined;
   readonly parts?: readonly Part[] | undefined;
@@ -50,8 +53,10 @@ export interface NewObject {
 
 /** Stores an object. Errors: NoSuchBucket, PreconditionFailed, BadDigest, IncompleteBody, XMinioStorageFull, ... */
 export async function put(context: Context, request: PutRequest): Promise<PutResult> {
-  await refuseEarly(context, request);
-  const written = await receive(context, request.body);
+  const bucket = await refuseEarly(context, request);
+  const asked = encryptionFor(context, bucket, request.encryption);
+  const seal = asked === undefined ? undefined : await sealFor(context, request, asked);
+  const written = await receive(context, request.body, seal && blobSeal(context, seal, 0));
   const checksum = checksumOf(request.body, written);
   const object: NewObject = {
     bucket: request.bucket,
@@ -61,24 +66,35 @@ export async function put(context: Context, request: PutRequest): Promise<PutRes
     conditions: request.conditions,
     attributes: request.attributes,
     size: written.size,
-    etag: request.source?.etag ?? (written.md5 as string),
+    etag: request.source?.etag ?? written.etag,
     checksum,
+    encryption: seal?.encryption,
     blob: written.ref,
     inlineRow: written.inlineRow,
   };
   return commitOrDiscard(context, object);
 }
 
-/** Reads a body to durable bytes and holds it against what the client claimed. */
-export async function receive(context: Context, body: IncomingBody): Promise<WrittenBlob> {
+/** What was received: `etag` is the MD5, or random digits where that must not be told. */
+export interface Received extends WrittenBlob {
+  readonly etag: string;
+}
+
+/** Reads a body to durable bytes, sealed or not, and holds it against what the client claimed. */
+export async function receive(context: Context, body: IncomingBody, seal?: BlobSeal): Promise<Received> {
+  const hidden = seal?.hidesMd5 === true;
   const written = await context.blobs.write(body.stream, {
     sizeHint: body.size,
-    md5: true,
+    md5: !hidden || body.md5 !== undefined,
     sha256: body.sha256 !== undefined,
     checksum: body.checksumAlgorithm,
+    sealKey: seal?.sealKey,
   });
   const fault = claimFault(body, written);
-  if (fault === undefined) return written;
+  if (fault === undefined) {
+    const etag = hidden ? context.random.bytes(16).toString("hex") : (written.md5 as string);
+    return { ...written, etag, ref: seal === undefined ? written.ref : { ...written.ref, salt: seal.salt } };
+  }
   await discard(context, written.ref);
   throw fault;
 }
@@ -116,7 +132,7 @@ export async function commitOrDiscard(context: Context, object: NewObject): Prom
 }
 
 /** Refuses before the body is read what would be refused after it: saves the client the transfer. */
-async function refuseEarly(context: Context, request: PutRequest): Promise<void> {
+async function refuseEarly(context: Context, request: PutRequest): Promise<Bucket> {
   const { bucket } = await context.bucketRow(request.bucket);
   checkLockAllowed(bucket, request.attributes, request.source);
   // Where the write may replace another, only the commit knows how much more there will be.
@@ -129,6 +145,7 @@ async function refuseEarly(context: Context, request: PutRequest): Promise<void>
     const { row } = await context.rowById(bucket.id, request.key, request.versionId);
     if (row !== undefined) decideExisting(row.version, request.source);
   }
+  return bucket;
 }
 
 /** replication.md 3.2: a UUID needs versioning Enabled; `null` is fine anywhere. */
@@ -304,6 +321,7 @@ function build(context: Context, object: NewObject, place: Place, { before, curr
     userMetadata: attributes.userMetadata,
     storageClass: attributes.storageClass,
     checksum: object.checksum,
+    encryption: object.encryption,
     tags: newerRegister(healed?.tags, register(tags, source?.tagsTime)),
     ...locksOfNew(context, place.bucket, attributes, { mtime, source, twin }),
     blob: object.blob,

@@ -8,6 +8,7 @@ import { REPLICATION_DELETE_MARKER_STATUS } from "../protocol/replication-header
 import { BlobDamagedError } from "../storage/blobs/blobs.ts";
 import * as keys from "../storage/keys.ts";
 import type { Context, VersionRow } from "./context.ts";
+import { Lock } from "./encryption.ts";
 import * as rows from "./rows.ts";
 import { markDamaged } from "./status.ts";
 import type { FoundObject, VersionSelector } from "./types.ts";
@@ -59,12 +60,16 @@ export async function find(context: Context, selector: VersionSelector): Promise
   // Two reads are not one moment: parts of another null version, or none, must not stand for this one's.
   if (found.partCount > 0 && !(await context.index.get(row.key))?.equals(row.raw)) return find(context, selector);
   const isLatest = selector.versionId === undefined || (await isCurrent(context, bucket.id, row));
+  const { encryption } = found;
+  const place = { bucket: bucket.name, key: found.key };
+  const lock = encryption === undefined ? undefined : new Lock(context, place, encryption);
   return {
     bucket,
     version: found,
     parts,
     isLatest,
-    read: (start, end, lent) => read(context, { bucket, version: found, parts, lent }, start, end),
+    read: (start, end, lent) => read(context, { bucket, version: found, parts, lent, lock }, start, end),
+    unlock: lock && (async (customerKey) => void (await lock.open(customerKey))),
   };
 }
 
@@ -80,20 +85,25 @@ interface Readable {
   readonly parts: readonly Part[];
   /** See FoundObject.read. */
   readonly lent: boolean | undefined;
+  readonly lock?: Lock | undefined;
 }
 
 async function* read(context: Context, object: Readable, start: number, end: number): AsyncIterable<Buffer> {
   if (object.version.damaged !== undefined) throw damagedError(object, object.version.damaged);
   try {
     if (object.version.blob !== undefined) {
-      yield* readBlob(context, object.version.blob, { start, end, lent: object.lent });
+      const key = object.lock && (await object.lock.blobKey(object.version.blob, 0));
+      yield* readBlob(context, object.version.blob, { start, end, lent: object.lent, key });
       return;
     }
     let offset = 0;
     for (const part of object.parts) {
       const from = Math.max(start - offset, 0);
       const to = Math.min(end - offset, part.size);
-      if (from < to) yield* readBlob(context, part.blob, { start: from, end: to, lent: object.lent });
+      if (from < to) {
+        const key = object.lock && (await object.lock.blobKey(part.blob, part.number));
+        yield* readBlob(context, part.blob, { start: from, end: to, lent: object.lent, key });
+      }
       offset += part.size;
       if (offset >= end) return;
     }
@@ -103,14 +113,18 @@ async function* read(context: Context, object: Readable, start: number, end: num
   }
 }
 
-async function* readBlob(
-  context: Context,
-  ref: BlobRef,
-  { start, end, lent }: { start: number; end: number; lent: boolean | undefined },
-): AsyncIterable<Buffer> {
+/** `key`: of a sealed blob. */
+interface BlobRange {
+  readonly start: number;
+  readonly end: number;
+  readonly lent: boolean | undefined;
+  readonly key: Buffer | undefined;
+}
+
+async function* readBlob(context: Context, ref: BlobRef, { start, end, lent, key }: BlobRange): AsyncIterable<Buffer> {
   if (start >= end) return;
   const row = ref.inline ? await context.index.get(keys.blobRowKey(keys.SPACE.data, ref.id)) : undefined;
-  yield* context.blobs.read(ref, start, end, row, lent);
+  yield* context.blobs.read(ref, start, end, row, lent, key);
 }
 
 /** A version that was removed, replaced or healed while it was read lost those bytes rightly: that is no damage. */

@@ -1,5 +1,6 @@
 /** How versions, their bytes, tombstones, counters and change-log rows enter and leave a commit: one way for every use case. */
 import type { Bucket } from "../model/bucket.ts";
+import type { ObjectEncryption } from "../model/encryption.ts";
 import type { Arn, UnixNs } from "../model/names.ts";
 import { targetsFor, type ReplicatedOperation } from "../model/replication-config.ts";
 import type {
@@ -29,11 +30,18 @@ export const logCounter = (arn: Arn, what: "count" | "bytes"): Buffer => keys.co
 export const failingCounter = (arn: Arn, kind: "retry" | "refused", what: "count" | "bytes"): Buffer =>
   keys.counterKey(`${kind}/${arn}/${what}`);
 
+const ENCRYPTED = "encrypted/";
+
+/** Versions of a bucket that are encrypted one way with one key: what has to be there for a bucket to be read. */
+export const encryptedCounter = (bucketId: string, { kind, keyId }: Pick<ObjectEncryption, "kind" | "keyId">): Buffer =>
+  keys.counterKey(`${ENCRYPTED}${bucketId}/${kind}/${keyId ?? ""}`);
+
 function addUsage(commit: CommitBuilder, bucketId: string, version: Version, sign: 1n | -1n): void {
   if (version.kind === "delete-marker") {
     commit.add(usageCounter(bucketId, "markers"), sign);
     return;
   }
+  if (version.encryption !== undefined) commit.add(encryptedCounter(bucketId, version.encryption), sign);
   commit.add(usageCounter(bucketId, "versions"), sign);
   commit.add(usageCounter(bucketId, "bytes"), sign * BigInt(version.size));
 }

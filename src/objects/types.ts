@@ -1,5 +1,6 @@
 /** Requests and results of the use cases in this folder. HTTP-free: the S3 layer parses into these and renders from them. */
 import type { Bucket } from "../model/bucket.ts";
+import type { CustomerKey, EncryptionRequest, ObjectEncryption } from "../model/encryption.ts";
 import type { Arn, BucketName, ObjectKey, UnixNs, UploadId, VersionId } from "../model/names.ts";
 import type {
   Checksum,
@@ -76,6 +77,8 @@ export interface PutRequest {
   /** Given by replication only: the version's id on the source. */
   readonly versionId?: VersionId | undefined;
   readonly source?: ReplicaSource | undefined;
+  /** Absent: as the bucket or the site has it by default. */
+  readonly encryption?: EncryptionRequest | undefined;
 }
 
 export interface PutResult {
@@ -106,6 +109,11 @@ export interface FoundObject {
    * (before the first piece if the first block is bad). `lent`: a piece is the caller's only until it asks for the next.
    */
   read(start: number, end: number, lent?: boolean): AsyncIterable<Buffer>;
+  /**
+   * Encrypted objects only: takes their key in hand, which `read` otherwise does by itself. SSE-C needs the client's:
+   * InvalidRequest without it, AccessDenied for another one. Also InvalidRequest for a key that does not belong here.
+   */
+  readonly unlock?: ((customerKey: CustomerKey | undefined) => Promise<void>) | undefined;
 }
 
 export interface DeleteRequest extends VersionSelector {
@@ -136,6 +144,9 @@ export interface CopyRequest {
   readonly replaceTags?: Tags | undefined;
   readonly storageClass?: "STANDARD" | "REDUCED_REDUNDANCY" | undefined;
   readonly checksumAlgorithm?: ChecksumAlgorithm | undefined;
+  readonly encryption?: EncryptionRequest | undefined;
+  /** The key that the source is encrypted with. */
+  readonly fromKey?: CustomerKey | undefined;
   readonly conditions?: WriteConditions | undefined;
   readonly retention?: Retention | undefined;
   readonly legalHold?: boolean | undefined;
@@ -169,6 +180,7 @@ export interface CreateUploadRequest {
   /** Access key of the initiator. */
   readonly initiator: string;
   readonly conditions?: WriteConditions | undefined;
+  readonly encryption?: EncryptionRequest | undefined;
 }
 
 export interface Upload {
@@ -182,6 +194,7 @@ export interface Upload {
   readonly versionId?: VersionId | undefined;
   /** What a peer said at the creation, the times of tags and locks among it; the version's own time comes later. */
   readonly replica?: ReplicaSource | undefined;
+  readonly encryption?: ObjectEncryption | undefined;
 }
 
 export interface UploadSelector {

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { hasCode, StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
+import type { CustomerKey } from "../model/encryption.ts";
 import { combineCrc, compositeChecksum } from "../model/checksum.ts";
 import { NULL_VERSION, type UploadId } from "../model/names.ts";
 import type { BlobRef, Checksum, ChecksumType, ObjectVersion, Part } from "../model/version.ts";
@@ -11,6 +12,7 @@ import { decodeRow, encodeRow } from "../storage/records.ts";
 import { checkCopySource, checkWrite, hasConditions } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import { checkLockAllowed } from "./locks.ts";
+import { blobSeal, encryptionFor, notApplicable, openSeal, sealFor, type BlobSeal, type Place } from "./encryption.ts";
 import { checkQuota, checkVersionIdAllowed, commitObject, decideExisting, receive } from "./put.ts";
 import { find } from "./read.ts";
 import * as rows from "./rows.ts";
@@ -72,6 +74,7 @@ export async function createUpload(context: Context, request: CreateUploadReques
         });
       }
     }
+    const asked = encryptionFor(context, bucket, request.encryption);
     const upload: Upload = {
       uploadId: context.random.bytes(16).toString("hex") as UploadId,
       key: request.key,
@@ -82,6 +85,7 @@ export async function createUpload(context: Context, request: CreateUploadReques
       checksumType: request.checksumType,
       versionId: request.versionId,
       replica: request.source,
+      encryption: asked && (await sealFor(context, request, asked)).encryption,
     };
     const commit = new CommitBuilder()
       .unchanged(row.key, row.raw)
@@ -109,8 +113,10 @@ export async function putPart(
   selector: UploadSelector,
   number: number,
   body: IncomingBody,
-): Promise<StoredPart> {
+  customerKey?: CustomerKey,
+): Promise<StoredPart & Pick<Upload, "encryption">> {
   const { bucket, upload } = await uploadRow(context, selector);
+  const seal = await partSeal(context, selector, upload, { number, customerKey });
   // A part alone may already be too much; what the parts are together is known, and checked, at completion.
   await checkQuota(context, bucket, body.size ?? 0);
   if (
@@ -120,15 +126,13 @@ export async function putPart(
   ) {
     throw new StoreError("InvalidArgument", { message: "The part's checksum algorithm is not the upload's." });
   }
-  const written = await receive(context, {
-    ...body,
-    checksumAlgorithm: body.checksumAlgorithm ?? upload.checksumAlgorithm,
-  });
+  const claims = { ...body, checksumAlgorithm: body.checksumAlgorithm ?? upload.checksumAlgorithm };
+  const written = await receive(context, claims, seal);
   const algorithm = body.checksumAlgorithm ?? upload.checksumAlgorithm;
   const part: PartRow = {
     number,
     size: written.size,
-    etag: written.md5 as string,
+    etag: written.etag,
     checksum:
       algorithm !== undefined && written.checksum !== undefined
         ? { algorithm, type: "FULL_OBJECT", value: written.checksum }
@@ -155,7 +159,26 @@ export async function putPart(
   } finally {
     if (!stored && !written.ref.inline) await context.blobs.discard(written.ref.id);
   }
-  return part;
+  return upload.encryption === undefined ? part : { ...part, encryption: upload.encryption };
+}
+
+/** How a part of an encrypted upload is sealed. InvalidRequest unless it comes with the key of the upload (s3-api.md 12). */
+async function partSeal(
+  context: Context,
+  place: Place,
+  { encryption }: Upload,
+  part: { number: number; customerKey: CustomerKey | undefined },
+): Promise<BlobSeal | undefined> {
+  if (encryption === undefined) {
+    if (part.customerKey !== undefined) throw notApplicable(place);
+    return undefined;
+  }
+  const open = openSeal(context, place, encryption, part.customerKey);
+  const objectKey = await open.catch((error: unknown) => {
+    if (!hasCode(error, "AccessDenied")) throw error;
+    throw new StoreError("InvalidRequest", { message: "The key of the part is not the one of the upload.", ...place });
+  });
+  return blobSeal(context, { encryption, objectKey }, part.number);
 }
 
 export async function copyPart(
@@ -166,8 +189,10 @@ export async function copyPart(
     source: VersionSelector;
     conditions?: ReadConditions | undefined;
     range?: { start: number; end: number } | undefined;
+    fromKey?: CustomerKey | undefined;
+    customerKey?: CustomerKey | undefined;
   },
-): Promise<StoredPart & { from: ObjectVersion }> {
+): Promise<StoredPart & Pick<Upload, "encryption"> & { from: ObjectVersion }> {
   await uploadRow(context, selector);
   const source = await find(context, from.source);
   checkCopySource(from.conditions, source.version);
@@ -175,7 +200,10 @@ export async function copyPart(
   if (end > source.version.size) {
     throw new StoreError("InvalidRange", { message: "The range reaches beyond the end of the source." });
   }
-  const part = await putPart(context, selector, number, { stream: source.read(start, end), size: end - start });
+  await source.unlock?.(from.fromKey);
+  if (source.unlock === undefined && from.fromKey !== undefined) throw notApplicable(from.source);
+  const body = { stream: source.read(start, end), size: end - start };
+  const part = await putPart(context, selector, number, body, from.customerKey);
   return { ...part, from: source.version };
 }
 
@@ -365,6 +393,7 @@ async function complete(context: Context, request: CompleteUploadRequest, row: U
     etag: source?.etag ?? multipartEtag(chosen),
     checksum,
     uploadId: request.uploadId,
+    encryption: upload.encryption,
     parts: chosen.map((part): Part => ({
       number: part.number,
       size: part.size,

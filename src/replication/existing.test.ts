@@ -112,7 +112,12 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     assert.deepEqual((before["queued"] as Record<string, unknown>)["peak"], { count: 1, bytes: 5 });
     const due = clock.nowNs();
     await objects.finishLogRows(arn, [
-      { ...entry, status: "FAILED", retry: { due, reason: "AccessDenied: no", refused: false }, counted: { as: "failed", bytes: 5 } },
+      {
+        ...entry,
+        status: "FAILED",
+        retry: { due, reason: "AccessDenied: no", refused: false },
+        counted: { as: "failed", bytes: 5 },
+      },
     ]);
     const failed = await collected(await failures(status, SRC));
     assert.deepEqual(failed, [

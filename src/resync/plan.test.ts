@@ -30,7 +30,14 @@ test("a marker is a marker, except for the null id: there the newer one has to w
 });
 
 test("between a null marker and a null object the newer stays; in the same millisecond the target decides", () => {
-  const there = (mtimeMs: number): RemoteVersion => ({ kind: "object", versionId: "null", etag: "e", size: 1, mtimeMs, precisionMs: 1 });
+  const there = (mtimeMs: number): RemoteVersion => ({
+    kind: "object",
+    versionId: "null",
+    etag: "e",
+    size: 1,
+    mtimeMs,
+    precisionMs: 1,
+  });
   assert.equal(verdict(marker("null", 5), there(9)), "notReplicable");
   assert.equal(verdict(marker("null", 9), there(5)), "send");
   assert.equal(verdict(marker("null", 5), there(5)), "send");

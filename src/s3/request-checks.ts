@@ -48,26 +48,3 @@ export function checkMetadataSize(request: HeaderView): void {
   }
   if (metadata > METADATA_BYTES_MAX) throw new StoreError("MetadataTooLarge");
 }
-
-/** NotImplemented for requests that ask for encryption: never silently stored in the clear. */
-export function refuseEncryption(request: HeaderView): void {
-  for (const name in request.headers) {
-    if (!name.startsWith("x-amz-") && !name.startsWith("x-minio-replication-")) continue;
-    const asks =
-      name.startsWith("x-amz-server-side-encryption") ||
-      name.startsWith("x-amz-copy-source-server-side-encryption") ||
-      name.startsWith("x-minio-replication-server-side-encryption");
-    if (!asks) continue;
-    throw new StoreError("NotImplemented", {
-      message: `Server side encryption is not available on this server: ${name}`,
-    });
-  }
-}
-
-/** InvalidRequest for encryption headers on a read: nothing here is stored with a client's key. */
-export function refuseReadEncryption(request: S3Request): void {
-  for (const name of ["x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm"]) {
-    if (request.headers[name] === undefined) continue;
-    throw new StoreError("InvalidRequest", { message: "The encryption parameters are not applicable to this object." });
-  }
-}

@@ -10,6 +10,7 @@ import * as acl from "./ops/acl.ts";
 import * as access from "./ops/bucket-access.ts";
 import * as config from "./ops/bucket-config.ts";
 import * as cors from "./ops/bucket-cors.ts";
+import * as encryption from "./ops/bucket-encryption.ts";
 import * as replication from "./ops/bucket-replication.ts";
 import * as buckets from "./ops/buckets.ts";
 import { copyObject, uploadPartCopy } from "./ops/copy-object.ts";
@@ -67,14 +68,7 @@ const BUCKET: Rows = {
     on("policyStatus", access.getBucketPolicyStatus),
     on("tagging", config.getBucketTagging),
     on("object-lock", lock.getObjectLock),
-    on(
-      "encryption",
-      unset.unset(
-        "GetBucketEncryption",
-        "s3:GetEncryptionConfiguration",
-        "ServerSideEncryptionConfigurationNotFoundError",
-      ),
-    ),
+    on("encryption", encryption.getBucketEncryption),
     on("lifecycle", unset.unset("GetBucketLifecycle", "s3:GetLifecycleConfiguration", "NoSuchLifecycleConfiguration")),
     on("notification", unset.fixed("GetBucketNotification", "s3:GetBucketNotification", unset.NO_NOTIFICATIONS)),
     on("acl", acl.getBucketAcl),
@@ -100,7 +94,7 @@ const BUCKET: Rows = {
     on("tagging", config.putBucketTagging),
     on("acl", acl.putBucketAcl),
     on("object-lock", lock.putObjectLock),
-    on("encryption", unset.notImplemented("PutBucketEncryption")),
+    on("encryption", encryption.putBucketEncryption),
     on("lifecycle", unset.notImplemented("PutBucketLifecycle")),
     on("notification", unset.notImplemented("PutBucketNotification")),
     on("cors", cors.putBucketCors),
@@ -118,7 +112,7 @@ const BUCKET: Rows = {
     on("policy", config.deleteBucketPolicy),
     on("tagging", config.deleteBucketTagging),
     on("replication", replication.deleteBucketReplication),
-    on("encryption", unset.nothingToDelete("DeleteBucketEncryption", "s3:PutEncryptionConfiguration")),
+    on("encryption", encryption.deleteBucketEncryption),
     on("lifecycle", unset.nothingToDelete("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration")),
     on("cors", cors.deleteBucketCors),
     on("publicAccessBlock", access.deletePublicAccessBlock),

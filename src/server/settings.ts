@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { SUB_SYSTEMS } from "../admin/config-keys.ts";
 import { clientAddressOf } from "../iam/client-address.ts";
+import { parseNamedKeys, type NamedKey } from "../storage/keyring/embedded.ts";
 
 export interface Settings {
   readonly dir: string;
@@ -26,8 +27,10 @@ export interface Settings {
   readonly metricsPublic: boolean;
   /** Settings that are also stored (`mc admin config`), where the environment has them: by name without prefix. */
   readonly fixed: Readonly<Record<string, string>>;
-  /** `name:base64 of 32 bytes`, as MinIO writes it; undefined: none. */
-  readonly kmsSecretKey: string | undefined;
+  /** Keys of the embedded key ring; none: there is none, and secrets are sealed with a key that lies beside them. */
+  readonly kmsKeys: readonly NamedKey[];
+  /** Every new object is encrypted. */
+  readonly autoEncryption: boolean;
 }
 
 /** Exit code 2: wrong usage or configuration. */
@@ -53,6 +56,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   TRUSTED_PROXIES: [],
   KMS_SECRET_KEY: ["MINIO_KMS_SECRET_KEY"],
   KMS_SECRET_KEY_FILE: ["MINIO_KMS_SECRET_KEY_FILE"],
+  KMS_AUTO_ENCRYPTION: ["MINIO_KMS_AUTO_ENCRYPTION"],
   PROMETHEUS_AUTH_TYPE: ["MINIO_PROMETHEUS_AUTH_TYPE"],
   BROWSER: ["MINIO_BROWSER"],
   API_REQUESTS_MAX: ["MINIO_API_REQUESTS_MAX"],
@@ -217,6 +221,19 @@ function trustedProxies(text: string | undefined): string[] {
   );
 }
 
+function keyRingSettings(get: (name: string) => string | undefined): Pick<Settings, "kmsKeys" | "autoEncryption"> {
+  const text = secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY");
+  const kmsKeys = text === undefined ? [] : parseNamedKeys(text);
+  if (kmsKeys === undefined)
+    throw new UsageError("RESILVER_KMS_SECRET_KEY: expected NAME:BASE64 of 32 bytes, or several of them with commas");
+  const automatic = get("KMS_AUTO_ENCRYPTION") ?? "off";
+  if (automatic !== "on" && automatic !== "off")
+    throw new UsageError(`RESILVER_KMS_AUTO_ENCRYPTION is "${automatic}": expected on or off`);
+  if (automatic === "on" && kmsKeys.length === 0)
+    throw new UsageError("RESILVER_KMS_AUTO_ENCRYPTION needs keys: set RESILVER_KMS_SECRET_KEY");
+  return { kmsKeys, autoEncryption: automatic === "on" };
+}
+
 /** Reads the settings of `resilver server`. Throws UsageError. */
 export function readSettings(argv: readonly string[], env: Env): Settings {
   const get = reader(env);
@@ -246,6 +263,6 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     trustedProxies: trustedProxies(get("TRUSTED_PROXIES")),
     metricsPublic: metrics === "public",
     fixed: fixedSettings(get),
-    kmsSecretKey: secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY"),
+    ...keyRingSettings(get),
   };
 }

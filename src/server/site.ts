@@ -32,6 +32,7 @@ import type { Format } from "./data-directory.ts";
 import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
 import { Control } from "./control.ts";
 import type { FeedName, ProcessMessage } from "./processes.ts";
+import { openKeyRing } from "./key-ring.ts";
 import { openSiteSealer } from "./sealer.ts";
 import type { Settings } from "./settings.ts";
 
@@ -75,10 +76,11 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const index = await openLmdbIndex({ path: join(settings.dir, "index") });
   if (options.background) await ensureDigests(index, log);
   const blobs = await openBlobStore({ directory: settings.dir, random });
-  const sealer = await openSiteSealer(index, settings.kmsSecretKey);
+  const sealer = await openSiteSealer(index, settings.kmsKeys);
+  const keyRing = await openKeyRing(settings, { index, clock, random });
   const hostId = createHash("sha256").update(format.siteId).digest("hex");
   let poke = (arns: readonly Arn[]): void => options.tellOthers({ poke: arns });
-  const objects = createObjects({ index, blobs, clock, random, poke: (arns) => poke(arns) });
+  const objects = createObjects({ index, blobs, clock, random, keyRing, poke: (arns) => poke(arns) });
   const config = await ConfigStore.open({
     index,
     environment: (name) => settings.fixed[name],
@@ -202,6 +204,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     async stop() {
       await background?.stop();
       await replication.stop();
+      await keyRing?.close();
       await blobs.close();
       await index.close();
     },

@@ -12,7 +12,7 @@ import { clearsRetention, locksAsked } from "../lock-request.ts";
 import { checksumHeaders, identityHeaders } from "../object-headers.ts";
 import { parseCopyRange, readConditions, writeConditions } from "../read-conditions.ts";
 import { givenVersionId, isReplication, replicaSource } from "../replica.ts";
-import { refuseEncryption } from "../request-checks.ts";
+import { askedMd5, encryptionHeaders, encryptionOf, sourceKey } from "../encryption.ts";
 import { xmlReply, type Reply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
 import { percentDecode } from "../target.ts";
@@ -50,26 +50,31 @@ export const copyObject: Operation = {
   async run(request) {
     const from = copySource(request);
     await authorizeCopy(request, from);
-    refuseEncryption(request);
+    const encryption = encryptionOf(request, request.secure);
+    const fromKey = sourceKey(request);
     if (isReplication(request)) return applyMetadata(request, from);
     givenVersionId(request, undefined);
     const locks = await locksAsked(request, request);
     request.longRunning();
-    const result = await request.deps.objects.copy({ ...copyRequest(request, from), ...locks });
+    const asked = await copyRequest(request, from, { encryption, fromKey });
+    const result = await request.deps.objects.copy({ ...asked, ...locks });
     const { version } = result;
-    const headers = storedHeaders(result);
+    const headers = storedHeaders(result, request);
     if (from.versionId !== undefined) headers.push("x-amz-copy-source-version-id", result.from.versionId);
     return xmlReply(copyResult(version), headers);
   },
 };
 
-function copyRequest(request: S3Request, from: VersionSelector): CopyRequest {
+type CopyKeys = Pick<CopyRequest, "encryption" | "fromKey">;
+
+async function copyRequest(request: S3Request, from: VersionSelector, keys: CopyKeys): Promise<CopyRequest> {
   const { bucket, key } = request;
   const metadata = directiveOf(request, "x-amz-metadata-directive");
   const tagging = directiveOf(request, "x-amz-tagging-directive");
   const storageClass = storageClassOf(request);
   const self = from.bucket === bucket && from.key === key && from.versionId === undefined;
-  if (self && metadata === "COPY" && tagging === "COPY" && storageClass === undefined) {
+  const unchanged = metadata === "COPY" && tagging === "COPY" && storageClass === undefined;
+  if (self && unchanged && !(await changesKeys(request, from, keys))) {
     throw new StoreError("InvalidRequest", {
       message:
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, " +
@@ -85,8 +90,16 @@ function copyRequest(request: S3Request, from: VersionSelector): CopyRequest {
     replaceTags: tagging === "REPLACE" ? (tagsOf(request) ?? {}) : undefined,
     storageClass,
     checksumAlgorithm: wantedAlgorithm(request),
+    ...keys,
     conditions: writeConditions(request),
   };
+}
+
+/** A copy onto itself with other keys, or the same ones anew, is a change (s3-api.md section 11). */
+async function changesKeys(request: S3Request, from: VersionSelector, keys: CopyKeys): Promise<boolean> {
+  if (keys.encryption !== undefined) return true;
+  const found = await request.deps.objects.version(from);
+  return found?.version.kind === "object" && found.version.encryption !== undefined;
 }
 
 function copyResult(version: ObjectVersion): string {
@@ -129,15 +142,20 @@ export const uploadPartCopy: Operation = {
     const number = partNumberOf(request);
     const from = copySource(request);
     await authorizeCopy(request, from);
-    refuseEncryption(request);
+    const encryption = encryptionOf(request, request.secure);
+    // s3-api.md section 11: keys of parts are those of the upload.
+    if (encryption?.kind === "SSE-KMS") throw new StoreError("NotImplemented");
     const range = request.header("x-amz-copy-source-range");
     request.longRunning();
     const part = await request.deps.objects.copyPart(selector, number, {
       source: from,
       conditions: readConditions(request, "x-amz-copy-source-"),
       range: range === undefined || range === "" ? undefined : parseCopyRange(range),
+      fromKey: sourceKey(request),
+      customerKey: encryption?.kind === "SSE-C" ? encryption.customerKey : undefined,
     });
-    const headers = from.versionId === undefined ? [] : ["x-amz-copy-source-version-id", part.from.versionId];
+    const headers = encryptionHeaders(part.encryption, askedMd5(request));
+    if (from.versionId !== undefined) headers.push("x-amz-copy-source-version-id", part.from.versionId);
     const checksum = part.checksum;
     return xmlReply(
       renderCopyResult("CopyPartResult", { lastModified: isoMillis(part.mtime), etag: part.etag, checksum }),

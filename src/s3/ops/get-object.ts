@@ -5,12 +5,12 @@ import type { FoundObject } from "../../objects/types.ts";
 import * as names from "../../protocol/replication-headers.ts";
 import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { allowed, authorizeFor } from "../authorize.ts";
+import { encryptionHeaders, readKey, unlockFor } from "../encryption.ts";
 import { PART_NUMBER_MAX, SMALL_REPLY_BYTES_MAX } from "../limits.ts";
 import * as headers from "../object-headers.ts";
 import { bytesFromPeer, readFromPeer } from "../peer-read.ts";
 import { decideRead, parseRange, readConditions, type ByteRange } from "../read-conditions.ts";
 import { isPeerRead } from "../replica.ts";
-import { refuseReadEncryption } from "../request-checks.ts";
 import type { Reply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
 
@@ -18,7 +18,7 @@ export const getObject: Operation = { name: "GetObject", run: (request) => read(
 export const headObject: Operation = { name: "HeadObject", run: (request) => read(request) };
 
 async function read(request: S3Request): Promise<Reply> {
-  refuseReadEncryption(request);
+  const key = readKey(request);
   const looked = await findAuthorized(request);
   if ("fault" in looked) {
     const reply = await readFromPeer(request, looked.fault);
@@ -30,6 +30,7 @@ async function read(request: S3Request): Promise<Reply> {
   }
   const found = looked;
   const { version } = found;
+  if (key !== undefined || found.unlock !== undefined) await unlockFor(request.selector, found, key);
   const slice = sliceOf(request, found);
   const peer = isPeerRead(request);
   const identity = headers.identityHeaders(version, peer);
@@ -40,6 +41,7 @@ async function read(request: S3Request): Promise<Reply> {
   }
   const range = slice ?? rangeOf(request, version.size);
   const out = [...identity, ...headers.metadataHeaders(version)];
+  if (version.encryption !== undefined) out.push(...encryptionHeaders(version.encryption, key?.md5));
   await addOptional(request, found, { partial: range !== undefined, slice }, out);
   const { start, end } = range ?? { start: 0, end: version.size };
   if (range !== undefined) out.push("Content-Range", `bytes ${start}-${end - 1}/${version.size}`);

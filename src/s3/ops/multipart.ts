@@ -9,12 +9,12 @@ import { encodeS3Path } from "../../protocol/uri.ts";
 import { attributesOf } from "../attributes.ts";
 import { authorize } from "../authorize.ts";
 import * as body from "../body.ts";
+import { askedMd5, encryptionHeaders, encryptionOf } from "../encryption.ts";
 import { COMPLETE_BYTES_MAX, LIST_KEYS_MAX, PART_NUMBER_MAX, PARTS_PAGE_MAX } from "../limits.ts";
 import { pageSize, urlEncoding } from "../listing-parameters.ts";
 import { locksAsked, refuseLock } from "../lock-request.ts";
 import { writeConditions } from "../read-conditions.ts";
 import { givenVersionId, isReplication, purgedHere, replicaSource } from "../replica.ts";
-import { refuseEncryption } from "../request-checks.ts";
 import { NO_CONTENT, xmlReply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
 import { storedHeaders } from "./put-object.ts";
@@ -77,7 +77,7 @@ export const createMultipartUpload: Operation = {
     const { bucket, key } = request;
     await authorize(request, "s3:PutObject");
     const source = await replicaSource(request, "s3:ReplicateObject");
-    refuseEncryption(request);
+    const encryption = encryptionOf(request, request.secure);
     const locks = await locksAsked(request, request, { source });
     const checksum = uploadChecksum(request);
     const upload = await request.deps.objects.createUpload({
@@ -90,8 +90,9 @@ export const createMultipartUpload: Operation = {
       source,
       initiator: request.identity.accessKey,
       conditions: writeConditions(request),
+      encryption,
     });
-    const headers: string[] = [];
+    const headers = encryptionHeaders(upload.encryption, askedMd5(request));
     if (checksum.algorithm !== undefined) {
       headers.push("X-Amz-Checksum-Algorithm", checksum.algorithm, "X-Amz-Checksum-Type", checksum.type ?? "");
     }
@@ -106,9 +107,11 @@ export const uploadPart: Operation = {
     const selector = uploadSelector(request);
     const number = partNumberOf(request);
     await authorize(request, "s3:PutObject");
-    refuseEncryption(request);
-    const part = await request.deps.objects.putPart(selector, number, body.objectBody(request));
+    const encryption = encryptionOf(request, request.secure);
+    const key = encryption?.kind === "SSE-C" ? encryption.customerKey : undefined;
+    const part = await request.deps.objects.putPart(selector, number, body.objectBody(request), key);
     const headers = ["ETag", `"${part.etag}"`];
+    if (part.encryption !== undefined) headers.push(...encryptionHeaders(part.encryption, key?.md5));
     if (part.checksum !== undefined)
       headers.push(`x-amz-checksum-${part.checksum.algorithm.toLowerCase()}`, part.checksum.value);
     return { status: 200, headers };
@@ -223,7 +226,7 @@ export const completeMultipartUpload: Operation = {
       expectedSize: expectedSize(request),
     });
     if (result.purged !== undefined) throw purgedHere(result.purged);
-    return xmlReply(renderCompleted(request, result), storedHeaders(result));
+    return xmlReply(renderCompleted(request, result), storedHeaders(result, request));
   },
 };
 

@@ -3,6 +3,7 @@ import { StoreError } from "../../model/errors.ts";
 import type { Checksum, ObjectVersion, Part } from "../../model/version.ts";
 import { renderObjectAttributes, type ObjectAttributes } from "../../protocol/s3-xml-objects.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
+import { readKey, unlockFor } from "../encryption.ts";
 import { LIST_KEYS_MAX } from "../limits.ts";
 import { pageSize } from "../listing-parameters.ts";
 import { lastModified, mtimeMs } from "../object-headers.ts";
@@ -39,7 +40,10 @@ export const getObjectAttributes: Operation = {
     if (selector.versionId !== undefined)
       await authorizeFor(request, { action: "s3:GetObjectVersion", denyOnly: true });
     const wanted = wantedAttributes(request);
-    const { version, parts } = await request.deps.objects.find(selector);
+    const key = readKey(request);
+    const found = await request.deps.objects.find(selector);
+    await unlockFor(selector, found, key);
+    const { version, parts } = found;
     const { checksum } = version;
     const attributes: ObjectAttributes = {
       etag: wanted.has("ETag") ? version.etag : undefined,

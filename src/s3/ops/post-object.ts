@@ -8,11 +8,12 @@ import { document, tag } from "../../protocol/xml.ts";
 import { attributesOf, headerText, type HeaderView } from "../attributes.ts";
 import { authorizeFor } from "../authorize.ts";
 import { checksumHeader, rawBody } from "../body.ts";
+import { encryptionOf } from "../encryption.ts";
 import { authenticateForm } from "../form-authenticate.ts";
 import { readForm, type FormUpload } from "../form-data.ts";
 import { locksAsked } from "../lock-request.ts";
 import type { PostPolicy } from "../post-policy.ts";
-import { checkMetadataSize, refuseEncryption } from "../request-checks.ts";
+import { checkMetadataSize } from "../request-checks.ts";
 import type { Reply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
 import { checkedTags, OBJECT_TAGS_MAX } from "../tags.ts";
@@ -34,7 +35,7 @@ export const postObject: Operation = {
     const policy = await authenticateForm(request, fields, key);
     await authorizeFor(request, { action: "s3:PutObject", key });
     const view = formView(fields);
-    refuseEncryption(view);
+    const encryption = encryptionOf(view, request.secure);
     checkMetadataSize(view);
     const locks = await locksAsked(request, view, { key });
     const claim = checksumHeader(view);
@@ -46,6 +47,7 @@ export const postObject: Operation = {
     const result = await request.deps.objects.put({
       bucket,
       key,
+      encryption,
       attributes: { ...attributesOf(view), ...locks, ...(tags === undefined ? {} : { tags }) },
       body: {
         stream: sized(form.file, policy),
@@ -53,7 +55,7 @@ export const postObject: Operation = {
         expectedChecksum: claim && (() => claim.value),
       },
     });
-    return render(request, fields, result);
+    return render(request, fields, storedHeaders(result, view), result);
   },
 };
 
@@ -75,16 +77,16 @@ async function* sized(
   if (policy !== undefined && size < policy.sizeMin) throw new StoreError("EntityTooSmall");
 }
 
-function render(request: S3Request, fields: Fields, result: PutResult): Reply {
+function render(request: S3Request, fields: Fields, stored: readonly string[], result: PutResult): Reply {
   const { bucket } = request;
   const { key, etag } = result.version;
   const location = `${baseUrl(request)}/${bucket}/${encodeS3Path(key)}`;
-  const headers = [...storedHeaders(result), "Location", location];
+  const headers = [...stored, "Location", location];
   const redirect = fields["success_action_redirect"] ?? fields["redirect"];
   if (redirect !== undefined && URL.canParse(redirect)) {
     const url = new URL(redirect);
     for (const [name, value] of Object.entries({ bucket, key, etag: `"${etag}"` })) url.searchParams.set(name, value);
-    return { status: 303, headers: [...storedHeaders(result), "Location", url.href] };
+    return { status: 303, headers: [...stored, "Location", url.href] };
   }
   const status = fields["success_action_status"];
   if (status === "200") return { status: 200, headers };

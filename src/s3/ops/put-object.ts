@@ -1,13 +1,13 @@
 /** PutObject, also as a replica of a peer's version (replication.md 3.4). */
 import type { IncomingBody, PutResult } from "../../objects/types.ts";
-import { attributesOf } from "../attributes.ts";
+import { attributesOf, type HeaderView } from "../attributes.ts";
 import { authorize } from "../authorize.ts";
 import { objectBody } from "../body.ts";
+import { askedMd5, encryptionHeaders, encryptionOf } from "../encryption.ts";
 import { locksAsked } from "../lock-request.ts";
 import { checksumHeaders } from "../object-headers.ts";
 import { writeConditions } from "../read-conditions.ts";
 import { givenVersionId, purgedHere, replicaSource } from "../replica.ts";
-import { refuseEncryption } from "../request-checks.ts";
 import type { Operation, S3Request } from "../request.ts";
 
 export const putObject: Operation = {
@@ -16,7 +16,7 @@ export const putObject: Operation = {
   async run(request) {
     const result = await storeObject(request, objectBody);
     if (result.purged !== undefined) throw purgedHere(result.purged);
-    return { status: 200, headers: storedHeaders(result) };
+    return { status: 200, headers: storedHeaders(result, request) };
   },
 };
 
@@ -28,7 +28,7 @@ export async function storeObject<R extends S3Request>(
   const { bucket, key } = request;
   await authorize(request, "s3:PutObject");
   const source = await replicaSource(request, "s3:ReplicateObject");
-  refuseEncryption(request);
+  const encryption = encryptionOf(request, request.secure);
   const locks = await locksAsked(request, request, { source });
   return request.deps.objects.put({
     bucket,
@@ -38,14 +38,19 @@ export async function storeObject<R extends S3Request>(
     conditions: writeConditions(request),
     versionId: givenVersionId(request, source),
     source,
+    encryption,
   });
 }
 
-/** Headers of every answer that says "stored": ETag, the version id when it can be asked for, the checksum. */
-export function storedHeaders(result: PutResult): string[] {
+/**
+ * Headers of every answer that says "stored": ETag, the version id when it can be asked for, the checksum, and how it is
+ * encrypted.
+ */
+export function storedHeaders(result: PutResult, request: HeaderView): string[] {
   const { version } = result;
   const out = ["ETag", `"${version.etag}"`];
   if (result.versioned) out.push("x-amz-version-id", version.versionId);
   if (version.checksum !== undefined) out.push(...checksumHeaders(version.checksum, version.partCount));
+  if (version.encryption !== undefined) out.push(...encryptionHeaders(version.encryption, askedMd5(request)));
   return out;
 }

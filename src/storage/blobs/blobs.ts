@@ -12,9 +12,12 @@ export interface WriteOptions {
   readonly sha256: boolean;
   /** One additional S3 checksum over the whole body. */
   readonly checksum?: ChecksumAlgorithm | undefined;
+  /** 32 bytes, for this blob alone: what is stored is sealed with it (seal.ts). Sizes and digests are those of the body. */
+  readonly sealKey?: Uint8Array | undefined;
 }
 
 export interface WrittenBlob {
+  /** Its size is that of the stored bytes. */
   readonly ref: BlobRef;
   /** For an inline blob: the row value for `D <blob id>`, to be put by the caller's commit. */
   readonly inlineRow?: Buffer | undefined;
@@ -54,6 +57,8 @@ export interface BlobStore {
    * Throws BlobDamagedError. Inline blobs are read from `inlineRow`, which the caller fetched from the index
    * (undefined: missing). A piece of a file is the caller's until it asks for the third one after it; with `lent` only
    * until it asks for the next one, or stops: then its memory serves another read.
+   * With `sealKey` start, end and the pieces are those of the body: of a sealed blob only the packages that hold them are
+   * read, and one that does not open is damage.
    */
   read(
     ref: BlobRef,
@@ -61,6 +66,7 @@ export interface BlobStore {
     end: number,
     inlineRow?: Buffer | undefined,
     lent?: boolean | undefined,
+    sealKey?: Uint8Array | undefined,
   ): AsyncIterable<Buffer>;
   /**
    * Presence, size and stamp; the bytes too when `deep`, or when the stamp is not the one of staging.

@@ -8,6 +8,7 @@ import { StoreError } from "../../model/errors.ts";
 import { BLOCK_BYTES, INLINE_BYTES_MAX, MIB, PIECE_BYTES, SLAB_BYTES, SMALL_BODY_BYTES_MAX } from "../limits.ts";
 import { BlobDamagedError, type BlobStore, type WriteOptions, type WrittenBlob } from "./blobs.ts";
 import { fileLength } from "./format.ts";
+import { sealedBodies } from "./sealed-contract.ts";
 
 export interface BlobSite {
   readonly store: BlobStore;
@@ -51,7 +52,7 @@ const SIZES = [
   3 * MIB + 12_345,
 ];
 
-type On = (title: string, run: (site: BlobSite) => Promise<void>) => void;
+export type On = (title: string, run: (site: BlobSite) => Promise<void>) => void;
 
 /** Registers the suite. `make` gives an empty store each time; the suite closes it. */
 export function blobContract(name: string, make: () => Promise<BlobSite>): void {
@@ -66,6 +67,7 @@ export function blobContract(name: string, make: () => Promise<BlobSite>): void 
     });
   };
   roundTrips(on);
+  sealedBodies(on);
   damages(on);
   housekeeping(on);
 }

@@ -5,11 +5,14 @@ import { createChecksum, type RunningChecksum } from "../../model/checksum.ts";
 import type { ChecksumAlgorithm } from "../../model/version.ts";
 import { BLOCK_BYTES } from "../limits.ts";
 import { blockCount, finishTail, tailLength } from "./format.ts";
+import { Sealer } from "./seal.ts";
 
 export interface DigestOptions {
   readonly md5: boolean;
   readonly sha256: boolean;
   readonly checksum?: ChecksumAlgorithm | undefined;
+  /** Stored bytes are sealed with this key (seal.ts); digests are over the plain ones all the same. */
+  readonly sealKey?: Uint8Array | undefined;
 }
 
 /** MD5 and SHA-256 in hex, the checksum in base64; each present when it was asked for. */
@@ -35,6 +38,7 @@ export class BodyDigests {
   readonly #md5: Hash | undefined;
   readonly #sha256: Hash | undefined;
   readonly #checksum: RunningChecksum | undefined;
+  readonly #sealer: Sealer | undefined;
   #table = Buffer.allocUnsafeSlow(1024);
   #size = 0;
   #blockCrc = 0;
@@ -43,9 +47,25 @@ export class BodyDigests {
     this.#md5 = options.md5 ? createHash("md5") : undefined;
     this.#sha256 = options.sha256 ? createHash("sha256") : undefined;
     this.#checksum = options.checksum === undefined ? undefined : createChecksum(options.checksum);
+    this.#sealer = options.sealKey === undefined ? undefined : new Sealer(options.sealKey);
   }
 
-  update(piece: Uint8Array): void {
+  /** The body is sealed: what is stored is not what `update` is given. */
+  get seals(): boolean {
+    return this.#sealer !== undefined;
+  }
+
+  /** Takes the next piece; the bytes to store for it: the piece itself, or its sealed form in memory of its own. */
+  update(piece: Uint8Array): Uint8Array {
+    const stored = this.#sealer === undefined ? piece : this.#sealer.update(piece);
+    this.#addBlocks(stored);
+    this.#md5?.update(piece);
+    this.#sha256?.update(piece);
+    this.#checksum?.update(piece);
+    return stored;
+  }
+
+  #addBlocks(piece: Uint8Array): void {
     for (let at = 0; at < piece.length;) {
       const filled = this.#size % BLOCK_BYTES;
       const length = Math.min(BLOCK_BYTES - filled, piece.length - at);
@@ -54,20 +74,19 @@ export class BodyDigests {
       at += length;
       if (this.#size % BLOCK_BYTES === 0) this.#closeBlock();
     }
-    this.#md5?.update(piece);
-    this.#sha256?.update(piece);
-    this.#checksum?.update(piece);
   }
 
-  /** The size, the file's tail and the digests. Call once, after the last piece. */
+  /** The stored size, what follows the last stored bytes in the file, and the digests. Call once, after the last piece. */
   finish(): Digests & { readonly size: number; readonly tail: Buffer } {
+    const closing = this.#sealer?.finish();
+    if (closing !== undefined) this.#addBlocks(closing);
     if (this.#size % BLOCK_BYTES !== 0) this.#closeBlock();
     const tail = Buffer.allocUnsafeSlow(tailLength(this.#size));
     this.#table.copy(tail, 0, 0, 4 * blockCount(this.#size));
     finishTail(tail, this.#size);
     return {
       size: this.#size,
-      tail,
+      tail: closing === undefined ? tail : Buffer.concat([closing, tail]),
       md5: this.#md5?.digest("hex"),
       sha256: this.#sha256?.digest("hex"),
       checksum: this.#checksum?.digest(),

@@ -5,6 +5,7 @@ import { createChecksum } from "../../model/checksum.ts";
 import type { BlobRef } from "../../model/version.ts";
 import type { Random } from "../../runtime/random.ts";
 import { BlobDamagedError, type BlobState, type BlobStore, type WriteOptions, type WrittenBlob } from "./blobs.ts";
+import { openAtOnce, sealAtOnce } from "./seal.ts";
 
 const INLINE_MAX = 1024;
 const PIECE = 64 * 1024;
@@ -50,11 +51,12 @@ export function memoryBlobStore(random: Random): MemoryBlobStore {
       const bytes = Buffer.concat(pieces);
       const checksum = options.checksum === undefined ? undefined : createChecksum(options.checksum);
       checksum?.update(bytes);
-      const inline = bytes.length <= INLINE_MAX;
-      const id = inline ? random.bytes(16).toString("hex") : store(bytes);
+      const stored = options.sealKey === undefined ? bytes : sealAtOnce(options.sealKey, bytes);
+      const inline = stored.length <= INLINE_MAX;
+      const id = inline ? random.bytes(16).toString("hex") : store(stored);
       return {
-        ref: { id, size: bytes.length, inline },
-        inlineRow: inline ? inlineRowOf(bytes) : undefined,
+        ref: { id, size: stored.length, inline },
+        inlineRow: inline ? inlineRowOf(stored) : undefined,
         size: bytes.length,
         md5: options.md5 ? createHash("md5").update(bytes).digest("hex") : undefined,
         sha256: options.sha256 ? createHash("sha256").update(bytes).digest("hex") : undefined,
@@ -64,10 +66,12 @@ export function memoryBlobStore(random: Random): MemoryBlobStore {
     async link(ref) {
       return { ...ref, id: store(files.get(ref.id) ?? Buffer.alloc(0)) };
     },
-    async *read(ref, start, end, inlineRow) {
+    async *read(ref, start, end, inlineRow, _lent, sealKey) {
       const state = stateOf(ref, inlineRow);
       if (state !== "ok") throw new BlobDamagedError(ref.id, state);
-      const bytes = ref.inline ? (inlineRow as Buffer).subarray(4) : (files.get(ref.id) as Buffer);
+      const stored = ref.inline ? (inlineRow as Buffer).subarray(4) : (files.get(ref.id) as Buffer);
+      const bytes = sealKey === undefined ? stored : openAtOnce(sealKey, stored);
+      if (bytes === undefined) throw new BlobDamagedError(ref.id, "corrupt");
       for (let at = start; at < end; at += PIECE) yield bytes.subarray(at, Math.min(at + PIECE, end));
     },
     async examine(ref, _deep, inlineRow) {

@@ -52,11 +52,20 @@ class Body {
     const freed = (): void => say({ kind: "freed", body: this.#id, slab: slab.number });
     if (this.#failed) return freed();
     const bytes = new Uint8Array(slab.memory, 0, slab.length);
-    // The write ends in a later turn, so the hash is done before the slab is given back.
-    this.#write(bytes, freed);
-    this.#attempt(() => this.#digests.update(bytes));
+    if (this.#digests.seals) this.#seal(bytes, freed);
+    else {
+      // The write ends in a later turn, so the hash is done before the slab is given back.
+      this.#write(bytes, freed);
+      this.#attempt(() => this.#digests.update(bytes));
+    }
     this.#unflushed += slab.length;
     if (this.#unflushed >= FLUSH_EVERY_BYTES && !this.#flushing) this.#flush();
+  }
+
+  /** The slab is given back when its sealed bytes are written, which bounds those as well. */
+  #seal(bytes: Uint8Array, freed: () => void): void {
+    this.#attempt(() => this.#write(this.#digests.update(bytes), freed));
+    if (this.#failed) freed();
   }
 
   end(): void {

@@ -7,6 +7,7 @@ import type { FileLayer, WritableFile } from "./files.ts";
 import { tableCrcOf } from "./format.ts";
 
 export interface PumpedFile extends Digests {
+  /** Stored bytes: those of the body, or of its sealed form. */
   readonly size: number;
   /** The file's mtime in ns, decimal, after its last byte. */
   readonly stamp: string;
@@ -46,8 +47,8 @@ class InlinePumpBody implements PumpBody {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    this.#digests.update(chunk);
-    await (await this.#file).write(chunk);
+    const stored = this.#digests.update(chunk);
+    await (await this.#file).write(stored);
   }
 
   async end(): Promise<PumpedFile> {

@@ -63,9 +63,10 @@ export async function* readFile(files: FileLayer, path: string, range: FileRange
 const free: Buffer[] = [];
 
 /** Memory for one piece: fresh memory costs more (page faults, collection) than reading into it. */
-const borrow = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(PIECE_MEMORY_BYTES);
+export const borrow = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(PIECE_MEMORY_BYTES);
 
-function giveBack(memory: Buffer): void {
+/** Memory that `borrow` gave out. */
+export function giveBack(memory: Buffer): void {
   if (free.length < FREE_PIECES_MAX) free.push(memory);
 }
 

@@ -11,6 +11,8 @@ import { codeOf, realFiles, writeFailure, type FileLayer, type FileStat } from "
 import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState, tableCrcOf } from "./format.ts";
 import { inlinePump, type Pump, type PumpBody } from "./pump.ts";
 import { readFailure, readFile } from "./read.ts";
+import { sealAtOnce } from "./seal.ts";
+import { readSealedFile, readSealedRow } from "./sealed-read.ts";
 import { DiskSpace } from "./space.ts";
 import { threadPump } from "./thread-pump.ts";
 
@@ -96,7 +98,7 @@ class FileBlobStore implements BlobStore {
       const { stamp, tableCrc, ...result } = await pumped.end().catch(rethrowAsWriteFailure);
       pumped = undefined;
       await this.#publish(staged, id);
-      return { ...result, ref: { id, size, inline: false, stamp, tableCrc } };
+      return { ...result, size, ref: { id, size: result.size, inline: false, stamp, tableCrc } };
     } catch (error) {
       await pumped?.abort();
       throw error;
@@ -114,7 +116,7 @@ class FileBlobStore implements BlobStore {
       if (!NO_LINK_CODES.has(codeOf(error) ?? "")) throw writeFailure(error);
     }
     const options: WriteOptions = { sizeHint: SMALL_BODY_BYTES_MAX + 1, md5: false, sha256: false };
-    return (await this.write(this.read(ref, 0, ref.size), options)).ref;
+    return { ...ref, ...(await this.write(this.read(ref, 0, ref.size), options)).ref };
   }
 
   read(
@@ -123,7 +125,13 @@ class FileBlobStore implements BlobStore {
     end: number,
     inlineRow?: Buffer | undefined,
     lent?: boolean | undefined,
+    sealKey?: Uint8Array | undefined,
   ): AsyncIterable<Buffer> {
+    if (sealKey !== undefined) {
+      if (ref.inline) return readSealedRow(sealKey, ref, start, end, inlineRow);
+      const range = { ref, start, end, lent: lent === true };
+      return readSealedFile(sealKey, this.#files, this.#path(ref.id), range);
+    }
     assert(start >= 0 && start <= end && end <= ref.size, "a range within the blob");
     if (ref.inline) return readInline(ref, start, end, inlineRow);
     return readFile(this.#files, this.#path(ref.id), { ref, start, end, lent: lent === true });
@@ -211,6 +219,14 @@ class FileBlobStore implements BlobStore {
     size: number,
     options: WriteOptions,
   ): Promise<WrittenBlob> {
+    if (options.sealKey !== undefined) {
+      const plain = Buffer.concat(pieces, size);
+      const stored = sealAtOnce(options.sealKey, plain);
+      const { sealKey: _used, ...rest } = options;
+      const none = { ...rest, md5: false, sha256: false, checksum: undefined };
+      const { ref, inlineRow } = await this.#finishSmall(id, staged, [stored], stored.length, none);
+      return { ...digestsOf(plain, options), size, ref, inlineRow };
+    }
     if (size <= this.#inlineMax) {
       const inlineRow = encodeInline(pieces, size);
       const ref = { id: this.#inlineIds.next(), size, inline: true };
