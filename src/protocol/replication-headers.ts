@@ -41,9 +41,14 @@ export const RESILVER_RESYNC = "x-resilver-resync";
 /** Response to a replica write: this version was purged here and stays so: `everywhere` or `local`. */
 export const RESILVER_PURGED = "x-resilver-purged";
 
-/** Responses to a peer's HEAD: exact time of the version; of its tags, `0` when it never had any. Nanoseconds, decimal. */
+/**
+ * Responses to a peer's HEAD: exact time of the version; of its tags, retention and legal hold, `0` when it never had any.
+ * Nanoseconds, decimal.
+ */
 export const RESILVER_MTIME = "x-resilver-mtime";
 export const RESILVER_TAGS_TIME = "x-resilver-tags-time";
+export const RESILVER_RETENTION_TIME = "x-resilver-retention-time";
+export const RESILVER_LEGAL_HOLD_TIME = "x-resilver-legal-hold-time";
 
 /** Value of REPLICATION_STATUS on a replica write. */
 export const REPLICA = "REPLICA";

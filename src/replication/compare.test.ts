@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ObjectKey, VersionId } from "../model/names.ts";
-import type { ObjectVersion } from "../model/version.ts";
+import type { ObjectVersion, Retention } from "../model/version.ts";
 import { httpDate, msOf } from "../protocol/time.ts";
 import { compareObject, remoteOfHead, type RemoteObject } from "./compare.ts";
 
@@ -72,4 +72,58 @@ test("without times only the values of tags can be compared", () => {
   const ours = version({ tags: { value: { t: "1" }, time: TIME + 5n } });
   assert.equal(compareObject(ours, answerFor(ours)).kind, "equal");
   assert.equal(compareObject(ours, answerFor(version())).kind, "registers");
+});
+
+const UNTIL = "2030-01-01T00:00:00.000Z";
+const LATER = "2031-01-01T00:00:00.000Z";
+const kept = (until: string, time: bigint, mode: Retention["mode"] = "GOVERNANCE") => ({
+  value: { mode, until },
+  time,
+});
+const lockHeaders = (mode: string, until: string): Record<string, string> => ({
+  "x-amz-object-lock-mode": mode,
+  "x-amz-object-lock-retain-until-date": until,
+});
+
+test("retention and legal hold at a target that tells no times: by their values", () => {
+  const ours = version({ retention: kept(UNTIL, 5n), legalHold: { value: true, time: 5n } });
+  const there = (more: Record<string, string>) => compareObject(ours, answerFor(ours, more));
+  const equal = { ...lockHeaders("GOVERNANCE", UNTIL), "x-amz-object-lock-legal-hold": "ON" };
+  assert.deepEqual(there(equal), { kind: "equal" });
+  assert.deepEqual(there({ ...equal, ...lockHeaders("GOVERNANCE", "2030-01-01T00:00:00Z") }), { kind: "equal" });
+  const retention = { kind: "registers", what: "retention" };
+  assert.deepEqual(there({}), retention);
+  assert.deepEqual(there({ ...equal, ...lockHeaders("COMPLIANCE", UNTIL) }), retention);
+  assert.deepEqual(there({ ...equal, ...lockHeaders("GOVERNANCE", LATER) }), retention);
+  assert.deepEqual(there(lockHeaders("GOVERNANCE", UNTIL)), { kind: "registers", what: "legal hold" });
+  const cleared = version({ retention: { value: null, time: 5n }, legalHold: { value: false, time: 5n } });
+  assert.deepEqual(compareObject(cleared, answerFor(cleared)), { kind: "equal" });
+  assert.deepEqual(compareObject(cleared, answerFor(cleared, lockHeaders("GOVERNANCE", UNTIL))), retention);
+});
+
+test("locks at a target of ours: what would win there goes, what wins from there comes by itself", () => {
+  const times = (retention: bigint, hold: bigint): Record<string, string> => ({
+    "x-resilver-retention-time": String(retention),
+    "x-resilver-legal-hold-time": String(hold),
+  });
+  const ours = version({ retention: kept(UNTIL, 5n), legalHold: { value: true, time: 5n } });
+  const equal = { ...lockHeaders("GOVERNANCE", UNTIL), "x-amz-object-lock-legal-hold": "ON" };
+  const table: [string, Record<string, string>, string | undefined][] = [
+    ["the same", { ...equal, ...times(5n, 5n) }, undefined],
+    ["the same value, older", { ...equal, ...times(4n, 5n) }, "retention"],
+    ["the same value, newer", { ...equal, ...times(6n, 6n) }, undefined],
+    ["none yet", times(0n, 0n), "retention"],
+    ["cleared there later", { ...times(6n, 5n), "x-amz-object-lock-legal-hold": "ON" }, undefined],
+    ["cleared there before", { ...times(4n, 5n), "x-amz-object-lock-legal-hold": "ON" }, "retention"],
+    ["COMPLIANCE there, older", { ...equal, ...lockHeaders("COMPLIANCE", UNTIL), ...times(4n, 5n) }, undefined],
+    ["no hold yet", { ...equal, "x-amz-object-lock-legal-hold": "", ...times(5n, 0n) }, "legal hold"],
+    ["hold ended there later", { ...equal, "x-amz-object-lock-legal-hold": "OFF", ...times(5n, 6n) }, undefined],
+  ];
+  for (const [name, headers, what] of table) {
+    const expected = what === undefined ? { kind: "equal" } : { kind: "registers", what };
+    assert.deepEqual(compareObject(ours, answerFor(ours, headers)), expected, name);
+  }
+  const bare = version();
+  const newer = { ...equal, ...times(9n, 9n) };
+  assert.deepEqual(compareObject(bare, answerFor(bare, newer)), { kind: "equal" });
 });

@@ -1,7 +1,8 @@
 /** Is a version at the target what it is here? Pure (replication.md section 4). */
 import { NULL_VERSION, type UnixNs } from "../model/names.ts";
-import type { ObjectVersion, Tags } from "../model/version.ts";
-import { RESILVER_MTIME, RESILVER_TAGS_TIME } from "../protocol/replication-headers.ts";
+import { newerRetention } from "../model/object-lock.ts";
+import { newerRegister, type ObjectVersion, type Register, type Retention, type Tags } from "../model/version.ts";
+import * as names from "../protocol/replication-headers.ts";
 import { msOf, parseHttpDate } from "../protocol/time.ts";
 import type { TargetResponse } from "./wire.ts";
 
@@ -16,9 +17,11 @@ export interface RemoteObject {
   /** Lower-case names; content headers, `x-amz-meta-*`, lock headers. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly tags?: Tags | undefined;
-  /** Exact times, as this program tells its peers: of the version, and of its tags (0: it never had any). */
+  /** Exact times, as this program tells its peers: of the version, and of its registers (0: it never had any). */
   readonly mtime?: UnixNs | undefined;
   readonly tagsTime?: UnixNs | undefined;
+  readonly retentionTime?: UnixNs | undefined;
+  readonly legalHoldTime?: UnixNs | undefined;
 }
 
 export type Comparison =
@@ -73,15 +76,43 @@ function compareTags(local: ObjectVersion, remote: RemoteObject): Comparison | u
 }
 
 function compareLock(local: ObjectVersion, remote: RemoteObject): Comparison | undefined {
-  const told = remote.metadata;
-  if (told === undefined) return undefined;
-  const { mode, until } = local.retention?.value ?? { mode: "", until: "" };
-  const sameUntil =
-    until === "" ? (told[LOCK_UNTIL] ?? "") === "" : Date.parse(until) === Date.parse(told[LOCK_UNTIL] ?? "");
-  if ((told[LOCK_MODE] ?? "") !== mode || !sameUntil) return { kind: "registers", what: "retention" };
-  return (told[LOCK_HOLD] === "ON") === (local.legalHold?.value ?? false)
-    ? undefined
-    : { kind: "registers", what: "legal hold" };
+  if (remote.metadata === undefined) return undefined;
+  const retention = retentionTold(remote.metadata);
+  const hold = remote.metadata[LOCK_HOLD] === "ON";
+  const { retentionTime, legalHoldTime } = remote;
+  const retentionEqual =
+    retentionTime === undefined
+      ? sameRetention(local.retention?.value ?? null, retention)
+      : !mustGo(local.retention, told(retention, retentionTime), newerRetention);
+  if (!retentionEqual) return { kind: "registers", what: "retention" };
+  const holdEqual =
+    legalHoldTime === undefined
+      ? hold === (local.legalHold?.value ?? false)
+      : !mustGo(local.legalHold, told(hold, legalHoldTime), newerRegister);
+  return holdEqual ? undefined : { kind: "registers", what: "legal hold" };
+}
+
+function retentionTold(metadata: Readonly<Record<string, string>>): Retention | null {
+  const mode = metadata[LOCK_MODE] ?? "";
+  if (mode !== "GOVERNANCE" && mode !== "COMPLIANCE") return null;
+  const until = Date.parse(metadata[LOCK_UNTIL] ?? "");
+  return { mode, until: Number.isNaN(until) ? "" : new Date(until).toISOString() };
+}
+
+const sameRetention = (a: Retention | null, b: Retention | null): boolean =>
+  a?.mode === b?.mode && a?.until === b?.until;
+
+const told = <T>(value: T, time: UnixNs): Register<T> | undefined => (time === 0n ? undefined : { value, time });
+
+/** Ours wins there, and is not there yet. What wins from there comes by itself. */
+function mustGo<T>(
+  ours: Register<T> | undefined,
+  theirs: Register<T> | undefined,
+  winner: (a: Register<T> | undefined, b: Register<T> | undefined) => Register<T> | undefined,
+): boolean {
+  if (ours === undefined || (theirs?.time === ours.time && JSON.stringify(theirs.value) === JSON.stringify(ours.value)))
+    return false;
+  return winner(ours, theirs) === ours;
 }
 
 function compareFixed(local: ObjectVersion, remote: RemoteObject): Comparison | undefined {
@@ -157,7 +188,9 @@ export function remoteOfHead(response: TargetResponse): RemoteObject | undefined
     metadata,
     // A count without the text: the target does not know the directive. Zero says there are none.
     tags: tags !== undefined ? parseTagsText(tags) : count === 0 ? {} : undefined,
-    mtime: nanoseconds(headers[RESILVER_MTIME]),
-    tagsTime: nanoseconds(headers[RESILVER_TAGS_TIME]),
+    mtime: nanoseconds(headers[names.RESILVER_MTIME]),
+    tagsTime: nanoseconds(headers[names.RESILVER_TAGS_TIME]),
+    retentionTime: nanoseconds(headers[names.RESILVER_RETENTION_TIME]),
+    legalHoldTime: nanoseconds(headers[names.RESILVER_LEGAL_HOLD_TIME]),
   };
 }

@@ -46,14 +46,13 @@ export async function validateConfig(
   for (const arn of arns) {
     if (!known.has(arn)) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
   }
-  const stored = (await deps.objects.bucket(bucketName)).replication;
+  const { replication: stored, objectLock } = await deps.objects.bucket(bucketName);
   const used = new Set(stored === undefined ? [] : configArns(stored));
   for (const arn of arns) {
     if (used.has(arn)) continue;
-    await checks.checkBucketThere(
-      deps.targets.connect(known.get(arn) as KnownTarget).client,
-      "RemoteDestinationNotFoundError",
-    );
+    const { client } = deps.targets.connect(known.get(arn) as KnownTarget);
+    await checks.checkBucketThere(client, "RemoteDestinationNotFoundError");
+    if (objectLock !== undefined) await checks.checkLocked(client);
   }
   validateRules(config);
 }
@@ -90,12 +89,13 @@ function validateRule(rule: ReplicationRule): void {
 
 /** `GET ?replication-check`: dry-run writes on the target of every enabled rule. */
 export async function checkConfig(deps: ConfigDeps, bucketName: BucketName): Promise<void> {
-  const { replication } = await deps.objects.bucket(bucketName);
+  const { replication, objectLock } = await deps.objects.bucket(bucketName);
   if (replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
   const enabled = { ...replication, rules: replication.rules.filter((rule) => rule.enabled) };
   for (const arn of configArns(enabled)) {
     const { client } = deps.targets.connect(await deps.targets.get(bucketName, arn));
     await checks.checkBucketThere(client, "RemoteDestinationNotFoundError");
+    if (objectLock !== undefined) await checks.checkLocked(client);
     await checks.checkVersioned(client);
     if (client.bucket === bucketName && (await checks.isThisSite(client, deps.hostId))) {
       throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: bucketName });

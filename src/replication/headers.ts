@@ -48,10 +48,14 @@ function registerHeaders(version: ObjectVersion): Headers {
     if (text !== "") headers["x-amz-tagging"] = text;
     headers[wire.SOURCE_TAGGING_TIME] = rfc3339Nano(tags.time);
   }
-  if (retention !== undefined && retention.value !== null) {
-    headers["x-amz-object-lock-mode"] = retention.value.mode;
-    headers["x-amz-object-lock-retain-until-date"] = retention.value.until.replace(/\.\d+Z$/, "Z");
+  if (retention !== undefined) {
+    // A time without a retention: it was cleared, which must win over what others still have.
     headers[wire.SOURCE_RETENTION_TIME] = rfc3339Nano(retention.time);
+    if (retention.value !== null) {
+      headers["x-amz-object-lock-mode"] = retention.value.mode;
+      // Whole seconds as MinIO sends them; what lies between must not be cut off a retention.
+      headers["x-amz-object-lock-retain-until-date"] = retention.value.until.replace(/\.000Z$/, "Z");
+    }
   }
   if (legalHold !== undefined) {
     headers["x-amz-object-lock-legal-hold"] = legalHold.value ? "ON" : "OFF";

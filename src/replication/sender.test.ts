@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
-import type { Version } from "../model/version.ts";
+import type { ObjectVersion, Version } from "../model/version.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
 import { sendVersion } from "./sender.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
@@ -44,6 +44,45 @@ describe("one version to one target", () => {
     });
     return sent.outcome;
   }
+
+  /** Lock headers of the last request, without their common beginnings. */
+  function lockHeaders(): Record<string, unknown> {
+    const names = /^(x-amz-object-lock-|x-minio-source-replication-(retention|legalhold)-)/;
+    const found = Object.entries(fake.seen.at(-1)?.headers ?? {}).filter(([name]) => names.test(name));
+    return Object.fromEntries(found.map(([name, value]) => [name.replace("x-minio-source-replication-", ""), value]));
+  }
+
+  test("locks go out with the object, to the millisecond, and with their times; later ones as metadata", async () => {
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, objectLock: {} }));
+    const put = async (until: string): Promise<ObjectVersion> => {
+      const at = { bucket: SRC, key: asKey("k") };
+      const { versionId } = await site.put("k", "x");
+      await site.objects.setLegalHold({ ...at, versionId }, true);
+      return site.objects.setRetention({ ...at, versionId }, { mode: "GOVERNANCE", until });
+    };
+    const whole = await put("2100-01-01T00:00:00.000Z");
+    await send(whole);
+    const times = {
+      "retention-timestamp": rfc3339Nano(whole.retention?.time ?? 0n),
+      "legalhold-timestamp": rfc3339Nano(whole.legalHold?.time ?? 0n),
+    };
+    const hold = { "x-amz-object-lock-legal-hold": "ON" };
+    const mode = { "x-amz-object-lock-mode": "GOVERNANCE" };
+    const date = (text: string) => ({ "x-amz-object-lock-retain-until-date": text });
+    assert.deepEqual(lockHeaders(), { ...times, ...hold, ...mode, ...date("2100-01-01T00:00:00Z") });
+    await send(await put("2100-01-01T00:00:00.999Z"));
+    assert.equal(lockHeaders()["x-amz-object-lock-retain-until-date"], "2100-01-01T00:00:00.999Z");
+    const { key, versionId } = whole;
+    const at = { bucket: SRC, key, versionId };
+    const cleared = await site.objects.setRetention(at, null, { bypassGovernance: true });
+    assert.deepEqual(await send(whole, true), { kind: "sent", bytes: 0, what: "metadata" });
+    times["retention-timestamp"] = rfc3339Nano(cleared.retention?.time ?? 0n);
+    assert.deepEqual(lockHeaders(), { ...times, ...hold, "x-amz-object-lock-mode": "", ...date("") });
+    // To a target that has nothing yet, the time alone says that there is no retention any more.
+    fake.remove(key, versionId);
+    await send(whole);
+    assert.deepEqual(lockHeaders(), { ...times, ...hold });
+  });
 
   test("a new object goes out in one PUT with id, time, ETag and mark; again is 412 and success", async () => {
     const version = await site.put("a/b c", "hello", { t: "1" });

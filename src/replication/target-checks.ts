@@ -51,6 +51,17 @@ export async function checkVersioned(client: TargetClient): Promise<void> {
   }
 }
 
+/** What the source keeps, the target must be able to keep. */
+export async function checkLocked(client: TargetClient): Promise<void> {
+  const answer = await ask(client, { method: "GET", query: { "object-lock": "" }, payload: "hashed" });
+  const missing = answer.status === 404 && errorOf(answer).code === "ObjectLockConfigurationNotFoundError";
+  if (answer.status >= 300 && !missing) throw refusedBy("?object-lock", answer);
+  if (!missing && parseXml(answer.body).value("ObjectLockEnabled") === "Enabled") return;
+  throw new StoreError("ReplicationDestinationMissingLockError", {
+    message: `The remote bucket "${client.bucket}" needs object lock, as the source bucket has it.`,
+  });
+}
+
 /** The endpoint must say that it lives. Returns its answer. */
 export async function checkAlive(client: TargetClient): Promise<TargetResponse> {
   let answer: TargetResponse;

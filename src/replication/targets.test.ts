@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import type { Arn, BucketName } from "../model/names.ts";
+import type { BucketName } from "../model/names.ts";
 import type { ReplicationRule } from "../model/replication-config.ts";
 import { testRule } from "../model/testing.ts";
 import { systemRandom } from "../runtime/random.ts";
@@ -122,8 +122,24 @@ describe("remote targets", { timeout: 20_000 }, () => {
     await validate(testRule(arn, { filterForm: "and", tags }));
     fake.interfere = (request) => (request.method === "HEAD" ? { status: 404, code: "NoSuchBucket" } : undefined);
     await refuses(validate(testRule(arn)), "RemoteDestinationNotFoundError");
-    await enableRule(site, arn as Arn);
+    await enableRule(site, arn);
     await validate(testRule(arn, { enabled: false }));
+  });
+
+  test("a bucket with object lock replicates only to one that has it too", async () => {
+    const arn = await site.targets.set(SRC, json());
+    const validate = (): Promise<void> => validateConfig(config(), SRC, { rules: [testRule(arn)], role: "" });
+    await validate();
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, objectLock: {} }));
+    await refuses(validate(), "ReplicationDestinationMissingLockError");
+    fake.objectLock = true;
+    await validate();
+    await enableRule(site, arn);
+    await checkConfig(config(), SRC);
+    fake.objectLock = false;
+    await refuses(checkConfig(config(), SRC), "ReplicationDestinationMissingLockError");
+    fake.interfere = ({ query }) => (query.has("object-lock") ? { status: 403, code: "AccessDenied" } : undefined);
+    await assert.rejects(checkConfig(config(), SRC), { code: "InvalidRequest", message: /\?object-lock/ });
   });
 
   test("replication-check makes dry runs only and names the missing right", async () => {

@@ -6,6 +6,7 @@ import type { ObjectAttributesInput, ReplicaSource } from "../objects/types.ts";
 import { parseRetainUntil, parseRetentionMode } from "../protocol/s3-xml-lock.ts";
 import type { HeaderView } from "./attributes.ts";
 import { allowed, authorizeFor, type Question } from "./authorize.ts";
+import { isPeerRead } from "./replica.ts";
 import type { S3Request } from "./request.ts";
 
 const MODE = "x-amz-object-lock-mode";
@@ -80,6 +81,21 @@ export async function locksAsked(
 
 /** A peer says that the version has no retention any more. */
 export const clearsRetention = (request: S3Request): boolean => request.headers[MODE] === "";
+
+/**
+ * Which locks of an object the caller may see. Who may write replicas may see what it has to compare: the rights that
+ * MinIO's documents give to a replication user do not name the two actions.
+ */
+export async function seesLocks(
+  request: S3Request,
+  on: Omit<Question, "action"> = {},
+): Promise<{ retention: boolean; legalHold: boolean }> {
+  const peer = isPeerRead(request) && (await allowed(request, { action: "s3:ReplicateObject", ...on }));
+  return {
+    retention: peer || (await allowed(request, { action: "s3:GetObjectRetention", ...on })),
+    legalHold: peer || (await allowed(request, { action: "s3:GetObjectLegalHold", ...on })),
+  };
+}
 
 /** InvalidRequest: locks are for the creation of an upload, not for its completion. */
 export function refuseLock(request: S3Request): void {

@@ -1,7 +1,7 @@
 /** Response headers of an object version (s3-api.md section 3), as flat name-value lists. */
 import { replicationStatus } from "../model/version.ts";
 import type { Checksum, ObjectVersion } from "../model/version.ts";
-import { RESILVER_MTIME, RESILVER_TAGS_TIME } from "../protocol/replication-headers.ts";
+import * as names from "../protocol/replication-headers.ts";
 import { httpDate } from "../protocol/time.ts";
 
 /** Spelling of stored content headers in a response. */
@@ -50,9 +50,13 @@ export function identityHeaders(version: ObjectVersion, nullId: boolean): string
   return out;
 }
 
-/** Exact times, for peers: `Last-Modified` has whole seconds, and tags of equal value may have different times. */
+/** Exact times, for peers: `Last-Modified` has whole seconds, and registers of equal value may have different times. */
 export function peerHeaders(version: ObjectVersion): string[] {
-  return [RESILVER_MTIME, String(version.mtime), RESILVER_TAGS_TIME, String(version.tags?.time ?? 0)];
+  const { mtime, tags, retention, legalHold } = version;
+  const out = [names.RESILVER_MTIME, String(mtime), names.RESILVER_TAGS_TIME, String(tags?.time ?? 0)];
+  out.push(names.RESILVER_RETENTION_TIME, String(retention?.time ?? 0));
+  out.push(names.RESILVER_LEGAL_HOLD_TIME, String(legalHold?.time ?? 0));
+  return out;
 }
 
 /** `Expires` and `Cache-Control`: what a 304 carries beside the identity. */

@@ -6,6 +6,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { httpDate, isoMillis, msOf, parseRfc3339Nano } from "../../protocol/time.ts";
+import { renderObjectLock } from "../../protocol/s3-xml-lock.ts";
 import { encodeListing } from "../../protocol/uri.ts";
 import { escapeXml, parseXml } from "../../protocol/xml.ts";
 
@@ -42,6 +43,7 @@ export class FakeTarget {
   readonly seen: SeenRequest[] = [];
   readonly bucket: string;
   versioning = "Enabled";
+  objectLock = false;
   /** Sent with `/minio/health/live`. */
   liveHeaders: Record<string, string> = {};
   /** Answers in place of the target when it returns a status; `cut` ends the connection without an answer. */
@@ -123,6 +125,10 @@ export class FakeTarget {
         {},
         `<VersioningConfiguration><Status>${this.versioning}</Status></VersioningConfiguration>`,
       );
+    }
+    if (seen.query.has("object-lock")) {
+      if (!this.objectLock) return fail(response, 404, "ObjectLockConfigurationNotFoundError");
+      return answer(response, 200, {}, renderObjectLock({}));
     }
     if (seen.query.has("versions")) return this.#list(seen, response);
     answer(response, 200, {});

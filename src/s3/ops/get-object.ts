@@ -7,6 +7,7 @@ import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { allowed, authorizeFor } from "../authorize.ts";
 import { encryptionHeaders, readKey, unlockFor } from "../encryption.ts";
 import { PART_NUMBER_MAX, SMALL_REPLY_BYTES_MAX } from "../limits.ts";
+import { seesLocks } from "../lock-request.ts";
 import * as headers from "../object-headers.ts";
 import { bytesFromPeer, readFromPeer } from "../peer-read.ts";
 import { decideRead, parseRange, readConditions, type ByteRange } from "../read-conditions.ts";
@@ -207,9 +208,7 @@ async function addOptional(
 ): Promise<void> {
   const { version } = found;
   if (version.retention !== undefined || version.legalHold !== undefined) {
-    const retention = await allowed(request, { action: "s3:GetObjectRetention" });
-    const legalHold = await allowed(request, { action: "s3:GetObjectLegalHold" });
-    out.push(...headers.lockHeaders(version, { retention, legalHold }));
+    out.push(...headers.lockHeaders(version, await seesLocks(request)));
   }
   if (request.headers["x-amz-checksum-mode"] !== undefined) addChecksum(request, version, shape, out);
   if (version.tags !== undefined && request.header(names.TAGGING_DIRECTIVE)?.toUpperCase() === "ACCESS") {

@@ -11,6 +11,8 @@ import { allowed, authorize } from "../authorize.ts";
 import { LIST_KEYS_MAX } from "../limits.ts";
 import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { pageSize, urlEncoding } from "../listing-parameters.ts";
+import { seesLocks } from "../lock-request.ts";
+import { lockHeaders } from "../object-headers.ts";
 import { isPeerRead } from "../replica.ts";
 import { xmlReply, type Reply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
@@ -130,17 +132,21 @@ async function entryOf(request: S3Request, version: ObjectVersion, metadata: boo
   if (!metadata) return entry;
   const on = { key: version.key };
   const seesMetadata = await allowed(request, { action: "s3:GetObject", ...on });
+  const locked = version.retention !== undefined || version.legalHold !== undefined;
+  const locks = locked && seesMetadata ? lockHeaders(version, await seesLocks(request, on)) : [];
   const seesTags = version.tags !== undefined && (await allowed(request, { action: "s3:GetObjectTagging", ...on }));
   return {
     ...entry,
-    userMetadata: seesMetadata ? listedMetadata(version) : {},
+    userMetadata: seesMetadata ? listedMetadata(version, locks) : {},
     userTags: seesTags ? taggingHeader(version.tags?.value ?? {}) : "",
   };
 }
 
-function listedMetadata(version: ObjectVersion): Record<string, string> {
+/** `locks`: name, value, name, value, ... */
+function listedMetadata(version: ObjectVersion, locks: readonly string[]): Record<string, string> {
   const status = replicationStatus(version.replication);
   const out: Record<string, string> = status === undefined ? {} : { "X-Amz-Replication-Status": status };
+  for (let i = 0; i + 1 < locks.length; i += 2) out[locks[i] as string] = locks[i + 1] as string;
   return { ...out, ...version.headers, ...version.userMetadata };
 }
 
