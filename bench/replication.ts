@@ -7,10 +7,10 @@
 import { randomBytes } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { AdminClient } from "../src/client/admin-client.ts";
 import { S3Client } from "../src/client/s3-client.ts";
 import { load } from "./load.ts";
-import { ACCESS, cpuMicros, SECRET, signed, startSite, type BenchSite } from "./site.ts";
+import { connectSites, drained, endpoint, makeBucket } from "./link.ts";
+import { cpuMicros, signed, startSite, type BenchSite } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,43 +23,6 @@ const objects = Number(values.objects);
 const singles = Number(values.singles);
 const CONNECTIONS = 32;
 const body = randomBytes(1024);
-const endpoint = (site: BenchSite): { url: string; accessKey: string; secretKey: string } => ({
-  url: `http://127.0.0.1:${site.port}`,
-  accessKey: ACCESS,
-  secretKey: SECRET,
-});
-const VERSIONED = Buffer.from("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>");
-
-async function makeBucket(client: S3Client, bucket: string): Promise<void> {
-  await client.send({ method: "PUT", bucket });
-  await client.send({ method: "PUT", bucket, query: { versioning: "" }, body: VERSIONED });
-}
-
-async function connectSites(from: BenchSite, to: BenchSite): Promise<void> {
-  const target = {
-    endpoint: `127.0.0.1:${to.port}`,
-    credentials: { accessKey: ACCESS, secretKey: SECRET },
-    targetbucket: "bench",
-    secure: false,
-    type: "replication",
-  };
-  const admin = new AdminClient(endpoint(from));
-  const arn = await admin.json<string>({
-    method: "PUT",
-    path: "set-remote-target",
-    query: { bucket: "bench" },
-    body: Buffer.from(JSON.stringify(target)),
-    sealed: true,
-  });
-  const enabled = (name: string): string => `<${name}><Status>Enabled</Status></${name}>`;
-  const rule =
-    `<Rule><ID>bench</ID><Status>Enabled</Status><Priority>1</Priority>${enabled("DeleteMarkerReplication")}${enabled("DeleteReplication")}` +
-    `<Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter>${enabled("ExistingObjectReplication")}</Rule>`;
-  const xml = Buffer.from(`<ReplicationConfiguration>${rule}</ReplicationConfiguration>`);
-  await new S3Client(endpoint(from)).send({ method: "PUT", bucket: "bench", query: { replication: "" }, body: xml });
-  await admin.close();
-}
-
 const put = (site: BenchSite, bucket: string, name: string): readonly Buffer[] =>
   signed(site.port, { method: "PUT", path: `/${bucket}/${name}`, body });
 
@@ -69,19 +32,6 @@ async function appears(client: S3Client, name: string): Promise<void> {
     const answer = await client.request({ method: "HEAD", bucket: "bench", key: name });
     await answer.discard();
     if (answer.status === 200) return;
-    await turn();
-  }
-}
-
-/** Waits until the source says that nothing is pending. */
-async function drained(client: S3Client): Promise<void> {
-  interface Metrics {
-    readonly currStats: { readonly queued?: { readonly curr?: { readonly count?: number } } };
-  }
-  for (;;) {
-    const answer = await client.send({ method: "GET", bucket: "bench", query: { "replication-metrics": "2" } });
-    const metrics = JSON.parse((await answer.bytes()).toString()) as Metrics;
-    if ((metrics.currStats.queued?.curr?.count ?? 0) === 0) return;
     await turn();
   }
 }

@@ -28,18 +28,21 @@ export interface BenchSite {
   readonly pid: number;
   readonly dir: string;
   stop(): Promise<void>;
+  /** Ends it and leaves its folder. */
+  pause(): Promise<void>;
 }
 
 /** Data lies under RESILVER_BENCH_DIR, else under the temporary folder: it should be a real disk. */
 export const benchDir = (): string =>
   mkdtempSync(join(process.env["RESILVER_BENCH_DIR"] ?? tmpdir(), "resilver-bench-"));
 
-export async function startSite(workers: number): Promise<BenchSite> {
-  const dir = benchDir();
+/** `at`: an earlier site's folder and port, for a start anew. */
+export async function startSite(workers: number, at?: { dir: string; port: number }): Promise<BenchSite> {
+  const dir = at?.dir ?? benchDir();
   const { RESILVER_BENCH_DIR: _unused, ...environment } = process.env;
   const child: ChildProcess = spawn(
     join(root, "bin", "resilver"),
-    ["server", "--address", "127.0.0.1:0", "--workers", String(workers), join(dir, "site")],
+    ["server", "--address", `127.0.0.1:${at?.port ?? 0}`, "--workers", String(workers), join(dir, "site")],
     {
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...environment, RESILVER_ROOT_USER: ACCESS, RESILVER_ROOT_PASSWORD: SECRET },
@@ -49,14 +52,18 @@ export async function startSite(workers: number): Promise<BenchSite> {
     child.stdout?.once("data", (text: Buffer) => ready(text.toString()));
     child.once("exit", () => fail(new Error("the server ended before it was ready")));
   });
+  const pause = async (): Promise<void> => {
+    const ended = new Promise((done) => child.once("exit", done));
+    child.kill("SIGTERM");
+    await ended;
+  };
   return {
     port: Number(/:(\d+)/.exec(line)?.[1]),
     pid: child.pid ?? 0,
     dir,
+    pause,
     async stop() {
-      const ended = new Promise((done) => child.once("exit", done));
-      child.kill("SIGTERM");
-      await ended;
+      await pause();
       rmSync(dir, { recursive: true, force: true });
     },
   };
