@@ -78,7 +78,7 @@ test("what operators look at is there, with numbers", async () => {
   assert.ok(value(/^minio_s3_traffic_received_bytes/) >= 1);
   assert.equal(value(/^minio_cluster_health_status/), 1);
   assert.equal(value(/^minio_bucket_quota_total_bytes\{.*bucket="odd.name-1"/), 1024 ** 3);
-  for (const name of ["pending_count", "pending_bytes", "oldest_pending_seconds", "lag_seconds"]) {
+  for (const name of ["pending_versions", "pending_bytes", "oldest_pending_seconds", "lag_seconds"]) {
     assert.ok(value(new RegExp(`^resilver_replication_${name}\\{.*targetArn="arn:`)) >= 0);
   }
   for (const name of ["sent_count", "sent_bytes", "total_failed_count"]) {

@@ -429,9 +429,9 @@ test("metrics: who may read them, and what each endpoint shows", async () => {
     bucketText,
     /minio_bucket_replication_sent_bytes\{server="n:9000",bucket="src",targetArn="arn:[^"]+"\} 30/,
   );
-  assert.match(bucketText, /resilver_replication_pending_count\{[^}]+\} 2/);
+  assert.match(bucketText, /resilver_replication_pending_versions\{[^}]+\} 2/);
   assert.match(bucketText, /minio_bucket_replication_received_bytes\{server="n:9000",bucket="src"\} 7/);
-  assert.match(bucketText, /resilver_replication_not_replicable_count\{[^}]+\} 1/);
+  assert.match(bucketText, /resilver_replication_not_replicable_versions\{[^}]+\} 1/);
   assert.match(bucketText, /resilver_replication_unreachable\{[^}]+\} 0/);
   assert.match(bucketText, /resilver_replication_oldest_pending_seconds\{[^}]+\} [1-9]/);
   assert.match(bucketText, /minio_bucket_replication_credential_errors\{[^}]+\} 3/);

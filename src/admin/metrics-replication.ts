@@ -117,7 +117,7 @@ const TARGET_METRICS: readonly TargetMetric[] = [
   },
   {
     type: "gauge",
-    name: "resilver_replication_pending_count",
+    name: "resilver_replication_pending_versions",
     help: "Versions that the target still has to receive.",
     read: (n) => n.pendingReplicationCount,
   },
@@ -129,7 +129,7 @@ const TARGET_METRICS: readonly TargetMetric[] = [
   },
   {
     type: "gauge",
-    name: "resilver_replication_failing_count",
+    name: "resilver_replication_failing_versions",
     help: "Of these, versions whose last attempt failed.",
     read: (n) => n.failedReplicationCount,
   },
@@ -141,7 +141,7 @@ const TARGET_METRICS: readonly TargetMetric[] = [
   },
   {
     type: "gauge",
-    name: "resilver_replication_not_replicable_count",
+    name: "resilver_replication_not_replicable_versions",
     help: "Of those, versions that no repetition brings to the target.",
     read: (n) => n.notReplicableCount,
   },
