@@ -20,6 +20,7 @@ export async function createBucket(context: Context, name: BucketName, options: 
     id: context.random.bytes(8).toString("hex"),
     created: context.clock.nowNs(),
     owner: options.owner,
+    ...(options.ownership === undefined ? {} : { ownership: options.ownership }),
     ...(options.objectLock === true ? { versioning: { status: "Enabled" }, objectLock: {} } : {}),
   };
   const commit = new CommitBuilder().unchanged(key, undefined).put(key, encodeRow(bucket));

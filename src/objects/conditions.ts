@@ -1,7 +1,7 @@
 /** If-Match and its kin, decided against a version (s3-api.md section 6). */
 import { StoreError } from "../model/errors.ts";
 import type { ObjectVersion, Version } from "../model/version.ts";
-import type { ReadConditions, WriteConditions } from "./types.ts";
+import type { DeleteConditions, ReadConditions, WriteConditions } from "./types.ts";
 
 const matches = (wanted: string, etag: string): boolean => wanted === "*" || wanted === etag;
 
@@ -16,6 +16,20 @@ export function checkWrite(conditions: WriteConditions | undefined, current: Ver
   if (conditions.ifNoneMatch !== undefined && object !== undefined && matches(conditions.ifNoneMatch, object.etag)) {
     throw preconditionFailed(object);
   }
+}
+
+/** Throws PreconditionFailed unless `found` is the object that the conditions describe; a delete marker only meets `*`. */
+export function checkDelete(conditions: DeleteConditions, found: Version): void {
+  const { etag, lastModifiedMs, size } = conditions;
+  if (found.kind === "delete-marker") {
+    if (etag === "*" && lastModifiedMs === undefined && size === undefined) return;
+    throw new StoreError("PreconditionFailed", { key: found.key });
+  }
+  const holds =
+    (etag === undefined || matches(etag, found.etag)) &&
+    (lastModifiedMs === undefined || Math.floor(lastModifiedMs / 1000) === Number(found.mtime / 1_000_000_000n)) &&
+    (size === undefined || size === found.size);
+  if (!holds) throw preconditionFailed(found);
 }
 
 export const hasConditions = (conditions: WriteConditions | undefined): boolean =>

@@ -36,7 +36,10 @@ export async function copy(context: Context, request: CopyRequest): Promise<PutR
     encryption: encryptionFor(context, bucket, request.encryption),
   });
   const from = found.version;
-  const metadata = request.replaceMetadata ?? { headers: from.headers, userMetadata: from.userMetadata };
+  const metadata = request.replaceMetadata ?? {
+    headers: keptHeaders(from, request.redirect),
+    userMetadata: from.userMetadata,
+  };
   const result = await commitOrDiscard(context, {
     bucket: request.bucket,
     key: request.key,
@@ -66,6 +69,15 @@ interface Wanted {
   readonly algorithm: ChecksumAlgorithm | undefined;
   readonly encryption: EncryptionRequest | undefined;
   readonly fromKey: CustomerKey | undefined;
+}
+
+const REDIRECT = "x-amz-website-redirect-location";
+
+/** A redirect belongs to its object: the copy has its own or none. */
+function keptHeaders(from: ObjectVersion, redirect: string | undefined): ObjectVersion["headers"] {
+  if (redirect === undefined && from.headers[REDIRECT] === undefined) return from.headers;
+  const { [REDIRECT]: _left, ...kept } = from.headers;
+  return redirect === undefined ? kept : { ...kept, [REDIRECT]: redirect };
 }
 
 /** A checksum that is already known is kept; else the one asked for, or CRC64NVME, is computed (s3-api.md section 5). */

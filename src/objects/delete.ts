@@ -6,7 +6,7 @@ import type { Remover } from "../model/object-lock.ts";
 import type { DeleteMarker, Version } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
-import { preconditionFailed } from "./conditions.ts";
+import { checkDelete } from "./conditions.ts";
 import type { BucketRow, Context, VersionRow } from "./context.ts";
 import { removable, removerOf } from "./locks.ts";
 import { checkVersionIdAllowed } from "./put.ts";
@@ -39,25 +39,28 @@ export async function remove(context: Context, request: DeleteRequest): Promise<
   });
 }
 
-/** If-Match of a delete: 412 when the object is another one; true when there is none, which is as if it were deleted. */
+/** Conditions of a delete: 412 when the object is another one; true when there is none, which is as if it were deleted. */
 async function nothingToMatch(
   context: Context,
   commit: CommitBuilder,
   row: BucketRow,
   request: DeleteRequest,
 ): Promise<boolean> {
-  if (request.ifMatch === undefined) return false;
-  const found =
-    request.versionId === undefined
-      ? await context.currentRow(row.bucket.id, request.key)
-      : (await context.rowById(row.bucket.id, request.key, request.versionId)).row;
-  if (found === undefined || (found.version.kind === "delete-marker" && request.ifMatch === "*")) return true;
-  if (found.version.kind === "delete-marker") throw new StoreError("PreconditionFailed", { key: request.key });
-  if (request.ifMatch !== "*" && request.ifMatch !== found.version.etag) throw preconditionFailed(found.version);
-  if (request.versionId === undefined) {
-    commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, row.bucket.id, request.key)), found.key);
+  const { conditions, key, versionId } = request;
+  if (conditions === undefined) return false;
+  const bucketId = row.bucket.id;
+  let found: VersionRow | undefined;
+  if (versionId === undefined) {
+    found = await context.currentRow(bucketId, key);
+    commit.first(keys.prefixRange(keys.objectPrefix(keys.SPACE.version, bucketId, key)), found?.key);
+  } else {
+    const byId = await context.rowById(bucketId, key, versionId);
+    commit.unchanged(byId.idKey, byId.idRaw);
+    found = byId.row;
   }
-  return false;
+  if (found === undefined) return true;
+  checkDelete(conditions, found.version);
+  return found.version.kind === "delete-marker";
 }
 
 /** A new delete marker made here; a null marker takes the place of the null version. */

@@ -21,6 +21,7 @@ export interface NewBucket {
   readonly owner: string;
   /** With object lock, and so with versioning. */
   readonly objectLock?: boolean | undefined;
+  readonly ownership?: Bucket["ownership"];
 }
 
 /** How a write came: present when a peer's replication sent it (`X-Minio-Source-Replication-Request`). */
@@ -116,13 +117,22 @@ export interface FoundObject {
   readonly unlock?: ((customerKey: CustomerKey | undefined) => Promise<void>) | undefined;
 }
 
+/** What the object must be to be deleted; a delete marker is no object. */
+export interface DeleteConditions {
+  /** Without quotes, or `*`. */
+  readonly etag?: string | undefined;
+  /** Compared in whole seconds. */
+  readonly lastModifiedMs?: number | undefined;
+  readonly size?: number | undefined;
+}
+
 export interface DeleteRequest extends VersionSelector {
   readonly source?: ReplicaSource | undefined;
   /** Replication only: `X-Minio-Source-DeleteMarker: true` with versionId: make (or toggle away) this marker. */
   readonly sourceDeleteMarker?: boolean | undefined;
   /** Clients only: it asked to pass over governance retention, and may. */
   readonly bypassGovernance?: boolean | undefined;
-  readonly ifMatch?: string | undefined;
+  readonly conditions?: DeleteConditions | undefined;
 }
 
 export interface DeleteResult {
@@ -140,6 +150,8 @@ export interface CopyRequest {
   readonly fromConditions?: ReadConditions | undefined;
   /** Absent: COPY directive. */
   readonly replaceMetadata?: Pick<ObjectAttributesInput, "headers" | "userMetadata"> | undefined;
+  /** A redirect of the source is never kept (s3-api.md section 11): the one of the copy, if any. With COPY directive only. */
+  readonly redirect?: string | undefined;
   /** Absent: COPY directive; null tags are "no tags". */
   readonly replaceTags?: Tags | undefined;
   readonly storageClass?: "STANDARD" | "REDUCED_REDUNDANCY" | undefined;

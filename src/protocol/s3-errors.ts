@@ -113,6 +113,11 @@ const BUCKETS: readonly Row[] = [
 
 const OBJECTS: readonly Row[] = [
   ["InvalidObjectState", 403, "The operation is not valid for the object's state."],
+  [
+    "InvalidRedirectLocation",
+    400,
+    "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+  ],
   ["InvalidPart", 400, "One or more of the specified parts could not be found or its ETag does not match."],
   ["InvalidPartNumber", 416, "The requested part number is not satisfiable"],
   ["InvalidPartOrder", 400, "The list of parts was not in ascending order."],

@@ -41,6 +41,10 @@ export interface ObjectToDelete {
   readonly versionId?: string | undefined;
   /** Without quotes: delete only this content. */
   readonly etag?: string | undefined;
+  /** As sent: delete only what was modified then. */
+  readonly lastModified?: string | undefined;
+  /** As sent: delete only what is so large. */
+  readonly size?: string | undefined;
 }
 export interface DeleteObjectsRequest {
   readonly quiet: boolean;
@@ -53,7 +57,14 @@ export function parseDeleteObjects(body: Buffer): DeleteObjectsRequest {
   const objects = root.all("Object").map((element) => {
     const key = element.value("Key");
     if (key === undefined) throw new StoreError("MalformedXML", { message: "An Object to delete needs a Key." });
-    return { key, versionId: element.value("VersionId")?.trim() || undefined, etag: unquoted(element) || undefined };
+    const text = (name: string): string | undefined => element.value(name)?.trim() || undefined;
+    return {
+      key,
+      versionId: text("VersionId"),
+      etag: unquoted(element) || undefined,
+      lastModified: text("LastModifiedTime"),
+      size: text("Size"),
+    };
   });
   if (objects.length === 0 || objects.length > DELETE_OBJECTS_MAX) {
     throw new StoreError("MalformedXML", { message: `One request deletes 1 to ${DELETE_OBJECTS_MAX} objects.` });

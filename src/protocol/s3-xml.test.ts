@@ -115,7 +115,8 @@ test("multi-delete both ways", () => {
     ),
   );
   assert.deepEqual(objects.parseDeleteResult(Buffer.from(xml)), answer);
-  const request = { quiet: true, objects: [{ key: " a&b", versionId: "null", etag: undefined }] };
+  const unconditional = { etag: undefined, lastModified: undefined, size: undefined };
+  const request = { quiet: true, objects: [{ key: " a&b", versionId: "null", ...unconditional }] };
   assert.deepEqual(objects.parseDeleteObjects(Buffer.from(objects.renderDeleteObjects(request))), request);
   assert.throws(() => objects.parseDeleteObjects(Buffer.from("<Delete></Delete>")), malformed);
   assert.throws(

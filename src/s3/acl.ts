@@ -43,25 +43,28 @@ function grantsOf(request: HeaderView): string[] {
   });
 }
 
+/** A request that says nothing of ACLs, as nearly all, need not be held against its bucket. */
+export function carriesAcl(request: HeaderView): boolean {
+  return request.header("x-amz-acl") !== undefined || GRANTS.some((name) => request.header(name) !== undefined);
+}
+
 /**
  * For requests that write and may carry an ACL: AccessDenied for a public one where the bucket blocks those,
- * AccessControlListNotSupported where the bucket was told that the owner alone counts. `bucket` is only asked for when
- * the request has such a header; `undefined` is a bucket to be.
+ * AccessControlListNotSupported where the bucket was told that the owner alone counts.
  */
-export async function checkAclHeaders(request: HeaderView, bucket: () => Promise<Bucket | undefined>): Promise<void> {
+export function checkAclHeaders(request: HeaderView, bucket: Pick<Bucket, "publicAccessBlock" | "ownership">): void {
   const canned = cannedAcl(request);
   const grants = canned === undefined ? grantsOf(request) : [];
   if (canned === undefined && grants.length === 0) return;
-  const found = await bucket();
   const isPublic = canned !== undefined ? PUBLIC.includes(canned) : grants.some((value) => value.includes("uri="));
-  if (isPublic && found?.publicAccessBlock?.blockPublicAcls) throw new StoreError("AccessDenied");
+  if (isPublic && bucket.publicAccessBlock?.blockPublicAcls) throw new StoreError("AccessDenied");
   const ownersOnly = canned !== undefined ? canned === "bucket-owner-full-control" : grants.every(grantsOwnerOnly);
-  if (found?.ownership !== undefined && !ownersOnly) throw new StoreError("AccessControlListNotSupported");
+  if (bucket.ownership !== undefined && !ownersOnly) throw new StoreError("AccessControlListNotSupported");
 }
 
 /** For PUT of an ACL: beyond the checks of every write, only what holds anyway can be set: NotImplemented for the rest. */
 export async function checkNewAcl(request: S3Request, bucket: Bucket, body: () => Promise<Buffer>): Promise<void> {
-  await checkAclHeaders(request, () => Promise.resolve(bucket));
+  checkAclHeaders(request, bucket);
   const canned = cannedAcl(request);
   if (canned !== undefined) {
     if (!OWNERS.has(canned)) throw new StoreError("NotImplemented");

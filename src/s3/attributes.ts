@@ -2,6 +2,7 @@
 import { StoreError } from "../model/errors.ts";
 import type { Tags } from "../model/version.ts";
 import type { ObjectAttributesInput } from "../objects/types.ts";
+import { SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
 import { invalidArgument } from "./request.ts";
 import { parseTagHeader } from "./tags.ts";
 
@@ -47,6 +48,22 @@ function storedEncoding(value: string): string | undefined {
   return kept.length === 0 ? undefined : kept.join(",");
 }
 
+const REDIRECT_CHARS_MAX = 2048;
+
+/** InvalidRedirectLocation for a redirect to what is neither an address nor a path. */
+function checkRedirect(location: string | undefined): void {
+  if (location === undefined) return;
+  if (location.length <= REDIRECT_CHARS_MAX && /^(https?:\/\/|\/)/.test(location)) return;
+  throw new StoreError("InvalidRedirectLocation");
+}
+
+/** `x-amz-website-redirect-location` of a copy that keeps the rest of its source's headers. */
+export function redirectOf(request: HeaderView): string | undefined {
+  const location = request.header("x-amz-website-redirect-location") || undefined;
+  checkRedirect(location);
+  return location;
+}
+
 /** Content headers and user metadata as stored. */
 export function metadataOf(request: HeaderView): Pick<ObjectAttributesInput, "headers" | "userMetadata"> {
   const headers: Record<string, string> = {};
@@ -56,6 +73,8 @@ export function metadataOf(request: HeaderView): Pick<ObjectAttributesInput, "he
     const value = request.header(name);
     if (value !== undefined && value !== "") headers[name] = headerText(value);
   }
+  // What a peer has stored already is taken as it is, or it would never arrive.
+  if (!(SOURCE_REPLICATION_REQUEST in request.headers)) checkRedirect(headers["x-amz-website-redirect-location"]);
   const encoding = request.header("content-encoding");
   const stored = encoding === undefined ? undefined : storedEncoding(encoding);
   if (stored !== undefined) headers["content-encoding"] = stored;

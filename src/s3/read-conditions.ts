@@ -1,10 +1,10 @@
 /** If-* headers and Range of a read: parsing, and the decision (s3-api.md sections 6 and 7). Pure. */
 import { StoreError } from "../model/errors.ts";
 import type { ObjectVersion } from "../model/version.ts";
-import type { ReadConditions, WriteConditions } from "../objects/types.ts";
+import type { DeleteConditions, ReadConditions, WriteConditions } from "../objects/types.ts";
 import { parseHttpDate } from "../protocol/time.ts";
 import { mtimeMs } from "./object-headers.ts";
-import type { S3Request } from "./request.ts";
+import { invalidArgument, type S3Request } from "./request.ts";
 
 /** An ETag of a condition without its quotes; `W/` marks are dropped. */
 export function bareEtag(text: string): string {
@@ -38,6 +38,32 @@ export function writeConditions(request: S3Request): WriteConditions | undefined
   return {
     ifMatch: match === undefined ? undefined : bareEtag(match),
     ifNoneMatch: noneMatch === undefined ? undefined : bareEtag(noneMatch),
+  };
+}
+
+/** Conditions of DeleteObject; undefined when there are none. */
+export function deleteConditions({ headers }: S3Request): DeleteConditions | undefined {
+  const etag = headers["if-match"];
+  const lastModified = headers["x-amz-if-match-last-modified-time"];
+  const size = headers["x-amz-if-match-size"];
+  if (etag === undefined && lastModified === undefined && size === undefined) return undefined;
+  return parseDeleteConditions({ etag, lastModified: lastModified?.toString(), size: size?.toString() });
+}
+
+/** InvalidArgument for a time or size that cannot be read: to ignore it would delete what it protects. */
+export function parseDeleteConditions(text: {
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
+  readonly size?: string | undefined;
+}): DeleteConditions {
+  const { etag, lastModified, size } = text;
+  const time = lastModified === undefined ? undefined : (parseHttpDate(lastModified) ?? Date.parse(lastModified));
+  if (Number.isNaN(time)) throw invalidArgument("The last modified time of the condition is not a time.");
+  if (size !== undefined && !/^\d{1,15}$/.test(size)) throw invalidArgument("The size of the condition is not a size.");
+  return {
+    etag: etag === undefined ? undefined : bareEtag(etag),
+    lastModifiedMs: time,
+    size: size === undefined ? undefined : Number(size),
   };
 }
 

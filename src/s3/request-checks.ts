@@ -1,6 +1,7 @@
 /** What every request must obey before anything looks at it: header sizes, refused headers, features that are absent. */
 import { StoreError } from "../model/errors.ts";
 import { INTERNAL_PREFIX } from "../protocol/replication-headers.ts";
+import { DEFAULT_OWNER } from "../protocol/s3-xml-bucket.ts";
 import type { HeaderView } from "./attributes.ts";
 import { HEADER_BYTES_MAX, METADATA_BYTES_MAX } from "./limits.ts";
 import type { S3Request } from "./request.ts";
@@ -10,7 +11,8 @@ const X = 120;
 const A = 97;
 
 /**
- * MetadataTooLarge for 8 KiB of headers or 2 KiB of user metadata; InvalidArgument for internal names; InvalidRequest for
+ * MetadataTooLarge for 8 KiB of headers or 2 KiB of user metadata; InvalidArgument for internal names; AccessDenied when
+ * the client expects buckets of another account: all here have one owner, the one that ListBuckets names; InvalidRequest for
  * two Host or Authorization lines: the parser drops the second, and a proxy may have gone by it.
  */
 export function checkHeaders(request: S3Request): void {
@@ -30,7 +32,9 @@ export function checkHeaders(request: S3Request): void {
     if (first !== X) continue;
     const lower = name.toLowerCase();
     if (lower.startsWith("x-amz-meta-") || lower.startsWith("x-minio-meta-")) metadata += size;
-    else if (lower.startsWith(INTERNAL_PREFIX)) {
+    else if (lower === "x-amz-expected-bucket-owner" || lower === "x-amz-source-expected-bucket-owner") {
+      if (rawHeaders[i + 1] !== DEFAULT_OWNER.id) throw new StoreError("AccessDenied");
+    } else if (lower.startsWith(INTERNAL_PREFIX)) {
       throw new StoreError("InvalidArgument", { message: "Headers with the prefix X-Minio-Internal- are refused." });
     }
   }

@@ -146,6 +146,9 @@ const OBJECT: Rows = {
     on("acl", acl.putObjectAcl),
     on("retention", lock.putObjectRetention),
     on("legal-hold", lock.putObjectLegalHold),
+    // Unknown to PutObject: it would store an empty object over the one that was to get a new name or key.
+    on("renameObject", unset.notImplemented("RenameObject")),
+    on("encryption", unset.notImplemented("UpdateObjectEncryption")),
     { header: COPY_SOURCE, operation: copyObject },
     { header: "x-amz-write-offset-bytes", operation: unset.notImplemented("AppendObject") },
     { header: "x-amz-meta-snowball-auto-extract", operation: unset.notImplemented("PutObjectExtract") },

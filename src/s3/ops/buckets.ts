@@ -3,6 +3,7 @@ import { StoreError } from "../../model/errors.ts";
 import type { Bucket } from "../../model/bucket.ts";
 import { parseCreateBucketConfiguration, renderBucketList, renderLocation } from "../../protocol/s3-xml-bucket.ts";
 import { isoMillis } from "../../protocol/time.ts";
+import { checkAclHeaders, checkedOwnership } from "../acl.ts";
 import { allowed, authorize } from "../authorize.ts";
 import { readDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX } from "../limits.ts";
@@ -62,14 +63,24 @@ export const createBucket: Operation = {
     const lock = request.header("x-amz-bucket-object-lock-enabled")?.toLowerCase();
     if (lock !== undefined && lock !== "true" && lock !== "false") throw new StoreError("InvalidRequest");
     if (lock === "true") await authorizeLock(request);
+    const ownership = ownershipAsked(request);
     const region = parseCreateBucketConfiguration(await readDocument(request, DOCUMENT_BYTES_MAX));
     const own = request.deps.settings.region;
     if (own !== "" && region !== "" && region !== own && !(region === "US" && own === "us-east-1"))
       throw new StoreError("InvalidRegion");
-    await request.deps.objects.createBucket(bucket, { owner: request.identity.user, objectLock: lock === "true" });
+    const owner = request.identity.user;
+    await request.deps.objects.createBucket(bucket, { owner, objectLock: lock === "true", ownership });
     return { status: 200, headers: ["Location", `/${bucket}`] };
   },
 };
+
+/** `x-amz-object-ownership`, and that the ACL beside it, if any, goes with it. */
+function ownershipAsked(request: S3Request): Bucket["ownership"] {
+  const text = request.header("x-amz-object-ownership");
+  const ownership = text === undefined || text === "" ? undefined : checkedOwnership(text, "InvalidArgument");
+  checkAclHeaders(request, { ownership });
+  return ownership;
+}
 
 /** The bucket begins with what these actions set later. It is not there yet, which is no reason to say so. */
 async function authorizeLock(request: S3Request): Promise<void> {

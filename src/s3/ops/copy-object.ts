@@ -5,7 +5,8 @@ import type { ObjectVersion } from "../../model/version.ts";
 import type { CopyRequest, VersionSelector } from "../../objects/types.ts";
 import { renderCopyResult } from "../../protocol/s3-xml-objects.ts";
 import { isoMillis } from "../../protocol/time.ts";
-import { directiveOf, metadataOf, storageClassOf, tagsOf } from "../attributes.ts";
+import { carriesAcl, checkAclHeaders } from "../acl.ts";
+import { directiveOf, metadataOf, redirectOf, storageClassOf, tagsOf } from "../attributes.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
 import { wantedAlgorithm } from "../body.ts";
 import { clearsRetention, locksAsked } from "../lock-request.ts";
@@ -54,6 +55,7 @@ export const copyObject: Operation = {
     const fromKey = sourceKey(request);
     if (isReplication(request)) return applyMetadata(request, from);
     givenVersionId(request, undefined);
+    if (carriesAcl(request)) checkAclHeaders(request, await request.deps.objects.bucket(request.bucket));
     const locks = await locksAsked(request, request);
     request.longRunning();
     const asked = await copyRequest(request, from, { encryption, fromKey });
@@ -73,7 +75,8 @@ async function copyRequest(request: S3Request, from: VersionSelector, keys: Copy
   const tagging = directiveOf(request, "x-amz-tagging-directive");
   const storageClass = storageClassOf(request);
   const self = from.bucket === bucket && from.key === key && from.versionId === undefined;
-  const unchanged = metadata === "COPY" && tagging === "COPY" && storageClass === undefined;
+  const redirect = metadata === "COPY" ? redirectOf(request) : undefined;
+  const unchanged = metadata === "COPY" && tagging === "COPY" && storageClass === undefined && redirect === undefined;
   if (self && unchanged && !(await changesKeys(request, from, keys))) {
     throw new StoreError("InvalidRequest", {
       message:
@@ -87,6 +90,7 @@ async function copyRequest(request: S3Request, from: VersionSelector, keys: Copy
     from,
     fromConditions: readConditions(request, "x-amz-copy-source-"),
     replaceMetadata: metadata === "REPLACE" ? metadataOf(request) : undefined,
+    redirect,
     replaceTags: tagging === "REPLACE" ? (tagsOf(request) ?? {}) : undefined,
     storageClass,
     checksumAlgorithm: wantedAlgorithm(request),

@@ -2,7 +2,7 @@
 import { StoreError } from "../../model/errors.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
 import { bypassesGovernance } from "../lock-request.ts";
-import { bareEtag } from "../read-conditions.ts";
+import { deleteConditions } from "../read-conditions.ts";
 import { replicaSource, sourceDeleteMarker } from "../replica.ts";
 import type { Operation, S3Request } from "../request.ts";
 
@@ -18,13 +18,12 @@ export const deleteObject: Operation = {
     }
     await authorizeDelete(request);
     const source = await replicaSource(request, "s3:ReplicateDelete");
-    const ifMatch = request.headers["if-match"];
     const result = await request.deps.objects.delete({
       ...selector,
       source,
       bypassGovernance: selector.versionId !== undefined && (await bypassesGovernance(request)),
       sourceDeleteMarker: source !== undefined && sourceDeleteMarker(request),
-      ifMatch: ifMatch === undefined ? undefined : bareEtag(ifMatch),
+      conditions: deleteConditions(request),
     });
     const headers: string[] = [];
     if (result.deleteMarker) headers.push("x-amz-delete-marker", "true");

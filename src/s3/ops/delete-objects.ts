@@ -2,7 +2,7 @@
 import { StoreError } from "../../model/errors.ts";
 import type { ObjectKey, VersionId } from "../../model/names.ts";
 import { parseObjectKey, parseVersionId } from "../../model/names.ts";
-import type { DeleteResult, ReplicaSource } from "../../objects/types.ts";
+import type { DeleteConditions, DeleteResult, ReplicaSource } from "../../objects/types.ts";
 import { errorMessage } from "../../protocol/s3-errors.ts";
 import { parseDeleteObjects, renderDeleteResult } from "../../protocol/s3-xml-objects.ts";
 import type { DeletedObject, DeleteObjectsFault, ObjectToDelete } from "../../protocol/s3-xml-objects.ts";
@@ -10,6 +10,7 @@ import { authorizeFor } from "../authorize.ts";
 import { hasBody, readCheckedDocument, requireDigest } from "../body.ts";
 import { DELETE_BYTES_MAX } from "../limits.ts";
 import { bypassesGovernance } from "../lock-request.ts";
+import { parseDeleteConditions } from "../read-conditions.ts";
 import { replicaSource } from "../replica.ts";
 import { asStoreError } from "../render-error.ts";
 import { xmlReply } from "../reply.ts";
@@ -80,7 +81,7 @@ async function deleteOne(
       versionId,
       source,
       bypassGovernance: versionId !== undefined && (await bypassesGovernance(request, { key, versionId })),
-      ifMatch: object.etag,
+      conditions: conditionsOf(object),
     });
     return deletedEntry(object, result);
   } catch (error) {
@@ -92,6 +93,12 @@ async function deleteOne(
       message: fault.detail.message ?? errorMessage(fault.code),
     };
   }
+}
+
+/** InvalidArgument for a condition that cannot be read: ignoring it would delete what it protects. */
+function conditionsOf({ etag, lastModified, size }: ObjectToDelete): DeleteConditions | undefined {
+  if (etag === undefined && lastModified === undefined && size === undefined) return undefined;
+  return parseDeleteConditions({ etag, lastModified, size });
 }
 
 function versionOf(text: string): VersionId {

@@ -6,6 +6,7 @@ import type { CompletedPart, PutResult, StoredPart, Upload, UploadSelector } fro
 import * as xml from "../../protocol/s3-xml-objects.ts";
 import { isoMillis } from "../../protocol/time.ts";
 import { encodeS3Path } from "../../protocol/uri.ts";
+import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf } from "../attributes.ts";
 import { authorize } from "../authorize.ts";
 import * as body from "../body.ts";
@@ -78,6 +79,7 @@ export const createMultipartUpload: Operation = {
     await authorize(request, "s3:PutObject");
     const source = await replicaSource(request, "s3:ReplicateObject");
     const encryption = encryptionOf(request, request.secure);
+    if (carriesAcl(request)) checkAclHeaders(request, await request.deps.objects.bucket(bucket));
     const locks = await locksAsked(request, request, { source });
     const checksum = uploadChecksum(request);
     const upload = await request.deps.objects.createUpload({

@@ -5,6 +5,7 @@ import type { PutResult } from "../../objects/types.ts";
 import { parseTagging } from "../../protocol/s3-xml-bucket.ts";
 import { encodeS3Path } from "../../protocol/uri.ts";
 import { document, tag } from "../../protocol/xml.ts";
+import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf, headerText, type HeaderView } from "../attributes.ts";
 import { authorizeFor } from "../authorize.ts";
 import { checksumHeader, rawBody } from "../body.ts";
@@ -37,6 +38,7 @@ export const postObject: Operation = {
     const view = formView(fields);
     const encryption = encryptionOf(view, request.secure);
     checkMetadataSize(view);
+    if (carriesAcl(view)) checkAclHeaders(view, await request.deps.objects.bucket(bucket));
     const locks = await locksAsked(request, view, { key });
     const claim = checksumHeader(view);
     const tagging = fields["tagging"];
@@ -59,9 +61,9 @@ export const postObject: Operation = {
   },
 };
 
-/** Form fields seen as headers: they have the same names and rules. */
+/** Form fields seen as headers: they have the same names, but for `acl`, and the same rules. */
 function formView(fields: Fields): HeaderView {
-  return { headers: fields, header: (name) => fields[name] };
+  return { headers: fields, header: (name) => fields[name === "x-amz-acl" ? "acl" : name] };
 }
 
 async function* sized(

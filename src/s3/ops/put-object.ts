@@ -1,5 +1,6 @@
 /** PutObject, also as a replica of a peer's version (replication.md 3.4). */
 import type { IncomingBody, PutResult } from "../../objects/types.ts";
+import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf, type HeaderView } from "../attributes.ts";
 import { authorize } from "../authorize.ts";
 import { objectBody } from "../body.ts";
@@ -29,6 +30,7 @@ export async function storeObject<R extends S3Request>(
   await authorize(request, "s3:PutObject");
   const source = await replicaSource(request, "s3:ReplicateObject");
   const encryption = encryptionOf(request, request.secure);
+  if (carriesAcl(request)) checkAclHeaders(request, await request.deps.objects.bucket(bucket));
   const locks = await locksAsked(request, request, { source });
   return request.deps.objects.put({
     bucket,

@@ -1,0 +1,173 @@
+/** What clients state about a bucket, an object or an ACL, and how a request ends when it does not hold. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { call, startTestPort, type Answer, type Call, type TestPort } from "./testing.ts";
+
+let port: TestPort;
+before(async () => {
+  port = await startTestPort();
+  await send("PUT", "/plain");
+  await send("PUT", "/versioned");
+  const body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+  await send("PUT", "/versioned", { query: "versioning", body });
+});
+after(() => port.close());
+
+const OWNER = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4";
+
+function send(method: string, path: string, more: Partial<Call> = {}): Promise<Answer> {
+  return call(port, { method, path, ...more });
+}
+
+test("x-amz-expected-bucket-owner: the owner that ListBuckets names, or 403", async () => {
+  const listed = await send("GET", "/");
+  assert.ok(listed.body.includes(`<ID>${OWNER}</ID>`));
+  const expecting = (owner: string) =>
+    send("PUT", "/plain/owned", { headers: { "x-amz-expected-bucket-owner": owner } });
+  assert.equal((await expecting("123456789012")).code, "AccessDenied");
+  assert.equal((await send("GET", "/plain/owned")).status, 404);
+  assert.equal((await expecting(OWNER)).status, 200);
+  const copy = { "x-amz-copy-source": "/plain/owned", "x-amz-source-expected-bucket-owner": "123456789012" };
+  assert.equal((await send("PUT", "/plain/copy", { headers: copy })).status, 403);
+});
+
+test("deletes with conditions: ETag, time and size; nothing there is as good as deleted", async () => {
+  for (const bucket of ["plain", "versioned"]) {
+    const path = `/${bucket}/conditional`;
+    await send("PUT", path, { body: "text" });
+    const head = await send("HEAD", path);
+    const etag = head.headers["etag"] ?? "";
+    const time = head.headers["last-modified"] ?? "";
+    const refused: Record<string, string>[] = [
+      { "if-match": '"00000000000000000000000000000000"' },
+      { "x-amz-if-match-size": "5" },
+      { "x-amz-if-match-last-modified-time": "Sat, 01 Jan 2000 00:00:00 GMT" },
+      { "if-match": etag, "x-amz-if-match-size": "3" },
+      { "if-match": "*", "x-amz-if-match-last-modified-time": "2000-01-01T00:00:00Z" },
+    ];
+    for (const headers of refused)
+      assert.equal((await send("DELETE", path, { headers })).status, 412, JSON.stringify(headers));
+    for (const headers of [{ "x-amz-if-match-size": "big" }, { "x-amz-if-match-last-modified-time": "then" }] as Record<
+      string,
+      string
+    >[])
+      assert.equal((await send("DELETE", path, { headers })).code, "InvalidArgument");
+    assert.equal((await send("GET", path)).status, 200);
+    const headers = { "if-match": etag, "x-amz-if-match-size": "4", "x-amz-if-match-last-modified-time": time };
+    assert.equal((await send("DELETE", path, { headers })).status, 204);
+    assert.equal((await send("GET", path)).status, 404);
+    assert.equal((await send("DELETE", path, { headers: { "if-match": "*" } })).status, 204);
+    assert.equal((await send("DELETE", `/${bucket}/never`, { headers: { "x-amz-if-match-size": "1" } })).status, 204);
+  }
+});
+
+test("a condition on a version that is named is about that version", async () => {
+  const path = "/versioned/named";
+  const first = await send("PUT", path, { body: "one" });
+  await send("PUT", path, { body: "three" });
+  const query = `versionId=${first.headers["x-amz-version-id"]}`;
+  assert.equal((await send("DELETE", path, { query, headers: { "x-amz-if-match-size": "5" } })).status, 412);
+  assert.equal((await send("DELETE", path, { query, headers: { "x-amz-if-match-size": "3" } })).status, 204);
+  assert.equal((await send("GET", path, { query })).status, 404);
+});
+
+test("DeleteObjects: each object with its own conditions", async () => {
+  for (const key of ["a", "b", "c", "d"]) await send("PUT", `/plain/${key}`, { body: key.repeat(3) });
+  const head = await send("HEAD", "/plain/a");
+  const objects = [
+    `<Object><Key>a</Key><ETag>${head.headers["etag"]}</ETag><Size>3</Size></Object>`,
+    "<Object><Key>b</Key><Size>4</Size></Object>",
+    "<Object><Key>c</Key><LastModifiedTime>Sat, 01 Jan 2000 00:00:00 GMT</LastModifiedTime></Object>",
+    "<Object><Key>d</Key><Size>three</Size></Object>",
+  ];
+  const answer = await send("POST", "/plain", { query: "delete", body: `<Delete>${objects.join("")}</Delete>` });
+  assert.deepEqual(
+    [...answer.body.matchAll(/<Deleted><Key>(.*?)</g)].map((match) => match[1]),
+    ["a"],
+  );
+  assert.equal(answer.body.match(/<Code>PreconditionFailed</g)?.length, 2);
+  assert.equal(answer.body.match(/<Code>InvalidArgument</g)?.length, 1);
+  for (const key of ["b", "c", "d"]) assert.equal((await send("GET", `/plain/${key}`)).status, 200, key);
+});
+
+test("ACLs on writes have no effect, unless the bucket blocks public ones or insists on its owner", async () => {
+  const writes = async (path: string, acl: Record<string, string>): Promise<string[]> => {
+    const form = "Content-Disposition: form-data; name=";
+    const parts = [
+      `${form}"key"\r\n\r\n${path}-form`,
+      `${form}"acl"\r\n\r\n${acl["x-amz-acl"] ?? ""}`,
+      `${form}"file"\r\n\r\nx`,
+    ];
+    const body = `--b\r\n${parts.join("\r\n--b\r\n")}\r\n--b--\r\n`;
+    const answers = [
+      await send("PUT", `/acls/${path}`, { headers: acl }),
+      await send("PUT", `/acls/${path}-copy`, { headers: { ...acl, "x-amz-copy-source": "/acls/source" } }),
+      await send("POST", `/acls/${path}-large`, { query: "uploads", headers: acl }),
+      await call(port, {
+        method: "POST",
+        path: "/acls",
+        credentials: null,
+        body,
+        headers: { "content-type": "multipart/form-data; boundary=b" },
+      }),
+    ];
+    return answers.map((answer) => answer.code);
+  };
+  await send("PUT", "/acls");
+  await send("PUT", "/acls/source");
+  const allow = { Effect: "Allow", Principal: "*", Action: "s3:PutObject", Resource: "arn:aws:s3:::acls/*" };
+  const policy = JSON.stringify({ Version: "2012-10-17", Statement: [allow] });
+  assert.equal((await send("PUT", "/acls", { query: "policy", body: policy })).status, 204);
+  assert.deepEqual(await writes("a", { "x-amz-acl": "public-read" }), ["", "", "", ""]);
+  assert.equal((await send("GET", "/acls/a", { credentials: null })).status, 403);
+  assert.deepEqual(await writes("b", { "x-amz-acl": "everybody" }), Array<string>(4).fill("InvalidArgument"));
+  const block =
+    "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>";
+  await send("PUT", "/acls", { query: "publicAccessBlock", body: block });
+  assert.deepEqual(await writes("c", { "x-amz-acl": "public-read" }), Array<string>(4).fill("AccessDenied"));
+  assert.deepEqual(await writes("d", { "x-amz-acl": "private" }), ["", "", "", ""]);
+  const enforced = { "x-amz-object-ownership": "BucketOwnerEnforced" };
+  assert.equal(
+    (await send("PUT", "/enforced", { headers: { ...enforced, "x-amz-acl": "public-read" } })).code,
+    "AccessControlListNotSupported",
+  );
+  assert.equal((await send("PUT", "/enforced", { headers: enforced })).status, 200);
+  assert.match((await send("GET", "/enforced", { query: "ownershipControls" })).body, /BucketOwnerEnforced/);
+  assert.equal(
+    (await send("PUT", "/enforced/a", { headers: { "x-amz-acl": "public-read" } })).code,
+    "AccessControlListNotSupported",
+  );
+  assert.equal(
+    (await send("PUT", "/enforced/a", { headers: { "x-amz-acl": "bucket-owner-full-control" } })).status,
+    200,
+  );
+  assert.equal(
+    (
+      await send("PUT", "/enforced/b", {
+        headers: { "x-amz-grant-read": 'uri="http://acs.amazonaws.com/groups/global/AllUsers"' },
+      })
+    ).code,
+    "AccessControlListNotSupported",
+  );
+});
+
+test("a website redirect is checked, kept, answered, and never copied along", async () => {
+  const name = "x-amz-website-redirect-location";
+  assert.equal(
+    (await send("PUT", "/plain/page", { headers: { [name]: "elsewhere" } })).code,
+    "InvalidRedirectLocation",
+  );
+  await send("PUT", "/plain/page", { headers: { [name]: "/other" } });
+  const location = async (key: string) => (await send("HEAD", `/plain/${key}`)).headers[name];
+  assert.equal(await location("page"), "/other");
+  const copy = (to: string, more: Record<string, string>) =>
+    send("PUT", `/plain/${to}`, { headers: { "x-amz-copy-source": "/plain/page", ...more } });
+  assert.equal((await copy("copied", {})).status, 200);
+  assert.equal(await location("copied"), undefined);
+  await copy("copied", { [name]: "https://new.example/" });
+  assert.equal(await location("copied"), "https://new.example/");
+  assert.equal((await copy("page", {})).code, "InvalidRequest");
+  assert.equal((await copy("page", { [name]: "/third" })).status, 200);
+  assert.equal(await location("page"), "/third");
+  assert.equal((await copy("page", { [name]: "third" })).code, "InvalidRedirectLocation");
+});
