@@ -205,9 +205,10 @@ export class ResyncRun {
     const bucket = await this.#bucket();
     const scope = this.#scope(bucket);
     state.ahead = NO_COUNTS;
-    const pool = new OrderedPool<KeyResult>(
-      { maxTasks: limits.RESYNC_IN_FLIGHT_MAX, maxWeight: limits.RESYNC_BYTES_IN_FLIGHT_MAX },
-      (key, result) => this.#reached(key, result),
+    const together = (await this.#connection()).ingest?.isSpoken === true;
+    const maxTasks = together ? limits.RESYNC_IN_FLIGHT_INGEST_MAX : limits.RESYNC_IN_FLIGHT_MAX;
+    const pool = new OrderedPool<KeyResult>({ maxTasks, maxWeight: limits.RESYNC_BYTES_IN_FLIGHT_MAX }, (key, result) =>
+      this.#reached(key, result),
     );
     try {
       for await (const step of await this.#walk(state.cursor)) {
