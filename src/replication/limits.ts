@@ -49,6 +49,10 @@ export const PROBE_FIRST_MS = 100;
 
 /** Bodies up to this size are gathered and sent as one buffer. */
 export const BUFFERED_BODY_BYTES = 1 * MIB;
+/** Under a bandwidth limit a body moves in slices of this part of a second's worth: an idle limit never ends it. */
+export const BANDWIDTH_SLICES_PER_SECOND = 4;
+/** Who waits for bandwidth looks at the limit again this often: it may have been raised. */
+export const BANDWIDTH_LOOK_MS = 250;
 /** Parts of one multipart object sent at the same time. */
 export const PARTS_IN_FLIGHT_MAX = 4;
 /** A request that moves no byte for this long has failed. */

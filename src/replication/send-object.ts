@@ -5,7 +5,7 @@ import { hasCode } from "../model/errors.ts";
 import { INGEST_OBJECT_BYTES_MAX } from "../protocol/ingest.ts";
 import { parseXml, escapeXml } from "../protocol/xml.ts";
 import { REPLICATION_STATUS, REPLICA, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
-import { limited, type Limiter } from "./bandwidth.ts";
+import { limited } from "./bandwidth.ts";
 import { completeHeaders, newObjectHeaders } from "./headers.ts";
 import { BUFFERED_BODY_BYTES, COMPLETE_TIMEOUT_MS, PARTS_IN_FLIGHT_MAX } from "./limits.ts";
 import type { SendContext } from "./sender.ts";
@@ -34,13 +34,13 @@ async function bodyOf(
   found: FoundObject,
   start: number,
   end: number,
-  limiter: Limiter | undefined,
+  { target: { limiter }, request: { signal } }: Pick<SendContext, "target" | "request">,
 ): Promise<Buffer | AsyncIterable<Buffer>> {
   const size = end - start;
-  if (size > BUFFERED_BODY_BYTES) return limited(sourceBytes(found, start, end), limiter);
+  if (size > BUFFERED_BODY_BYTES) return limited(sourceBytes(found, start, end), limiter, signal);
   const pieces: Buffer[] = [];
   for await (const piece of sourceBytes(found, start, end)) pieces.push(piece);
-  await limiter?.take(size);
+  await limiter?.take(size, signal);
   return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size);
 }
 
@@ -75,7 +75,7 @@ export async function sendSingle(context: SendContext, version: ObjectVersion, g
   const { request, target } = context;
   const found = await open(context, version);
   if (found === undefined) return changedMeanwhile;
-  const body = await bodyOf(found, 0, version.size, target.limiter);
+  const body = await bodyOf(found, 0, version.size, context);
   const { key, versionId } = request;
   const headers = newObjectHeaders(version, request.marks, { mtime: true, etag: guard });
   const { ingest } = target;
@@ -247,7 +247,7 @@ async function sendPart(
     key: request.key,
     query: { partNumber: String(part.number), uploadId: upload.uploadId },
     headers,
-    body: await bodyOf(upload.found, start, start + part.size, target.limiter),
+    body: await bodyOf(upload.found, start, start + part.size, context),
     contentLength: part.size,
     payload: "unsigned",
     signal: request.signal,
