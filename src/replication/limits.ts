@@ -18,6 +18,10 @@ export const PEER_READS_MAX = 64;
 export const PEER_ANSWER_MS = 5_000;
 /** Proxied calls are added to the counters in the index this often, while there are any. */
 export const PROXY_COUNT_MS = 1_000;
+/** A write with a synchronous target is answered after this long at the latest: before clients and idle limits give up. */
+export const SYNC_WAIT_MAX_MS = 45_000;
+/** How a synchronous write stands is looked at after 1 ms, then ever less often up to this. */
+export const SYNC_LOOK_MAX_MS = 50;
 /** Rows of the change log held in memory for one target; the rest stays in the index. */
 export const LOOKAHEAD_ROWS = 1024;
 /** The log is read again when fewer rows than this wait in memory. */

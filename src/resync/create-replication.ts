@@ -24,6 +24,7 @@ import {
   type StatusDeps,
 } from "../replication/status.ts";
 import type { Sealer } from "../model/sealer.ts";
+import { withSynchronousTargets } from "../replication/synchronous.ts";
 import { Targets } from "../replication/targets.ts";
 import type { TargetClient } from "../replication/wire.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
@@ -74,6 +75,8 @@ export interface BacklogCalls {
 }
 
 export interface Replication {
+  /** The objects as clients use them: their writes wait for synchronous targets. */
+  readonly clientObjects: Objects;
   readonly targets: Targets;
   readonly api: ReplicationCalls;
   readonly backlog: BacklogCalls;
@@ -121,6 +124,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
   };
   const changed = (): void => (deps.tellOthers === undefined ? lookAround() : deps.tellOthers([]));
   return {
+    clientObjects: withSynchronousTargets({ objects, targets, clock, warn }),
     targets,
     status,
     api: {

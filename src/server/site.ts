@@ -146,7 +146,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   });
   const peer = createPeerHandler({ iam, clock, objects, index, blobs, ...callers });
   const s3 = createS3Handler({
-    objects,
+    objects: replication.clientObjects,
     iam,
     clock,
     random,

@@ -187,6 +187,7 @@ export class Site implements Place {
     const peer = createPeerHandler(shared);
     return createS3Handler({
       ...shared,
+      objects: replication.clientObjects,
       settings: { region: "", domains: [], deploymentId: this.name, hostId: this.name, serverHeader: "MinIO" },
       replication: replication.api,
       observe: {
