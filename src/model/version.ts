@@ -102,6 +102,12 @@ export interface ObjectVersion extends VersionBase {
 
 export type Version = ObjectVersion | DeleteMarker;
 
+/**
+ * Clients made it by a multipart upload and may ask for its parts. A large object of one piece may have come here in
+ * parts too: those are nobody's but ours.
+ */
+export const isMultipart = (version: ObjectVersion): boolean => version.partCount > 0 && version.etag.includes("-");
+
 /** MinIO's composite rule (replication.md 5.2), whose words know no NOT_REPLICABLE: any failure is FAILED, else all COMPLETED, else PENDING; REPLICA when only received. */
 export function replicationStatus(state: ReplicationState): "PENDING" | "COMPLETED" | "FAILED" | "REPLICA" | undefined {
   const all = Object.values(state.targets);

@@ -12,7 +12,7 @@ export interface SendMarks {
 
 type Headers = Record<string, string>;
 
-function checksumHeaders(checksum: Checksum | undefined, partCount: number): Headers {
+function checksumHeaders(checksum: Checksum | undefined, partCount: number, inParts: boolean): Headers {
   if (checksum === undefined) return {};
   const name = `x-amz-checksum-${checksum.algorithm.toLowerCase()}`;
   const composite = checksum.type === "COMPOSITE";
@@ -21,7 +21,7 @@ function checksumHeaders(checksum: Checksum | undefined, partCount: number): Hea
     [name]: composite ? `${checksum.value}-${partCount}` : checksum.value,
   };
   // MinIO's own sources dropped this header in 2025 and then fail on full-object CRC32 multipart objects for ever.
-  if (partCount > 0) headers["x-amz-checksum-type"] = checksum.type;
+  if (inParts) headers["x-amz-checksum-type"] = checksum.type;
   return headers;
 }
 
@@ -73,7 +73,7 @@ export function newObjectHeaders(
   const headers: Headers = {
     ...describedHeaders(version),
     ...registerHeaders(version),
-    ...checksumHeaders(version.checksum, version.partCount),
+    ...checksumHeaders(version.checksum, version.partCount, version.partCount > 0 || !options.mtime),
     ...sourceHeaders(marks, options.mtime ? version.mtime : undefined),
     [wire.REPLICATION_STATUS]: wire.REPLICA,
   };

@@ -57,6 +57,11 @@ export const BUFFERED_BODY_BYTES = 1 * MIB;
 export const BANDWIDTH_SLICES_PER_SECOND = 4;
 /** Who waits for bandwidth looks at the limit again this often: it may have been raised. */
 export const BANDWIDTH_LOOK_MS = 250;
+/** An object of one piece travels in parts from this size on, so that a cut loses at most the parts in flight. */
+export const SPLIT_OBJECT_BYTES = LARGE_OBJECT_BYTES;
+export const SPLIT_PART_BYTES = 16 * MIB;
+/** S3 knows no more parts: larger objects get larger parts. */
+export const SPLIT_PARTS_MAX = 10_000;
 /** Parts of one multipart object sent at the same time. */
 export const PARTS_IN_FLIGHT_MAX = 4;
 /** A request that moves no byte for this long has failed. */

@@ -7,7 +7,7 @@ import { parseXml, escapeXml } from "../protocol/xml.ts";
 import { REPLICATION_STATUS, REPLICA, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
 import { limited } from "./bandwidth.ts";
 import { completeHeaders, newObjectHeaders } from "./headers.ts";
-import { BUFFERED_BODY_BYTES, COMPLETE_TIMEOUT_MS, PARTS_IN_FLIGHT_MAX } from "./limits.ts";
+import * as limits from "./limits.ts";
 import type { SendContext } from "./sender.ts";
 import {
   errorInBody,
@@ -37,7 +37,7 @@ async function bodyOf(
   { target: { limiter }, request: { signal } }: Pick<SendContext, "target" | "request">,
 ): Promise<Buffer | AsyncIterable<Buffer>> {
   const size = end - start;
-  if (size > BUFFERED_BODY_BYTES) return limited(sourceBytes(found, start, end), limiter, signal);
+  if (size > limits.BUFFERED_BODY_BYTES) return limited(sourceBytes(found, start, end), limiter, signal);
   const pieces: Buffer[] = [];
   for await (const piece of sourceBytes(found, start, end)) pieces.push(piece);
   await limiter?.take(size, signal);
@@ -109,8 +109,35 @@ function stored(answer: TargetResponse, bytes: number): SendOutcome {
 
 interface SentPart {
   readonly number: number;
+  /** Of a part that the target listed. */
+  readonly size?: number | undefined;
   readonly etag: string;
   readonly checksum?: string | undefined;
+}
+
+/** A part as it travels: one of the version's own, or a stretch of an object that has none. */
+interface Piece extends Pick<Part, "number" | "size" | "checksum"> {
+  readonly etag?: string | undefined;
+}
+
+/**
+ * Whether an object goes part by part. One of a single piece does when it is large and its checksum can be told from
+ * parts, which MinIO wants to have of each part: there only objects without a checksum are split.
+ */
+export function goesInParts(version: ObjectVersion, target: SendContext["target"]): boolean {
+  if (version.partCount > 0) return true;
+  if (version.size < limits.SPLIT_OBJECT_BYTES) return false;
+  const { checksum } = version;
+  return checksum === undefined || (checksum.algorithm.startsWith("CRC") && target.ingest?.isSpoken === true);
+}
+
+/** Parts of a split object: the same ones however often it is begun anew. */
+export function splitPieces(size: number): Piece[] {
+  const each = Math.max(limits.SPLIT_PART_BYTES, Math.ceil(size / limits.SPLIT_PARTS_MAX));
+  return Array.from({ length: Math.ceil(size / each) }, (_, i) => ({
+    number: i + 1,
+    size: Math.min(each, size - i * each),
+  }));
 }
 
 /** Parts with the same numbers and sizes; an upload that was cut goes on with the parts that the target has. */
@@ -179,7 +206,7 @@ async function resumeUpload(
       const number = Number(part.value("PartNumber"));
       const etag = (part.value("ETag") ?? "").replaceAll('"', "");
       const checksum = version.checksum === undefined ? undefined : part.value(`Checksum${version.checksum.algorithm}`);
-      parts.set(number, { number, etag, checksum });
+      parts.set(number, { number, size: Number(part.value("Size") ?? "-1"), etag, checksum });
     }
     const next = root.value("NextPartNumberMarker") ?? "0";
     if (root.value("IsTruncated") !== "true" || next === marker) return { uploadId, parts };
@@ -196,7 +223,7 @@ interface Upload {
 }
 
 async function sendPartsAndComplete(context: SendContext, upload: Upload): Promise<SendOutcome> {
-  const parts = upload.found.parts;
+  const parts: readonly Piece[] = upload.found.parts.length > 0 ? upload.found.parts : splitPieces(upload.version.size);
   const done: SentPart[] = [];
   let failed: SendOutcome | undefined;
   let thrown: { error: unknown } | undefined;
@@ -204,7 +231,7 @@ async function sendPartsAndComplete(context: SendContext, upload: Upload): Promi
   let offset = 0;
   const worker = async (): Promise<void> => {
     while (failed === undefined && thrown === undefined && next < parts.length) {
-      const part = parts[next++] as Part;
+      const part = parts[next++] as Piece;
       const start = offset;
       offset += part.size;
       try {
@@ -216,7 +243,7 @@ async function sendPartsAndComplete(context: SendContext, upload: Upload): Promi
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(PARTS_IN_FLIGHT_MAX, parts.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(limits.PARTS_IN_FLIGHT_MAX, parts.length) }, worker));
   if (thrown !== undefined) return failedSend(thrown.error);
   if (failed !== undefined) return failed;
   try {
@@ -229,12 +256,13 @@ async function sendPartsAndComplete(context: SendContext, upload: Upload): Promi
 async function sendPart(
   context: SendContext,
   upload: Upload,
-  part: Part,
+  part: Piece,
   start: number,
 ): Promise<SentPart | SendOutcome> {
   const { request, target } = context;
   const known = upload.have.get(part.number);
-  if (known !== undefined && known.etag === part.etag)
+  const has = part.etag === undefined ? known?.size === part.size : known?.etag === part.etag;
+  if (known !== undefined && has)
     return { number: part.number, etag: known.etag, checksum: part.checksum ?? known.checksum };
   const headers: Record<string, string> = { [SOURCE_REPLICATION_REQUEST]: "true" };
   const algorithm = upload.version.checksum?.algorithm;
@@ -282,7 +310,7 @@ async function complete(context: SendContext, upload: Upload, parts: SentPart[])
       `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${xml.join("")}</CompleteMultipartUpload>`,
     ),
     payload: "hashed",
-    idleTimeoutMs: COMPLETE_TIMEOUT_MS,
+    idleTimeoutMs: limits.COMPLETE_TIMEOUT_MS,
     signal: request.signal,
   });
   if (answer.status < 300 && errorInBody(answer)) return failedAnswer(answer);

@@ -4,6 +4,8 @@ import type { Arn, BucketName, VersionId } from "../model/names.ts";
 import type { ObjectVersion, Version } from "../model/version.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
 import { sendVersion } from "./sender.ts";
+import { SPLIT_OBJECT_BYTES, SPLIT_PART_BYTES } from "./limits.ts";
+import { splitPieces } from "./send-object.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
 import { asKey, replicateTo, SRC, testSite, type TestSite } from "./testing/site.ts";
 import type { SendOutcome } from "./wire.ts";
@@ -281,5 +283,36 @@ describe("one version to one target", () => {
       fake.seen.map((request) => `${request.method} ${request.query.get("partNumber") ?? ""}`),
       ["GET ", "PUT 3", "POST "],
     );
+  });
+
+  test("a large object of one piece goes part by part, and goes on where it was cut", async () => {
+    const body = Buffer.alloc(SPLIT_OBJECT_BYTES + 5, "resilver");
+    const version = await site.put("large", body);
+    fake.interfere = (request) => (request.query.get("partNumber") === "5" ? "cut" : undefined);
+    const cut = await send(version);
+    assert.ok(cut.kind === "retry" && cut.network, JSON.stringify(cut));
+    const sent = fake.seen.filter(({ method }) => method === "PUT").length;
+    assert.equal(fake.find("large", version.versionId), undefined);
+    fake.interfere = () => undefined;
+    fake.seen.length = 0;
+    assert.deepEqual(await send(version), { kind: "sent", bytes: body.length, what: "object", resumed: true });
+    const parts = fake.seen.filter(({ method }) => method === "PUT");
+    assert.ok(parts.length <= SPLIT_OBJECT_BYTES / SPLIT_PART_BYTES + 1 - (sent - 1), `${parts.length} after ${sent}`);
+    const stored = fake.find("large", version.versionId);
+    assert.equal(stored?.etag, version.etag);
+    assert.ok(stored?.body.equals(body));
+    assert.deepEqual(await send(version), { kind: "alreadyEqual" });
+  });
+
+  test("the parts of a split object cover it, in sizes that S3 allows", () => {
+    for (const size of [SPLIT_OBJECT_BYTES, SPLIT_OBJECT_BYTES + 1, 5 * 1024 ** 4]) {
+      const pieces = splitPieces(size);
+      assert.equal(
+        pieces.reduce((sum, piece) => sum + piece.size, 0),
+        size,
+      );
+      assert.ok(pieces.length <= 10_000);
+      assert.ok(pieces.slice(0, -1).every((piece) => piece.size >= 5 * 1024 * 1024));
+    }
   });
 });

@@ -15,7 +15,7 @@ import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts
 import type { Ingest } from "./ingest.ts";
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
-import { sendMultipart, sendSingle } from "./send-object.ts";
+import { goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
 import {
   errorInBody,
   errorOf,
@@ -172,7 +172,9 @@ async function sendDamaged(context: SendContext, version: ObjectVersion, damaged
  * earlier, its tags and locks may be older than ours, and no later row would mend that: they are compared then.
  */
 async function sendContent(context: SendContext, version: ObjectVersion, guard: boolean): Promise<SendOutcome> {
-  const outcome = await (version.partCount > 0 ? sendMultipart(context, version) : sendSingle(context, version, guard));
+  // Without the guard the very bytes are written again: that is for one PUT to do.
+  const inParts = version.partCount > 0 || (guard && goesInParts(version, context.target));
+  const outcome = await (inParts ? sendMultipart(context, version) : sendSingle(context, version, guard));
   const unsure = outcome.kind === "alreadyEqual" || (outcome.kind === "sent" && outcome.resumed === true);
   const changeable = version.tags !== undefined || version.retention !== undefined || version.legalHold !== undefined;
   if (!unsure || !changeable) return outcome;

@@ -222,7 +222,8 @@ export class FakeTarget {
     const upload = this.#uploads.get(seen.query.get("uploadId") ?? "");
     if (upload === undefined) return fail(response, 404, "NoSuchUpload");
     const parts = [...upload.parts].map(
-      ([n, { etag }]) => `<Part><PartNumber>${n}</PartNumber><ETag>&#34;${etag}&#34;</ETag></Part>`,
+      ([n, { etag, body }]) =>
+        `<Part><PartNumber>${n}</PartNumber><ETag>&#34;${etag}&#34;</ETag><Size>${body.length}</Size></Part>`,
     );
     answer(response, 200, {}, `<ListPartsResult>${parts.join("")}<IsTruncated>false</IsTruncated></ListPartsResult>`);
   }

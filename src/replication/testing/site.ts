@@ -25,7 +25,7 @@ export interface TestSite {
   readonly targets: Targets;
   /** Collects what `objects` announces. */
   onPoke: (arns: readonly Arn[]) => void;
-  put(key: string, body?: string, tags?: Tags): Promise<ObjectVersion>;
+  put(key: string, body?: string | Buffer, tags?: Tags): Promise<ObjectVersion>;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /** GetObject and HeadObject: conditions, ranges, parts, and what a peer's replication asks (replication.md 3.7, 3.9, 3.12). */
 import { hasCode, StoreError } from "../../model/errors.ts";
-import type { ObjectVersion, Part } from "../../model/version.ts";
+import { isMultipart, type ObjectVersion, type Part } from "../../model/version.ts";
 import type { FoundObject } from "../../objects/types.ts";
 import * as names from "../../protocol/replication-headers.ts";
 import { taggingHeader } from "../../protocol/tagging-header.ts";
@@ -181,7 +181,8 @@ function sliceOf(request: S3Request, found: FoundObject): PartSlice | undefined 
       message: "Cannot specify both Range header and partNumber query parameter",
     });
   }
-  const { parts, version } = found;
+  const { version } = found;
+  const parts = isMultipart(version) ? found.parts : [];
   if (parts.length === 0) {
     if (number !== 1) throw new StoreError("InvalidPartNumber");
     return { start: 0, end: version.size, part: undefined };

@@ -1,6 +1,6 @@
 /** GetObjectAttributes (s3-api.md section 18). */
 import { StoreError } from "../../model/errors.ts";
-import type { Checksum, ObjectVersion, Part } from "../../model/version.ts";
+import { isMultipart, type Checksum, type ObjectVersion, type Part } from "../../model/version.ts";
 import { renderObjectAttributes, type ObjectAttributes } from "../../protocol/s3-xml-objects.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
 import { readKey, unlockFor } from "../encryption.ts";
@@ -43,7 +43,8 @@ export const getObjectAttributes: Operation = {
     const key = readKey(request);
     const found = await request.deps.objects.find(selector);
     await unlockFor(selector, found, key);
-    const { version, parts } = found;
+    const { version } = found;
+    const parts = isMultipart(version) ? found.parts : [];
     const { checksum } = version;
     const attributes: ObjectAttributes = {
       etag: wanted.has("ETag") ? version.etag : undefined,
