@@ -32,7 +32,7 @@ async function bucketEntry(
     details: {
       versioning: bucket.versioning?.status === "Enabled",
       versioningSuspended: bucket.versioning?.status === "Suspended",
-      locking: false,
+      locking: bucket.objectLock !== undefined,
       replication: (bucket.replication?.rules.length ?? 0) > 0,
       tags: bucket.tags ?? null,
       quota: bucket.quota === undefined ? null : quotaJson(bucket.quota),

@@ -7,6 +7,7 @@ import { parseBucketName } from "../model/names.ts";
 import { parseCorsConfiguration, renderCorsConfiguration } from "../protocol/cors-xml.ts";
 import { renderReplicationXml } from "../protocol/replication-xml.ts";
 import { parseTagging, parseVersioning, renderTagging, renderVersioning } from "../protocol/s3-xml-bucket.ts";
+import { parseObjectLock, renderObjectLock } from "../protocol/s3-xml-lock.ts";
 import type { ZipEntry } from "../protocol/zip.ts";
 import { writeZip } from "../protocol/zip.ts";
 import { BUCKET_TAGS_MAX, checkedTags } from "../s3/tags.ts";
@@ -24,6 +25,7 @@ function filesOf(bucket: Bucket): ZipEntry[] {
     "policy.json": bucket.policy,
     "tagging.xml": bucket.tags && renderTagging(bucket.tags),
     "quota.json": bucket.quota === undefined ? undefined : JSON.stringify(quotaJson(bucket.quota)),
+    "object-lock.xml": bucket.objectLock && renderObjectLock(bucket.objectLock),
     "versioning.xml": bucket.versioning && renderVersioning(bucket.versioning),
     "cors.xml": bucket.cors && renderCorsConfiguration(bucket.cors),
     "replication.xml": bucket.replication && renderReplicationXml(bucket.replication),
@@ -42,7 +44,15 @@ async function exportBuckets(request: AdminRequest): Promise<Answer> {
 
 /** Members of the answer, by the file that they are about; `undefined`: nothing of it exists here. */
 const PARTS = {
-  "object-lock.xml": ["olock", undefined],
+  "object-lock.xml": [
+    "olock",
+    (bucket: Bucket, data: Buffer): Bucket => ({
+      ...bucket,
+      // A bucket made by this import has no versioning yet, without which there is no object lock.
+      versioning: bucket.versioning ?? { status: "Enabled" },
+      objectLock: parseObjectLock(data),
+    }),
+  ],
   "versioning.xml": [
     "versioning",
     (bucket: Bucket, data: Buffer): Bucket => {

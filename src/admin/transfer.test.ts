@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { AdminClient } from "../client/admin-client.ts";
 import { TEST_ROOT } from "../iam/testing.ts";
+import type { Bucket } from "../model/bucket.ts";
 import { bucketName } from "../objects/testing.ts";
 import { readZip, writeZip } from "../protocol/zip.ts";
 import type { TestAdmin } from "./testing.ts";
@@ -193,4 +194,17 @@ test("buckets' settings move: versioning, policy, tags, quota", async () => {
   assert.deepEqual({ versioning, tags, policy: arrived, quota }, settings);
   const all = await source.root.call({ method: "GET", path: "export-bucket-metadata", query: { bucket: "" } });
   assert.equal(readZip(all, LIMITS).length, 4);
+});
+
+test("object lock moves with its default, also to a bucket that is made for it", async () => {
+  const name = bucketName("locked");
+  const made = await source.site.objects.createBucket(name, { owner: "x", objectLock: true });
+  const objectLock: Bucket["objectLock"] = { defaultRetention: { mode: "COMPLIANCE", unit: "years", count: 7 } };
+  await source.site.objects.updateBucket(name, (bucket) => ({ ...bucket, objectLock }));
+  const zip = await source.root.call({ method: "GET", path: "export-bucket-metadata", query: { bucket: "locked" } });
+  const answer = (await put(target.root, "import-bucket-metadata", zip)).toString();
+  assert.match(answer, /"olock":\{"isSet":true\}.*"versioning":\{"isSet":true\}/);
+  const arrived = await target.site.objects.bucket(name);
+  assert.deepEqual(arrived.objectLock, objectLock);
+  assert.deepEqual(arrived.versioning, made.versioning);
 });

@@ -230,6 +230,23 @@ test("locks are shown only to those who may ask for them", async () => {
   assert.deepEqual(await seen("s3:GetObjectLegalHold"), [undefined, undefined, "ON"]);
 });
 
+test("a listing with metadata tells the same locks to the same callers, and all to whoever may write replicas", async () => {
+  const seen = async (headers: Record<string, string>, ...actions: string[]): Promise<boolean[]> => {
+    await mayDo([{ Action: ["s3:ListBucket", "s3:GetObject", ...actions] }]);
+    const query = "versions=&metadata=true&prefix=shown";
+    const listing = await raw({ method: "GET", path: `/${Bucket}`, query, headers, credentials: USER });
+    assert.equal(listing.status, 200);
+    return ["<x-amz-object-lock-mode>GOVERNANCE<", "<x-amz-object-lock-legal-hold>ON<"].map((text) =>
+      listing.body.includes(text),
+    );
+  };
+  assert.deepEqual(await seen({}), [false, false]);
+  assert.deepEqual(await seen({}, "s3:GetObjectRetention"), [true, false]);
+  assert.deepEqual(await seen({}, "s3:ReplicateObject"), [false, false]);
+  assert.deepEqual(await seen({ "x-minio-source-proxy-request": "false" }), [false, false]);
+  assert.deepEqual(await seen({ "x-minio-source-proxy-request": "false" }, "s3:ReplicateObject"), [true, true]);
+});
+
 test("each way of locking needs its permission, on every way of writing", async () => {
   const retention = { ObjectLockMode: "GOVERNANCE" as const, ObjectLockRetainUntilDate: inDays(1) };
   const hold = { ObjectLockLegalHoldStatus: "ON" as const };
