@@ -390,6 +390,24 @@ export async function deleteReplication(client: S3Client, name: ResourceName): P
   await done(client, { method: "DELETE", ...subResource(name, "replication") });
 }
 
+/** JSON text; undefined when the bucket has none. */
+export async function getBucketPolicy(client: S3Client, name: ResourceName): Promise<string | undefined> {
+  try {
+    return (await read(client, { method: "GET", ...subResource(name, "policy") })).toString("utf8");
+  } catch (error) {
+    if (answeredWith(error, "NoSuchBucketPolicy")) return undefined;
+    throw error;
+  }
+}
+
+export async function putBucketPolicy(client: S3Client, name: ResourceName, policy: string): Promise<void> {
+  await done(client, { method: "PUT", ...subResource(name, "policy"), ...document(policy) });
+}
+
+export async function deleteBucketPolicy(client: S3Client, name: ResourceName): Promise<void> {
+  await done(client, { method: "DELETE", ...subResource(name, "policy") });
+}
+
 /** One target in an answer about resyncs (replication.md 7.2). */
 export interface ResyncTarget {
   readonly arn: string;

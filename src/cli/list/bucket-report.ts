@@ -6,6 +6,8 @@ import { S3ResponseError } from "../../client/s3-client.ts";
 import type { XmlElement } from "../../protocol/xml.ts";
 import { parseXml } from "../../protocol/xml.ts";
 import type { CommandContext } from "../command.ts";
+import { permissionOf } from "../anonymous-grants.ts";
+import type { Permission, PolicyDocument } from "../anonymous-grants.ts";
 import { formatSize } from "../format.ts";
 
 interface Usage {
@@ -77,20 +79,20 @@ export async function bucketReport(ctx: CommandContext, alias: string, bucket: s
       usageOf(ctx, alias, bucket),
     ]);
   const sse = encryption?.child("Rule")?.child("ApplyServerSideEncryptionByDefault");
+  const parsedPolicy = policy === undefined ? undefined : (JSON.parse(policy.toString("utf8")) as PolicyDocument);
   const state: State = {
     versioning: versioning?.value("Status") ?? "",
     lock: lockOf(lock),
     algorithm: sse?.value("SSEAlgorithm") ?? "",
     keyId: sse?.value("KMSMasterKeyID") ?? "",
     replicated: replication !== undefined && replication.rules.length > 0,
-    anonymous: policy === undefined ? "none" : "custom",
+    anonymous: permissionOf(parsedPolicy, { bucket, prefix: "" }),
     location: location === "" ? "us-east-1" : location,
     tags: Object.fromEntries(Object.entries(tags)),
     lifecycle: (lifecycle?.all("Rule").length ?? 0) > 0,
     notification: (notification?.children.length ?? 0) > 0,
     usage,
   };
-  const parsedPolicy: unknown = policy === undefined ? undefined : JSON.parse(policy.toString("utf8"));
   return { text: reportText(bucket, state), json: reportObject(bucket, state, replication, parsedPolicy) };
 }
 
@@ -100,7 +102,7 @@ interface State {
   readonly algorithm: string;
   readonly keyId: string;
   readonly replicated: boolean;
-  readonly anonymous: "none" | "custom";
+  readonly anonymous: Permission | "custom";
   readonly location: string;
   readonly tags: Readonly<Record<string, string>>;
   readonly lifecycle: boolean;

@@ -4,7 +4,8 @@ import { systemRandom } from "../../../runtime/random.ts";
 import type { Command, FlagSpec } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import type { AdminSite } from "./common.ts";
-import { adminSubcommand, expiryOf, jsonBody, newKeyPair, NEVER, readPolicy, send } from "./common.ts";
+import { adminSubcommand, expiryOf, jsonBody, newKeyPair, NEVER, send } from "./common.ts";
+import { readJsonFile } from "../../json-file.ts";
 
 const KEY_FLAGS: readonly FlagSpec[] = [
   { name: "secret-key", kind: "string", help: "secret key" },
@@ -54,7 +55,7 @@ export async function createKey(site: AdminSite, parent: string): Promise<KeyPai
   const secretKey = flags.string("secret-key") || made.secretKey;
   const file = flags.string("policy");
   const body = jsonBody({
-    ...(file === undefined ? {} : { policy: await readPolicy(ctx, file) }),
+    ...(file === undefined ? {} : { policy: await readJsonFile(ctx, file) }),
     ...(parent === "" ? {} : { targetUser: parent }),
     accessKey,
     secretKey,
@@ -114,7 +115,7 @@ async function editKey(site: AdminSite, accessKey: string): Promise<void> {
   const { flags, ctx } = site;
   const file = flags.string("policy");
   const change = {
-    newPolicy: file === undefined ? undefined : await readPolicy(ctx, file),
+    newPolicy: file === undefined ? undefined : await readJsonFile(ctx, file),
     newSecretKey: flags.string("secret-key"),
     newName: flags.string("name"),
     newDescription: flags.string("description"),

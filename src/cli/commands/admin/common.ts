@@ -1,11 +1,9 @@
 /** What the `admin` commands share: the alias they speak to, files, keys, policy lists. */
-import { readFileSync } from "node:fs";
 import type { AdminCall, AdminClient } from "../../../client/admin-client.ts";
 import type { Random } from "../../../runtime/random.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { parseDuration } from "../../format.ts";
-import { wholeText } from "../../prompt.ts";
 import { attempt, countArgs } from "../attempt.ts";
 
 /** One server, and the arguments after its alias. */
@@ -50,21 +48,6 @@ export async function send(site: AdminSite, call: AdminCall): Promise<void> {
 /** JSON as a request body. */
 export function jsonBody(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
-}
-
-/** Text of FILE; `-` and `/dev/stdin` are standard input. */
-async function readInput(ctx: CommandContext, file: string): Promise<string> {
-  return file === "-" || file === "/dev/stdin" ? wholeText(ctx.stdin) : readFileSync(file, "utf8");
-}
-
-/** FILE as JSON, for policies. */
-export async function readPolicy(ctx: CommandContext, file: string): Promise<unknown> {
-  const text = await readInput(ctx, file);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new CommandError(`\`${file}\` holds no JSON`, error);
-  }
 }
 
 /** `a,b` as a list without blanks and empty names. */

@@ -3,7 +3,8 @@ import { writeFileSync } from "node:fs";
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import type { AdminSite } from "./common.ts";
-import { adminSubcommand, readPolicy, send } from "./common.ts";
+import { adminSubcommand, send } from "./common.ts";
+import { readJsonFile } from "../../json-file.ts";
 import { policyDetail } from "./lookups.ts";
 import { mappingCommands } from "./policy-mapping.ts";
 
@@ -73,7 +74,7 @@ function storeCommand(name: string, word: string): Command {
     what: "Unable to create new policy",
     work: async (site) => {
       const [policy = "", file = ""] = site.args;
-      const body = Buffer.from(JSON.stringify(await readPolicy(site.ctx, file)));
+      const body = Buffer.from(JSON.stringify(await readJsonFile(site.ctx, file)));
       await send(site, { method: "PUT", path: "add-canned-policy", query: { name: policy }, body });
       site.ctx.out.message(`${word} policy \`${policy}\` successfully.`, policyJson(policy));
     },
