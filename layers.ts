@@ -12,6 +12,7 @@ export const LAYERS = [
   "iam",
   "client",
   "replication",
+  "reconcile",
   "resync",
   "s3",
   "admin",

@@ -4,10 +4,28 @@
  * they are encrypted or that they are damaged.
  */
 import { hash } from "node:crypto";
-import type { Register, Version } from "./version.ts";
+import type { DeleteMarker, ObjectVersion, Register } from "./version.ts";
 
 /** Raised when what is hashed changes: digests of another number are built anew. */
 export const FINGERPRINT_FORMAT = 1;
+
+/** What of a version is hashed. */
+export type HashedVersion =
+  | Pick<DeleteMarker, "kind" | "key" | "versionId" | "mtime">
+  | Pick<
+      ObjectVersion,
+      | "kind"
+      | "key"
+      | "versionId"
+      | "mtime"
+      | "size"
+      | "etag"
+      | "headers"
+      | "userMetadata"
+      | "tags"
+      | "retention"
+      | "legalHold"
+    >;
 
 export interface Fingerprint {
   /** SHA-256 over kind, key, version id, time, size and ETag. */
@@ -16,7 +34,7 @@ export interface Fingerprint {
   readonly state: Buffer;
 }
 
-export function fingerprint(version: Version): Fingerprint {
+export function fingerprint(version: HashedVersion): Fingerprint {
   const { kind, key, versionId, mtime } = version;
   const what = `${kind}\0${key}\0${versionId}\0${mtime}`;
   // NUL ends each field: neither keys nor header values hold one.
@@ -26,7 +44,7 @@ export function fingerprint(version: Version): Fingerprint {
 
 const sha256 = (text: string): Buffer => hash("sha256", text, "buffer");
 
-function stateText(version: Version): string {
+function stateText(version: HashedVersion): string {
   if (version.kind === "delete-marker") return "";
   const { headers, userMetadata, tags, retention, legalHold } = version;
   const lock = retention?.value ?? undefined;

@@ -7,6 +7,8 @@ import type { Arn, BucketName } from "../model/names.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import { LocalSide } from "../reconcile/local.ts";
+import { answerPeer } from "../reconcile/remote.ts";
 import { targetClient, type TargetAddress } from "../replication/client-adapter.ts";
 import { checkConfig, validateConfig } from "../replication/config.ts";
 import { ExistingObjects } from "../replication/existing.ts";
@@ -64,6 +66,7 @@ export interface ReplicationCalls {
   resyncStart(bucket: BucketName, request: StartRequest): Promise<object>;
   resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
   resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
+  reconcile(bucket: BucketName, call: string, frame: Buffer): Promise<Buffer>;
   peersFor(bucket: Bucket, key: string): Promise<readonly Peer[]>;
   proxied(bucketId: string, call: ProxiedCall, succeeded: boolean): void;
 }
@@ -146,6 +149,10 @@ export function createReplication(deps: ReplicationDeps): Replication {
       },
       resyncStatus: (bucket, arn) => jobs.status(bucket, arn),
       resyncCancel: (bucket, arn) => jobs.cancel(bucket, arn),
+      async reconcile(bucket, call, frame) {
+        const { id } = await objects.bucket(bucket);
+        return answerPeer(new LocalSide({ index, clock, bucketId: id }), call, frame);
+      },
       peersFor: (bucket, key) => peers.peersFor(bucket, key),
       proxied: (bucketId, call, succeeded) => peers.count(bucketId, call, succeeded),
     },

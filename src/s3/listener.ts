@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { StoreError } from "../model/errors.ts";
 import { httpTrace, type TraceRecord } from "../observe/trace.ts";
 import { INGEST_PATH } from "../protocol/ingest.ts";
+import { RECONCILE_PATH } from "../reconcile/remote.ts";
 import { RESILVER_RESYNC, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
 import { SigningKeyCache } from "../protocol/sigv4.ts";
 import { authenticate } from "./authenticate.ts";
@@ -48,11 +49,11 @@ export function createS3Handler(deps: S3Deps): S3Handler {
 }
 
 /**
- * Paths of the admin API, health, metrics, console and peers: never buckets (both names are reserved). A peer's write of
- * many versions stands for as many PUTs, and goes their way.
+ * Paths of the admin API, health, metrics, console and peers: never buckets (both names are reserved). A peer's calls
+ * with a body go the way of S3's.
  */
 function isSystemPath(url: string): boolean {
-  if (url.startsWith(`${INGEST_PATH}?`)) return false;
+  if (url.startsWith(`${INGEST_PATH}?`) || url.startsWith(`${RECONCILE_PATH}?`)) return false;
   return url.startsWith("/minio/") || url.startsWith("/resilver/") || url === "/minio" || url.startsWith("/minio?");
 }
 

@@ -30,6 +30,8 @@ export interface ReplicationApi {
   resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
   /** Returns the id of the cancelled resync. */
   resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
+  /** Answers a peer's frame of a comparison (docs/reference/peers.md). Throws NoSuchBucket and InvalidRequest. */
+  reconcile(bucket: BucketName, call: string, frame: Buffer): Promise<Buffer>;
   /** Sites to ask, one after another, for a key that is not here (replication.md 8); none: it is simply not here. */
   peersFor(bucket: Bucket, key: string): Promise<readonly Peer[]>;
   /** One call that was passed on to a peer ended. */

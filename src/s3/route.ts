@@ -6,6 +6,7 @@
 import { StoreError } from "../model/errors.ts";
 import { parseBucketName } from "../model/names.ts";
 import { INGEST_PATH } from "../protocol/ingest.ts";
+import { RECONCILE_PATH } from "../reconcile/remote.ts";
 import * as acl from "./ops/acl.ts";
 import * as access from "./ops/bucket-access.ts";
 import * as config from "./ops/bucket-config.ts";
@@ -18,6 +19,7 @@ import { deleteObject } from "./ops/delete-object.ts";
 import { deleteObjects } from "./ops/delete-objects.ts";
 import { getObject, headObject } from "./ops/get-object.ts";
 import { ingest } from "./ops/ingest.ts";
+import { reconcile } from "./ops/reconcile.ts";
 import * as listings from "./ops/list-objects.ts";
 import * as multipart from "./ops/multipart.ts";
 import { getObjectAttributes } from "./ops/object-attributes.ts";
@@ -180,6 +182,7 @@ function matches(row: Row, request: S3Request): boolean {
 export function findOperation(request: S3Request): Operation {
   const { target, method } = request;
   if (method === "POST" && target.rawPath === INGEST_PATH) return ingest;
+  if (method === "POST" && target.rawPath === RECONCILE_PATH) return reconcile;
   const level = target.bucket === "" && target.key === "" ? SERVICE : target.key === "" ? BUCKET : OBJECT;
   if (level !== SERVICE) parseBucketName(target.bucket);
   const rows = level[method] ?? [];

@@ -34,6 +34,7 @@ export const noReplication: ReplicationApi = {
   resyncStart: (_bucket, request) => Promise.resolve({ target: [request] }),
   resyncStatus: () => Promise.resolve({}),
   resyncCancel: () => Promise.resolve("id"),
+  reconcile: () => Promise.resolve(Buffer.alloc(0)),
   peersFor: () => Promise.resolve([]),
   proxied: () => undefined,
 };
