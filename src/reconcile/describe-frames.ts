@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { StoreError } from "../model/errors.ts";
 import type { ObjectKey, VersionId } from "../model/names.ts";
-import type { Version } from "../model/version.ts";
+import type { TargetStatus, Version } from "../model/version.ts";
 import type { DescribeAnswer, Described, DescribeRequest, Items, Place } from "./side.ts";
 
 const place = z.base64().transform((text): Place => Buffer.from(text, "base64"));
@@ -21,9 +21,11 @@ const request = z.object({
   lookups: z.array(place),
 });
 
+// A status that only a newer peer knows is no reason to understand nothing.
+const status = z.string().transform((value) => value as TargetStatus);
 const replication = z.object({
   replica: z.boolean().optional(),
-  targets: z.record(z.string(), z.enum(["PENDING", "COMPLETED", "FAILED"])),
+  targets: z.record(z.string(), status),
   changed: z.string().optional(),
 });
 const named = {
