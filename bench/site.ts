@@ -18,9 +18,8 @@ export function cpuMicros(pid: number): number {
       .split(" ");
     return Number(fields[11]) + Number(fields[12]);
   };
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
   // The kernel counts in hundredths of a second.
-  return (ticks(pid) + children.reduce((sum, id) => sum + ticks(Number(id)), 0)) * 10_000;
+  return [pid, ...childrenOf(pid)].reduce((sum, id) => sum + ticks(id), 0) * 10_000;
 }
 
 export interface BenchSite {
@@ -69,24 +68,41 @@ export async function startSite(workers: number, at?: { dir: string; port: numbe
   };
 }
 
+/** Starts `bare.ts`. */
+export async function startBare(
+  mode: string,
+  argument: string,
+): Promise<{ port: number; pid: number; stop: () => void }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "bare.ts"), mode, argument], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const line = await new Promise<string>((ready) =>
+    child.stdout.once("data", (text: Buffer) => ready(text.toString())),
+  );
+  return { port: Number(/:(\d+)/.exec(line)?.[1]), pid: child.pid ?? 0, stop: () => void child.kill("SIGKILL") };
+}
+
 export interface RequestParts {
   readonly method: string;
   /** Raw path. */
   readonly path: string;
   readonly query?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
+  /** One buffer, or pieces that may be shared. */
+  readonly body?: Buffer | readonly Buffer[];
   /** Sign the body's hash (as SDKs do over plain HTTP); else UNSIGNED-PAYLOAD. */
   readonly signBody?: boolean;
 }
 
 /** The bytes of a signed request, head and body apart (the body is shared between requests). */
 export function signed(port: number, parts: RequestParts): readonly Buffer[] {
-  const body = parts.body ?? Buffer.alloc(0);
+  const body = parts.body === undefined ? [] : Buffer.isBuffer(parts.body) ? [parts.body] : parts.body;
+  const length = body.reduce((sum, piece) => sum + piece.length, 0);
   const headers: Record<string, string> = { host: `127.0.0.1:${port}`, ...parts.headers };
-  if (parts.body !== undefined) headers["content-length"] = String(body.length);
-  const payloadHash =
-    parts.signBody || body.length === 0 ? createHash("sha256").update(body).digest("hex") : "UNSIGNED-PAYLOAD";
+  if (parts.body !== undefined) headers["content-length"] = String(length);
+  const hash = createHash("sha256");
+  if (parts.signBody) for (const piece of body) hash.update(piece);
+  const payloadHash = parts.signBody || length === 0 ? hash.digest("hex") : "UNSIGNED-PAYLOAD";
   const all = signRequest({
     method: parts.method,
     path: parts.path,
@@ -101,7 +117,7 @@ export function signed(port: number, parts: RequestParts): readonly Buffer[] {
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   const target = parts.query === undefined ? parts.path : `${parts.path}?${parts.query}`;
   const head = Buffer.from(`${parts.method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1");
-  return body.length === 0 ? [head] : [head, body];
+  return [head, ...body];
 }
 
 /** Resident memory of a process and its children, MiB. Pages of mapped files (the index) are counted apart. */

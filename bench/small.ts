@@ -4,13 +4,11 @@
  * PUT 4 KiB (durable) is held against a bare node:http server that puts each body into LMDB with group commit; GET and
  * HEAD against a bare node:http server that answers from memory. Prints a table.
  */
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { load, type LoadResult } from "./load.ts";
-import { benchDir, cpuMicros, memory, signed, startSite } from "./site.ts";
+import { benchDir, cpuMicros, memory, signed, startBare, startSite } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
@@ -41,15 +39,9 @@ function row(name: string, result: LoadResult & { cpu: number }, limit?: LoadRes
 
 async function bare(mode: "empty" | "lmdb", run: (port: number) => Promise<LoadResult>) {
   const dir = benchDir();
-  const child = spawn(process.execPath, [join(import.meta.dirname, "bare.ts"), mode, dir], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const line = await new Promise<string>((ready) =>
-    child.stdout.once("data", (text: Buffer) => ready(text.toString())),
-  );
-  const port = Number(/:(\d+)/.exec(line)?.[1]);
-  const result = await measured(child.pid ?? 0, () => run(port));
-  child.kill("SIGKILL");
+  const { port, pid, stop } = await startBare(mode, dir);
+  const result = await measured(pid, () => run(port));
+  stop();
   rmSync(dir, { recursive: true, force: true });
   return result;
 }
