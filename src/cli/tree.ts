@@ -35,6 +35,7 @@ const ENTRIES: readonly Entry[] = [
   { name: "anonymous", load: async () => (await import("./commands/anonymous.ts")).anonymousCommand },
   { name: "policy", load: async () => (await import("./commands/anonymous.ts")).policyCommand },
   { name: "quota", load: async () => (await import("./commands/quota.ts")).quotaCommand },
+  { name: "support", load: async () => (await import("./commands/support.ts")).supportCommand },
   { name: "ready", load: async () => (await import("./commands/ready.ts")).readyCommand },
   { name: "ping", load: async () => (await import("./commands/ping.ts")).pingCommand },
 ];

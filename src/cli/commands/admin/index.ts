@@ -13,6 +13,8 @@ import { policyCommand } from "./policy.ts";
 import { prometheusCommand } from "./prometheus.ts";
 import { serviceCommand } from "./service.ts";
 import { siteReplicateCommand } from "./site.ts";
+import { ELSEWHERE_COMMANDS } from "./elsewhere.ts";
+import { topCommand } from "./top.ts";
 import { logsCommand, traceCommand } from "./trace.ts";
 import { userCommand } from "./user.ts";
 
@@ -43,12 +45,14 @@ export const adminCommand: Command = {
     clusterCommand,
     traceCommand,
     logsCommand,
+    topCommand,
     userCommand,
     groupCommand,
     policyCommand,
     accesskeyCommand,
     prometheusCommand,
     siteReplicateCommand,
+    ...ELSEWHERE_COMMANDS,
     {
       name: "bucket",
       summary: "settings of buckets in the words of 2022",

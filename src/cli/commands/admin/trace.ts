@@ -77,7 +77,7 @@ function query(flags: ParsedFlags): Record<string, string> {
 }
 
 /** The filters that the server leaves to its clients. */
-export function traceMatcher(flags: ParsedFlags): (record: TraceRecord) => boolean {
+export function traceMatcher(flags: Pick<ParsedFlags, "list">): (record: TraceRecord) => boolean {
   const list = (name: string): string[] => flags.list(name).flatMap(splitList);
   const any = (patterns: readonly string[], text: string | undefined): boolean =>
     patterns.length === 0 || (text !== undefined && patterns.some((pattern) => wildcardMatch(pattern, text)));
