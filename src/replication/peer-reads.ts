@@ -22,6 +22,8 @@ export type ProxyStats = Readonly<Record<ProxiedCall, { readonly total: number; 
 
 /** A site that may hold what is not here. */
 export interface Peer {
+  /** It is asked over TLS. */
+  readonly secure: boolean;
   /** Undefined when the peer did not begin an answer in time. The body must be read to its end, or discarded. */
   ask(request: Omit<TargetRequest, "payload" | "signal">): Promise<OpenResponse | undefined>;
 }
@@ -69,7 +71,10 @@ export class PeerReads {
       .filter(({ record }) => arns.includes(record.arn) && !record.disableProxy)
       .map((target) => this.#deps.targets.connect(target))
       .filter(({ endpoint }) => endpoint.isOpenForWork)
-      .map((connection) => ({ ask: (request) => askPeer(connection, request) }));
+      .map((connection) => ({
+        secure: connection.record.secure,
+        ask: (request) => askPeer(connection, request),
+      }));
   }
 
   /** Counts one call that was passed on. */

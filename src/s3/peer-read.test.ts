@@ -1,6 +1,6 @@
 /** Two ports in one process: what the first answers for versions that only the second has. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { testRule } from "../model/testing.ts";
 import { parseVersionId, type Arn } from "../model/names.ts";
@@ -45,6 +45,7 @@ before(async () => {
   client = targetClient(address, { clock: systemClock(), userAgent: "test" });
   peers = [
     {
+      secure: false,
       ask: (request) =>
         client.open(
           { ...request, headers: { ...request.headers, [SOURCE_PROXY_REQUEST]: "true" }, payload: "hashed" },
@@ -161,7 +162,7 @@ test("a peer that does not answer, or has nothing, leaves the answer as it was",
   assert.deepEqual([nothing.status, nothing.code], [404, "NoSuchKey"]);
   assert.deepEqual(counted, [["get", false]]);
   const real = peers;
-  peers = [{ ask: () => Promise.resolve(undefined) }, ...real];
+  peers = [{ secure: false, ask: () => Promise.resolve(undefined) }, ...real];
   await putThere("second", "from the second");
   const second = await ask(here, { method: "GET", path: "/shared/second" });
   peers = real;
@@ -207,6 +208,23 @@ test("tags of a version that only the peer has are read, set and removed there",
     ["putTagging", true],
     ["removeTagging", true],
   ]);
+});
+
+test("a client's own key is not sent to a peer over plain HTTP", async () => {
+  await putThere("keyed", "x");
+  const key = { "x-amz-server-side-encryption-customer-algorithm": "AES256" };
+  const own = randomBytes(32);
+  const answer = await ask(here, {
+    method: "HEAD",
+    path: "/shared/keyed",
+    headers: {
+      ...key,
+      "x-amz-server-side-encryption-customer-key": own.toString("base64"),
+      "x-amz-server-side-encryption-customer-key-md5": createHash("md5").update(own).digest("base64"),
+    },
+  });
+  assert.notEqual(answer.status, 200);
+  assert.deepEqual(counted, []);
 });
 
 test("a policy that looks at tags sees those that the peer tells", async () => {

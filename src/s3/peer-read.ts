@@ -20,6 +20,8 @@ import { isPeerRead } from "./replica.ts";
 import { xmlReply, type Reply } from "./reply.ts";
 import type { S3Request } from "./request.ts";
 
+const CUSTOMER_KEY = "x-amz-server-side-encryption-customer-";
+
 /** Says in an answer that a peer carried out the tagging call. */
 const TAGGING_PROXIED = ["X-Minio-Tagging-Proxied", "true"] as const;
 
@@ -38,7 +40,9 @@ async function elsewhere(request: S3Request): Promise<Elsewhere | undefined> {
   if (isPeerRead(request)) return undefined;
   const bucket = await request.deps.objects.bucket(request.bucket);
   if (bucket.replication === undefined) return undefined;
-  const peers = await request.deps.replication.peersFor(bucket, request.key);
+  const known = await request.deps.replication.peersFor(bucket, request.key);
+  // A client's own key does not travel over plain HTTP.
+  const peers = request.header(`${CUSTOMER_KEY}key`) === undefined ? known : known.filter(({ secure }) => secure);
   return peers.length === 0 ? undefined : { bucketId: bucket.id, peers };
 }
 
@@ -77,6 +81,16 @@ function shapeHeaders(request: S3Request): Record<string, string> {
   for (const name of ["range", "x-amz-checksum-mode"]) {
     const value = request.header(name);
     if (value !== undefined) out[name] = value;
+  }
+  return { ...out, ...customerKey(request) };
+}
+
+/** The key with which the client had the object encrypted. */
+function customerKey(request: S3Request): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const name of ["algorithm", "key", "key-md5"]) {
+    const value = request.header(`${CUSTOMER_KEY}${name}`);
+    if (value !== undefined) out[`${CUSTOMER_KEY}${name}`] = value;
   }
   return out;
 }
@@ -247,7 +261,7 @@ export async function bytesFromPeer(
         method: "GET",
         key: request.key,
         query: { versionId: version.versionId },
-        headers: { range: `bytes=${start}-${end - 1}`, "if-match": `"${version.etag}"` },
+        headers: { range: `bytes=${start}-${end - 1}`, "if-match": `"${version.etag}"`, ...customerKey(request) },
       });
       const asked = answer?.status === 206 && Number(answer.headers["content-length"]) === end - start;
       if (asked) return answer.stream;
