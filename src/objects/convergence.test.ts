@@ -299,3 +299,31 @@ test("a copy of a version whose file is gone finds the damage", async () => {
   const now = await objects.version({ ...AT, versionId: version.versionId });
   assert.ok(now?.version.kind === "object" && now.version.damaged === "missing");
 });
+
+const UNSEEN = { ...AT, versionId: "0f3c9a52-6a34-4b1e-9d0b-1f4d1b7f8f02" as VersionId };
+const waiting = async ({ index }: TestSite): Promise<number> =>
+  (await index.scan(targetRange(SPACE.log, ARN), { limit: 10 })).length;
+
+test("a client's purge of a version that is not here yet holds when the version arrives, and is carried on once", async () => {
+  const site = await replicating("Enabled");
+  await site.objects.delete(UNSEEN);
+  await site.objects.delete(UNSEEN);
+  assert.equal((await site.objects.tombstone(UNSEEN))?.will, "everywhere");
+  assert.equal(await waiting(site), 1);
+  const late = await put(site.objects, "late", { versionId: UNSEEN.versionId, source: fromPeer(10n * SECOND) });
+  assert.equal(late.purged, "everywhere");
+});
+
+test("nothing is purged unseen where no rule carries it, where versions may be locked, or by the null id", async () => {
+  const [locked, uncarried] = [await replicating("Enabled"), await replicating("Enabled")];
+  await locked.objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, objectLock: {} }));
+  const rules = [testRule(ARN, { deleteReplication: false })];
+  await uncarried.objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { role: "", rules } }));
+  for (const site of [locked, uncarried]) {
+    await site.objects.delete(UNSEEN);
+    await site.objects.delete(NULL_AT);
+    assert.equal(await site.objects.tombstone(UNSEEN), undefined);
+    assert.equal(await site.objects.tombstone(NULL_AT), undefined);
+    assert.equal(await waiting(site), 0);
+  }
+});

@@ -1,9 +1,9 @@
 /** DELETE: a marker, or the purge of one version; and both as they arrive from a peer (replication.md 3.7, 3.8). */
 import { StoreError } from "../model/errors.ts";
-import { keepsVersions } from "../model/bucket.ts";
+import { keepsVersions, type Bucket } from "../model/bucket.ts";
 import { NULL_VERSION, type UnixNs, type VersionId } from "../model/names.ts";
 import type { Remover } from "../model/object-lock.ts";
-import type { DeleteMarker, Version } from "../model/version.ts";
+import type { DeleteMarker, Tombstone, Version } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { checkDelete } from "./conditions.ts";
@@ -166,8 +166,23 @@ function timesOf(old: Version | undefined): (UnixNs | undefined)[] {
 }
 
 /**
+ * A client may purge a version that it saw through this site at a peer (active-active reads): it must not come here later
+ * as if nobody had removed it. Where versions may be locked, only a site that has the version can tell: nothing happens.
+ */
+function mayArrive(
+  bucket: Bucket,
+  { key }: DeleteRequest,
+  versionId: VersionId,
+  known: Tombstone | undefined,
+): boolean {
+  if (known !== undefined || versionId === NULL_VERSION || bucket.objectLock !== undefined) return false;
+  if (!keepsVersions(bucket, key)) return false;
+  return rows.followers(bucket, { key, operation: "purge", fromPeer: false }).length > 0;
+}
+
+/**
  * Permanent removal of one version, with a tombstone that says whose will it was. A purge from a peer leaves one even
- * when the version is not here: it may still be on its way.
+ * when the version is not here: it may still be on its way. So does a client's, where a rule carries it.
  */
 async function purge(
   context: Context,
@@ -181,8 +196,8 @@ async function purge(
   const fromPeer = request.source !== undefined;
   const old: Version | undefined = before.row?.version;
   const result: DeleteResult = { bucket, versionId, deleteMarker: old?.kind === "delete-marker" };
-  if (old === undefined && !fromPeer) return { result };
   const stone = await context.tombstoneRow(bucket.id, request.key, versionId);
+  if (old === undefined && !fromPeer && !mayArrive(bucket, request, versionId, stone.tombstone)) return { result };
   commit.unchanged(before.idKey, before.idRaw).unchanged(stone.key, stone.raw);
   // A purge replaces what it removes as any other write does: after it, or older copies would count as newer.
   const time = request.source?.mtime ?? rows.timeAfter(context, stone.tombstone?.time, ...timesOf(old));
