@@ -56,7 +56,7 @@ export function errorReason(cause: unknown): string {
 }
 
 /** The S3 error struct of a wire error; `{}` for an error of this program. */
-function wireError(cause: unknown): Record<string, unknown> {
+export function wireError(cause: unknown): Record<string, unknown> {
   if (cause instanceof CommandError) return wireError(cause.reason);
   if (!(cause instanceof S3ResponseError)) return {};
   const { code, message, bucket, key, resource, requestId, hostId, region, server } = cause;

@@ -36,18 +36,20 @@ function target(name: ObjectName, query: Query = {}): Omit<S3Request, "method"> 
   return { bucket, key, headers, signal, query: queryOf({ ...query, versionId: name.versionId }) };
 }
 
-async function read(client: S3Client, request: S3Request): Promise<Buffer> {
+/** The body of the answer. */
+export async function read(client: S3Client, request: S3Request): Promise<Buffer> {
   return (await client.send(request)).bytes();
 }
 
-async function done(client: S3Client, request: S3Request): Promise<Readonly<Record<string, string>>> {
+/** The headers of the answer, whose body is thrown away. */
+export async function done(client: S3Client, request: S3Request): Promise<Readonly<Record<string, string>>> {
   const response = await client.send(request);
   await response.discard();
   return response.headers;
 }
 
 /** Content-MD5 beside the body: sub-resource writes demand it. */
-function document(body: string): { body: Buffer; headers: Record<string, string> } {
+export function document(body: string): { body: Buffer; headers: Record<string, string> } {
   const bytes = Buffer.from(body);
   const md5 = createHash("md5").update(bytes).digest("base64");
   return { body: bytes, headers: { "content-md5": md5, "content-type": "application/xml" } };
@@ -336,7 +338,8 @@ export interface ResourceName {
   readonly signal?: AbortSignal | undefined;
 }
 
-function subResource(name: ResourceName, resource: string): Omit<S3Request, "method"> {
+/** Target of a request about a sub-resource. */
+export function subResource(name: ResourceName, resource: string): Omit<S3Request, "method"> {
   const { bucket, key, signal } = name;
   return { bucket, key, signal, query: queryOf({ [resource]: "", versionId: name.versionId }) };
 }

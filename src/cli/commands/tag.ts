@@ -3,22 +3,12 @@ import type { ResourceName } from "../../client/s3-calls.ts";
 import { deleteTags, getTags, putTags } from "../../client/s3-calls.ts";
 import type { S3Client } from "../../client/s3-client.ts";
 import type { Tags } from "../../model/version.ts";
-import { systemClock } from "../../runtime/clock.ts";
-import { RECURSIVE_FLAG, REWIND_FLAG, rewindMoment, VERSION_ID_FLAG } from "../age.ts";
-import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../command.ts";
+import type { Command, CommandContext, ParsedFlags } from "../command.ts";
 import { CommandError } from "../command.ts";
-import { listObjects, listVersions } from "../list/remote.ts";
-import { currentAt, notAfter } from "../list/rewind.ts";
+import { isWide, selectVersions, VERSION_FLAGS } from "../list/select.ts";
 import type { RemoteTarget } from "../targets.ts";
-import { remotePath, remoteTarget } from "../targets.ts";
+import { remoteTarget } from "../targets.ts";
 import { countArgs } from "./attempt.ts";
-
-const FLAGS: readonly FlagSpec[] = [
-  VERSION_ID_FLAG,
-  REWIND_FLAG,
-  { name: "versions", kind: "bool", help: "all versions of the object" },
-  RECURSIVE_FLAG,
-];
 
 export const tagCommand: Command = {
   name: "tag",
@@ -32,7 +22,10 @@ export const tagCommand: Command = {
         { what: "two tags on an object", line: 'mc tag set here/b/key "project=x&stage=done"' },
         { what: "a tag on a bucket", line: 'mc tag set here/b "owner=me"' },
       ],
-      flags: [...FLAGS, { name: "exclude-folders", kind: "bool", help: "with -r: leave out keys that end in /" }],
+      flags: [
+        ...VERSION_FLAGS,
+        { name: "exclude-folders", kind: "bool", help: "with -r: leave out keys that end in /" },
+      ],
       run: (ctx, args, flags) => {
         const [text = "", tags = ""] = countArgs(args, 2, 2, 'ALIAS/BUCKET[/KEY] "k=v&k2=v2"');
         return forEach(ctx, text, flags, setTags(parseTagList(tags)));
@@ -44,7 +37,7 @@ export const tagCommand: Command = {
       summary: "show the tags",
       usage: "ALIAS/BUCKET[/KEY]",
       examples: [{ what: "tags of every version", line: "mc tag list here/b/key --versions" }],
-      flags: FLAGS,
+      flags: VERSION_FLAGS,
       run: (ctx, args, flags) => forEach(ctx, countArgs(args, 1, 1, "ALIAS/BUCKET[/KEY]")[0] ?? "", flags, listTags),
     },
     {
@@ -53,7 +46,7 @@ export const tagCommand: Command = {
       summary: "remove all tags",
       usage: "ALIAS/BUCKET[/KEY]",
       examples: [{ what: "of everything below a prefix", line: "mc tag remove -r here/b/prefix" }],
-      flags: FLAGS,
+      flags: VERSION_FLAGS,
       run: (ctx, args, flags) => forEach(ctx, countArgs(args, 1, 1, "ALIAS/BUCKET[/KEY]")[0] ?? "", flags, removeTags),
     },
   ],
@@ -91,38 +84,10 @@ async function forEach(ctx: CommandContext, text: string, flags: ParsedFlags, ac
 }
 
 async function* select(ctx: CommandContext, target: RemoteTarget, flags: ParsedFlags): AsyncIterable<Tagged> {
-  if (target.bucket === "") throw new CommandError(`\`${target.text}\` names no bucket. Write ALIAS/BUCKET`);
   const { bucket, key, alias } = target;
-  const client = ctx.s3(alias);
-  const recursive = flags.bool("recursive");
-  const rewind = rewindMoment(flags, systemClock().nowMs());
-  const listed = recursive || flags.bool("versions") || rewind !== undefined;
-  if (!listed) {
-    const name = target.text.replace(/\/$/, "");
-    yield key === ""
-      ? { client, bucket, name }
-      : { client, bucket, key, versionId: flags.string("version-id"), name: target.text };
-    return;
-  }
-  const options = { bucket, prefix: key, shallow: false, signal: ctx.signal };
-  for await (const entry of listing(client, options, flags.bool("versions"), rewind)) {
-    const wanted = recursive || entry.key === key;
-    if (!wanted || entry.isDeleteMarker === true || entry.type === "folder") continue;
-    if (flags.bool("exclude-folders") && entry.key.endsWith("/")) continue;
-    yield { client, bucket, key: entry.key, versionId: entry.versionId, name: remotePath(alias, bucket, entry.key) };
-  }
-}
-
-function listing(
-  client: S3Client,
-  options: Parameters<typeof listObjects>[1],
-  all: boolean,
-  rewind: number | undefined,
-) {
-  if (!all && rewind === undefined) return listObjects(client, options);
-  const versions = listVersions(client, options);
-  if (rewind === undefined) return versions;
-  return all ? notAfter(versions, rewind) : currentAt(versions, rewind);
+  if (key !== "" || isWide(flags)) return yield* selectVersions(ctx, target, flags);
+  if (bucket === "") throw new CommandError(`\`${target.text}\` names no bucket. Write ALIAS/BUCKET`);
+  yield { client: ctx.s3(alias), bucket, name: target.text.replace(/\/$/, "") };
 }
 
 function resource(ctx: CommandContext, item: Tagged): ResourceName {
