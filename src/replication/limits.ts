@@ -87,6 +87,19 @@ export const RESYNC_CHECKPOINT_MS = 500;
 export const RESYNC_ATTEMPTS = 4;
 /** Names of failed or not replicable versions kept in the record of a resync. */
 export const RESYNC_SAMPLES = 20;
+/** Most versions in flight that an operator may ask for: more would wait for connections. */
+export const RESYNC_IN_FLIGHT_TOP = 512;
+/** Versions that a resync of named versions takes. */
+export const RESYNC_LIST_MAX = 100_000;
+/** Body of a start that names versions. */
+export const RESYNC_LIST_BYTES_MAX = 32 * MIB;
+/** Keys compared before what they lack is recorded and sent: one commit for each so many. */
+export const RESYNC_BATCH_KEYS = 512;
+/** Rows of a job (intents, named versions) are cut at this size, and read so many at a time. */
+export const RESYNC_ROW_BYTES = 64 * 1024;
+export const RESYNC_ROWS_MAX = 10_000;
+/** Versions listed on both sides to see which one is the emptier, before a resync is taken. */
+export const RESYNC_LOOK_VERSIONS = 5000;
 /** Versions examined at the same time by a damage check. */
 export const DAMAGE_CHECK_IN_FLIGHT_MAX = 32;
 /** A damage check reports its progress this often. */

@@ -30,7 +30,8 @@ import { withSynchronousTargets } from "../replication/synchronous.ts";
 import { Targets } from "../replication/targets.ts";
 import type { TargetClient } from "../replication/wire.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { ResyncJobs, type StartRequest } from "./jobs.ts";
+import type { Forecast } from "./forecast.ts";
+import { ResyncJobs, type ControlRequest, type StartRequest } from "./jobs.ts";
 
 export interface ReplicationDeps {
   readonly index: OrderedIndex;
@@ -52,6 +53,8 @@ export interface ReplicationDeps {
   readonly trace?: TraceSink | undefined;
   /** Set in processes that never `start`: reaches the one that does; no ARNs named: look at everything. */
   readonly tellOthers?: ((arns: readonly Arn[]) => void) | undefined;
+  /** Keeps the report of a resync as a file; it never rejects. */
+  readonly saveReport?: ((name: string, text: string) => Promise<void>) | undefined;
   /** Tests put another client in place. */
   readonly clientFor?: ((address: TargetAddress) => TargetClient) | undefined;
 }
@@ -65,10 +68,13 @@ export interface ReplicationCalls {
   metrics(bucket: BucketName, version: 1 | 2): Promise<object>;
   resyncStart(bucket: BucketName, request: StartRequest): Promise<object>;
   resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
-  resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
   reconcile(bucket: BucketName, call: string, frame: Buffer): Promise<Buffer>;
   peersFor(bucket: Bucket, key: string): Promise<readonly Peer[]>;
   proxied(bucketId: string, call: ProxiedCall, succeeded: boolean): void;
+  resyncCancel(bucket: BucketName, arn: string): Promise<string>;
+  resyncPlan(bucket: BucketName, request: StartRequest, signal: AbortSignal): Promise<AsyncGenerator<Forecast>>;
+  resyncControl(bucket: BucketName, arn: string, request: ControlRequest): Promise<object>;
+  resyncReport(bucket: BucketName, arn: string): Promise<string>;
 }
 
 /** The methods of `admin/targets-api.ts` for replication/diff and replication/mrf. */
@@ -102,8 +108,19 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const scheduler = new Scheduler({ index, objects, clock, random, warn, targets });
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
   const forgotten = new ForgottenTargets({ index, clock, warn });
-  const jobs = new ResyncJobs({ index, objects, targets, clock, random, warn });
   const peers = new PeerReads({ index, targets, clock, warn });
+  const { sealer, saveReport } = deps;
+  const jobs = new ResyncJobs({
+    index,
+    objects,
+    targets,
+    sealer,
+    clock,
+    random,
+    site: deps.nodeName,
+    saveReport,
+    warn,
+  });
   const config = { objects, targets, clock, random, hostId };
   const status: StatusDeps = {
     index,
@@ -155,6 +172,13 @@ export function createReplication(deps: ReplicationDeps): Replication {
       },
       peersFor: (bucket, key) => peers.peersFor(bucket, key),
       proxied: (bucketId, call, succeeded) => peers.count(bucketId, call, succeeded),
+      resyncPlan: (bucket, request, signal) => jobs.plan(bucket, request, signal),
+      async resyncControl(bucket, arn, request) {
+        const now = await jobs.control(bucket, arn, request);
+        changed();
+        return now;
+      },
+      resyncReport: (bucket, arn) => jobs.report(bucket, arn),
     },
     backlog: {
       diff: (bucket, request) => replicationDiff(status, bucket, request),

@@ -19,7 +19,7 @@ test("missing and corrupt bytes are found and marked, all else is left alone", a
   site.blobs.files.delete(gone.blob.id);
   site.blobs.files.set(torn.blob.id, Buffer.alloc(5000, 1));
   const last = (await collected(damageCheck(site, SRC, { deep: true }))).at(-1);
-  assert.deepEqual(last, { examined: 11, missing: 1, corrupt: 1, done: true });
+  assert.deepEqual(last, { total: 11, examined: 11, missing: 1, corrupt: 1, done: true });
   const damaged = [];
   for (const { key, versionId } of versions) {
     const found = await site.objects.version({ bucket: SRC, key, versionId });
@@ -27,7 +27,27 @@ test("missing and corrupt bytes are found and marked, all else is left alone", a
   }
   assert.deepEqual(damaged, ["k0", "k1"]);
   const again = (await collected(damageCheck(site, SRC, { deep: false }))).at(-1);
-  assert.deepEqual(again, { examined: 11, missing: 1, corrupt: 1, done: true });
+  assert.deepEqual(again, { total: 11, examined: 11, missing: 1, corrupt: 1, done: true });
+});
+
+test("a dry run names what it finds and records nothing; a prefix leaves the rest alone", async () => {
+  const kept = await site.put("a/1", "x".repeat(5000));
+  const gone = await site.put("b/1", "y".repeat(5000));
+  site.blobs.files.clear();
+  const lines = await collected(damageCheckLines(site, SRC, { deep: false, dryRun: true, prefix: "b/" }));
+  const rows = lines
+    .join("")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { found?: object });
+  assert.deepEqual(
+    rows.flatMap(({ found }) => found ?? []),
+    [{ key: "b/1", versionId: gone.versionId }],
+  );
+  for (const { key, versionId } of [kept, gone]) {
+    const found = (await site.objects.version({ bucket: SRC, key, versionId }))?.version;
+    assert.equal(found?.kind === "object" ? found.damaged : "", undefined);
+  }
 });
 
 test("a failure after the first byte is a line of its own", async () => {

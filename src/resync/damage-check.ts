@@ -22,7 +22,20 @@ export interface DamageCheckDeps {
   readonly clock: Clock;
 }
 
+export interface DamageOptions {
+  /** Read every byte; otherwise presence, size and stamp are looked at, and bytes only where the stamp is another. */
+  readonly deep: boolean;
+  /** Only keys that begin with it. */
+  readonly prefix?: string | undefined;
+  /** Nothing is recorded: what is found is only told. */
+  readonly dryRun?: boolean | undefined;
+  /** Called for each version that is found damaged, those known before included. */
+  readonly onFound?: ((version: ObjectVersion, state: Exclude<BlobState, "ok">) => void) | undefined;
+}
+
 export interface DamageProgress {
+  /** Versions of the bucket when the check began, markers left out. */
+  readonly total: number;
   /** Object versions looked at. */
   readonly examined: number;
   /** Versions whose bytes are not there, those known before included. */
@@ -32,28 +45,27 @@ export interface DamageProgress {
   readonly done: boolean;
 }
 
-/**
- * Examines every object version of a bucket. `deep` reads all bytes; otherwise presence, size and stamp are looked at,
- * and bytes only where the stamp is not the one of staging. Yields progress now and then and once at the end. Throws
- * NoSuchBucket.
- */
+/** Examines every object version of a bucket. Yields progress now and then and once at the end. Throws NoSuchBucket. */
 export async function* damageCheck(
   deps: DamageCheckDeps,
   bucketName: BucketName,
-  options: { deep: boolean },
+  options: DamageOptions,
 ): AsyncGenerator<DamageProgress> {
   const bucket = await deps.objects.bucket(bucketName);
-  const counts = { examined: 0, missing: 0, corrupt: 0 };
+  const { versions: total } = await deps.objects.usage(bucket);
+  const counts = { total, examined: 0, missing: 0, corrupt: 0 };
   const pool = new OrderedPool<true>({ maxTasks: DAMAGE_CHECK_IN_FLIGHT_MAX, maxWeight: Infinity }, () => undefined);
   let shownMs = deps.clock.nowMs();
   try {
-    for await (const { versions } of listHere(deps.objects, bucketName, "")) {
+    for await (const { versions } of listHere(deps.objects, bucketName, "", options.prefix)) {
       for (const version of versions) {
         if (version.kind === "delete-marker") continue;
         await pool.add(version.key, 0, async () => {
-          const state = await examine(deps, bucket, version, options.deep);
+          const state = await examineVersion(deps, bucket, version, options);
           counts.examined++;
-          if (state !== "ok") counts[state]++;
+          if (state === "ok") return true;
+          counts[state]++;
+          options.onFound?.(version, state);
           return true;
         });
       }
@@ -67,25 +79,40 @@ export async function* damageCheck(
   yield { ...counts, done: true };
 }
 
-async function examine(
-  deps: DamageCheckDeps,
+/** Looks at the bytes of one version and, unless it is a dry run, records what is wrong with them. */
+export async function examineVersion(
+  deps: Omit<DamageCheckDeps, "clock">,
   bucket: Bucket,
   version: ObjectVersion,
-  deep: boolean,
+  options: Pick<DamageOptions, "deep" | "dryRun">,
 ): Promise<BlobState> {
   if (version.damaged !== undefined) return version.damaged === "corrupt" ? "corrupt" : "missing";
   for (const ref of await refsOf(deps, bucket, version)) {
     const row = ref.inline ? await deps.index.get(blobRowKey(SPACE.data, ref.id)) : undefined;
-    const state = await deps.blobs.examine(ref, deep, row);
+    const state = await deps.blobs.examine(ref, options.deep, row);
     if (state === "ok") continue;
     const selector = { bucket: bucket.name, key: version.key, versionId: version.versionId };
+    if (options.dryRun === true) return (await isStill(deps, selector, version)) ? state : "ok";
     // Removed, replaced or healed since it was listed: then those bytes are gone rightly.
     return (await deps.objects.markDamaged(selector, state, ref.id)) ? state : "ok";
   }
   return "ok";
 }
 
-async function refsOf(deps: DamageCheckDeps, bucket: Bucket, version: ObjectVersion): Promise<readonly BlobRef[]> {
+async function isStill(
+  deps: Pick<DamageCheckDeps, "objects">,
+  selector: { bucket: BucketName; key: ObjectVersion["key"]; versionId: ObjectVersion["versionId"] },
+  version: ObjectVersion,
+): Promise<boolean> {
+  const now = (await deps.objects.version(selector))?.version;
+  return now?.kind === "object" && now.mtime === version.mtime && now.etag === version.etag;
+}
+
+async function refsOf(
+  deps: Pick<DamageCheckDeps, "objects">,
+  bucket: Bucket,
+  version: ObjectVersion,
+): Promise<readonly BlobRef[]> {
   if (version.partCount === 0) return version.blob === undefined ? [] : [version.blob];
   try {
     const found = await deps.objects.find({ bucket: bucket.name, key: version.key, versionId: version.versionId });
@@ -97,16 +124,24 @@ async function refsOf(deps: DamageCheckDeps, bucket: Bucket, version: ObjectVers
 }
 
 /**
- * Body of the answer to `POST /resilver/v1/damage-check?bucket=B[&deep=true]`: one JSON object a line, the last with
- * `done: true`; after the first line a failure is a line with `error`.
+ * Body of the answer to `POST /resilver/v1/damage-check?bucket=B[&deep=true][&prefix=P][&dry-run=true]`: one JSON object
+ * a line, the last with `done: true`; in a dry run also one with `found` for each damaged version. After the first line
+ * a failure is a line with `error`.
  */
 export async function* damageCheckLines(
   deps: DamageCheckDeps,
   bucketName: BucketName,
-  options: { deep: boolean },
+  options: Omit<DamageOptions, "onFound">,
 ): AsyncGenerator<string> {
+  const found: string[] = [];
+  const onFound = ({ key, versionId }: ObjectVersion): void =>
+    void found.push(`${JSON.stringify({ found: { key, versionId } })}\n`);
   try {
-    for await (const progress of damageCheck(deps, bucketName, options)) yield `${JSON.stringify(progress)}\n`;
+    const told = options.dryRun === true ? { ...options, onFound } : options;
+    for await (const progress of damageCheck(deps, bucketName, told)) {
+      if (found.length > 0) yield found.splice(0).join("");
+      yield `${JSON.stringify(progress)}\n`;
+    }
   } catch (error) {
     yield `${JSON.stringify({ error: error instanceof Error ? error.message : String(error) })}\n`;
   }

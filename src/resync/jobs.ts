@@ -1,31 +1,59 @@
 /**
- * Resyncs as durable jobs: started, shown, cancelled by any process, run by the one that does the background
- * work. A job found Pending or Ongoing (after a crash too) goes on at its low-water mark.
+ * Resyncs as durable jobs: started, shown, paused, limited, cancelled by any process, run by the one that does the
+ * background work. A job found Pending or Ongoing (after a crash too) goes on at its low-water mark.
  */
-import type { Objects } from "../objects/objects.ts";
+import type { Bucket } from "../model/bucket.ts";
 import { StoreError } from "../model/errors.ts";
 import type { Arn, BucketName } from "../model/names.ts";
-import { ruleArn, type ReplicationConfig } from "../model/replication-config.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Random } from "../runtime/random.ts";
-import { configArns } from "../replication/config.ts";
-import { FALLBACK_POLL_MS, RESYNC_CHECKPOINT_MS, RESYNC_JOBS_MAX } from "../replication/limits.ts";
+import type { Sealer } from "../model/sealer.ts";
+import type { Objects } from "../objects/objects.ts";
+import { isoMillis } from "../protocol/time.ts";
+import type { Connection } from "../replication/connections.ts";
+import { FALLBACK_POLL_MS, RESYNC_CHECKPOINT_MS, RESYNC_IN_FLIGHT_MAX, RESYNC_JOBS_MAX } from "../replication/limits.ts";
 import { checkAlive, checkBucketThere, checkVersioned } from "../replication/target-checks.ts";
 import type { Targets } from "../replication/targets.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
-import { isoMillis } from "../protocol/time.ts";
+import { badRequest, chosenArn } from "./chosen-arn.ts";
+import { askDirection } from "./direction.ts";
+import { ResyncFailed } from "./failed.ts";
+import { forecast, measuredRate, type Forecast } from "./forecast.ts";
+import { clearIntents } from "./intents.ts";
+import { Keeper, Superseded } from "./keeper.ts";
+import { countVersions } from "./local-listing.ts";
+import { clearList, failedOf, namedInOrder, saveList, type Listed } from "./named-versions.ts";
 import { olderThanMs } from "./older-than.ts";
-import { isRunning, loadRecords, NO_COUNTS, recordKey, resyncJson, startedJson, type ResyncRecord } from "./record.ts";
-import { addCounters, ResyncFailed, ResyncRun } from "./run.ts";
+import { DEFAULT_LIMITS, DEFAULT_OPTIONS, type JobLimits, type JobOptions, type Named } from "./options.ts";
+import { resyncJson, startedJson } from "./record-json.ts";
+import {
+  isRunning,
+  loadControl,
+  loadRecords,
+  NO_COUNTS,
+  optionsOf,
+  recordKey,
+  saveControl,
+  type Control,
+  type ResyncRecord,
+} from "./record.ts";
+import { Reports } from "./report.ts";
+import { addCounters, ResyncRun } from "./run.ts";
+import { Sending } from "./sending.ts";
 
 export interface JobsDeps {
   readonly index: OrderedIndex;
   readonly objects: Objects;
   readonly targets: Targets;
+  readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
+  /** This site, as reports name it. */
+  readonly site: string;
+  /** Keeps a report as a file; it never rejects. */
+  readonly saveReport?: ((name: string, text: string) => Promise<void>) | undefined;
   readonly warn: (message: string, error: unknown) => void;
 }
 
@@ -34,68 +62,150 @@ export interface StartRequest {
   readonly arn: string;
   readonly resetId: string;
   readonly olderThan: string;
+  readonly options?: JobOptions | undefined;
+  readonly limits?: Partial<JobLimits> | undefined;
+  /** Only these versions. */
+  readonly named?: readonly Named[] | undefined;
+}
+
+/** What may be said about a running job. */
+export interface ControlRequest {
+  readonly paused?: boolean | undefined;
+  readonly limits: Partial<JobLimits>;
 }
 
 interface Running {
   readonly run: ResyncRun;
+  readonly keeper: Keeper;
   readonly record: ResyncRecord;
+  control: Control;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
 }
 
-/** Another process changed the record: cancelled, or replaced by another job. */
-class Superseded extends Error {
-  override name = "Superseded";
+/** A job that was asked for and found possible, and of which nothing is stored yet. */
+interface Prepared {
+  readonly bucket: Bucket;
+  readonly connection: Connection;
+  readonly record: ResyncRecord;
+  readonly raw: Buffer | undefined;
+  readonly ageMs: number;
+  readonly named: (() => AsyncIterable<Listed>) | undefined;
+}
+
+class Paused extends Error {
+  override name = "Paused";
 }
 
 export class ResyncJobs {
   readonly #deps: JobsDeps;
+  readonly #reports: Reports;
   readonly #running = new Map<string, Running>();
   #wake = new AbortController();
 
   constructor(deps: JobsDeps) {
     this.#deps = deps;
+    const { index, sealer, random, site, saveReport } = deps;
+    this.#reports = new Reports({ index, sealer, random, site, save: saveReport });
   }
 
   /** Checks first, stores after: a refused start leaves a running job alone. */
   async start(bucketName: BucketName, request: StartRequest): Promise<object> {
+    const { index, targets, clock } = this.#deps;
+    const { bucket, record, raw, ageMs, connection, named } = await this.#prepare(bucketName, request);
+    const key = recordKey(bucket.id, record.arn);
+    const refuseRunning = (): StoreError =>
+      badRequest(bucketName, `Resync of bucket ${bucketName} is already in progress for remote bucket ${record.arn}`);
+    if (raw !== undefined && isRunning(decodeRow<ResyncRecord>(raw))) throw refuseRunning();
+    const why = named === undefined ? await this.#refusal(bucket, connection, record) : undefined;
+    if (why !== undefined) throw badRequest(bucketName, `${why}. Start from the healthy side, or use --force`);
+    await clearIntents(index, bucket.id, record.arn);
+    await clearList(index, bucket.id, record.arn);
+    const job: ResyncRecord = named === undefined ? record : withListed(record, await saveList(index, record, named()));
+    await saveControl(index, job, { id: job.id, paused: false, limits: { ...DEFAULT_LIMITS, ...request.limits } });
+    const commit = new CommitBuilder().unchanged(key, raw).put(key, encodeRow(job));
+    if ((await index.commit(commit)) === "conflict") throw refuseRunning();
+    await targets.setReset(bucketName, job.arn, job.id, isoMillis(clock.nowMs() - ageMs));
+    this.wake();
+    return { target: [startedJson(job)] };
+  }
+
+  /** What a start would do, as progress and at last the whole. Stores nothing on either side. */
+  async plan(bucketName: BucketName, request: StartRequest, signal: AbortSignal): Promise<AsyncGenerator<Forecast>> {
+    const { objects, clock, random, targets } = this.#deps;
+    const { bucket, record, raw, connection, named } = await this.#prepare(bucketName, request);
+    const last = raw === undefined ? undefined : decodeRow<ResyncRecord>(raw);
+    const inFlight = request.limits?.inFlight || RESYNC_IN_FLIGHT_MAX;
+    const current = async (): Promise<Connection> => targets.connect(await targets.get(bucketName, record.arn));
+    return forecast({
+      objects,
+      clock,
+      bucket,
+      connection,
+      signal,
+      record: named === undefined ? record : withListed(record, request.named?.length ?? 0),
+      named: named === undefined ? undefined : () => named(),
+      sending: new Sending({ objects, clock, random }, { record, connection: current, signal }),
+      rate: await measuredRate(connection, clock, last, inFlight),
+      refusal: named === undefined ? await this.#refusal(bucket, connection, record) : undefined,
+    });
+  }
+
+  async #refusal(bucket: Bucket, connection: Connection, record: ResyncRecord): Promise<string | undefined> {
+    const { force, prefix } = optionsOf(record);
+    if (force) return undefined;
+    return askDirection({ objects: this.#deps.objects, bucket, connection, prefix, resyncId: record.id });
+  }
+
+  /** Throws what replication.md 7.1 says where a resync is not possible. */
+  async #prepare(bucketName: BucketName, request: StartRequest): Promise<Prepared> {
     const { index, objects, targets, clock, random } = this.#deps;
     const bucket = await objects.bucket(bucketName);
     if (bucket.replication === undefined)
       throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
     const arn = chosenArn(bucketName, bucket.replication, request.arn);
     const ageMs = olderThanMs(request.olderThan);
-    // Without an age everything counts, versions from a site whose clock is ahead included.
-    const beforeMs = ageMs === 0 ? Number.MAX_SAFE_INTEGER : clock.nowMs() - ageMs;
-    const key = recordKey(bucket.id, arn);
-    const raw = await index.get(key);
-    const refuseRunning = (): StoreError =>
-      badRequest(bucketName, `Resync of bucket ${bucketName} is already in progress for remote bucket ${arn}`);
-    if (raw !== undefined && isRunning(decodeRow<ResyncRecord>(raw))) throw refuseRunning();
-    const { client } = targets.connect(await targets.get(bucketName, arn));
-    await checkBucketThere(client, "XMinioAdminRemoteTargetNotFoundError");
-    await checkVersioned(client);
-    await checkAlive(client);
-    const usage = await objects.usage(bucket);
+    const raw = await index.get(recordKey(bucket.id, arn));
+    const connection = targets.connect(await targets.get(bucketName, arn));
+    await checkBucketThere(connection.client, "XMinioAdminRemoteTargetNotFoundError");
+    await checkVersioned(connection.client);
+    await checkAlive(connection.client);
+    const options = request.options ?? DEFAULT_OPTIONS;
+    const { endpoint, targetBucket } = connection.record;
     const record: ResyncRecord = {
       id: request.resetId === "" ? random.uuid() : request.resetId,
       arn,
       bucket: bucketName,
       bucketId: bucket.id,
+      target: { endpoint, bucket: targetBucket },
       state: "Pending",
       phase: "damage-check",
+      options,
+      created: clock.nowNs(),
       updated: clock.nowNs(),
-      beforeMs,
-      total: usage.versions + usage.deleteMarkers,
+      pass: 0,
+      activeMs: 0,
+      // Without an age everything counts, versions from a site whose clock is ahead included.
+      beforeMs: ageMs === 0 ? Number.MAX_SAFE_INTEGER : clock.nowMs() - ageMs,
+      total: await this.#total(bucket, options.prefix),
       cursor: "",
       counters: NO_COUNTS,
       samples: [],
     };
-    const commit = new CommitBuilder().unchanged(key, raw).put(key, encodeRow(record));
-    if ((await index.commit(commit)) === "conflict") throw refuseRunning();
-    await targets.setReset(bucketName, arn, record.id, isoMillis(clock.nowMs() - ageMs));
-    this.wake();
-    return { target: [startedJson(record)] };
+    const { named } = request;
+    const list =
+      named !== undefined
+        ? () => namedInOrder(objects, bucketName, named)
+        : options.failedOnly
+          ? () => failedOf(objects, bucketName, arn, options.prefix)
+          : undefined;
+    return { bucket, connection, record, raw, ageMs, named: list };
+  }
+
+  async #total(bucket: Bucket, prefix: string): Promise<number> {
+    if (prefix !== "") return countVersions(this.#deps.index, bucket.id, prefix);
+    const usage = await this.#deps.objects.usage(bucket);
+    return usage.versions + usage.deleteMarkers;
   }
 
   /** `{}` when none ran. What runs here is shown as it stands this moment. */
@@ -105,46 +215,79 @@ export class ResyncJobs {
       throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
     const records = (await loadRecords(this.#deps.index, bucket.id)).filter(({ record }) => !arn || record.arn === arn);
     if (records.length === 0) return {};
-    return { target: records.map(({ record }) => resyncJson(this.#current(record))) };
+    const target: object[] = [];
+    for (const { record } of records)
+      target.push(resyncJson(this.#current(record), await loadControl(this.#deps.index, record)));
+    return { target };
+  }
+
+  /** The signed report of the last job. Throws NoSuchKey when there is none, BadRequest while it runs. */
+  async report(bucketName: BucketName, arnText: string): Promise<string> {
+    const { record } = await this.#find(bucketName, arnText);
+    if (record === undefined)
+      throw new StoreError("NoSuchKey", { bucket: bucketName, message: "No resync of this bucket has run." });
+    const text = await this.#reports.load(record);
+    if (text === undefined) throw badRequest(bucketName, "the resync has not ended; its report is made at its end");
+    return text;
+  }
+
+  async #find(
+    bucketName: BucketName,
+    arnText: string,
+  ): Promise<{ key: Buffer; raw: Buffer | undefined; record: ResyncRecord | undefined }> {
+    const bucket = await this.#deps.objects.bucket(bucketName);
+    const records = await loadRecords(this.#deps.index, bucket.id);
+    const [only] = records;
+    const arn = (arnText === "" && records.length === 1 ? only?.record.arn : arnText) as Arn;
+    const key = recordKey(bucket.id, arn);
+    const raw = await this.#deps.index.get(key);
+    return { key, raw, record: raw === undefined ? undefined : decodeRow<ResyncRecord>(raw) };
+  }
+
+  /** Pauses, resumes, or changes limits; takes effect within a moment wherever it runs. BadRequest when none runs. */
+  async control(bucketName: BucketName, arn: string, request: ControlRequest): Promise<object> {
+    const { record } = await this.#find(bucketName, arn);
+    if (record === undefined || !isRunning(record)) throw noneRuns(bucketName, arn);
+    const before = await loadControl(this.#deps.index, record);
+    const limits = { ...before.limits, ...request.limits };
+    const control: Control = { id: record.id, paused: request.paused ?? before.paused, limits };
+    await saveControl(this.#deps.index, record, control);
+    const running = this.#running.get(nameOf(record));
+    if (running !== undefined) this.#apply(running, control);
+    await (control.paused ? running?.ended : undefined);
+    this.wake();
+    return { target: [resyncJson(this.#current((await this.#find(bucketName, arn)).record ?? record), control)] };
+  }
+
+  #apply(running: Running, control: Control): void {
+    if (running.record.id !== control.id) return;
+    running.control = control;
+    if (control.paused) running.abort.abort(new Paused());
   }
 
   /** Returns the id of the job. BadRequest when none runs. */
-  async cancel(bucketName: BucketName, arn: Arn): Promise<string> {
-    const bucket = await this.#deps.objects.bucket(bucketName);
-    const key = recordKey(bucket.id, arn);
+  async cancel(bucketName: BucketName, arn: string): Promise<string> {
     for (;;) {
-      const raw = await this.#deps.index.get(key);
-      const record = raw === undefined ? undefined : decodeRow<ResyncRecord>(raw);
-      if (record === undefined || !isRunning(record))
-        throw badRequest(bucketName, `No resync of bucket ${bucketName} is in progress for remote bucket ${arn}`);
+      const { key, raw, record } = await this.#find(bucketName, arn);
+      if (record === undefined || !isRunning(record)) throw noneRuns(bucketName, arn);
       const canceled: ResyncRecord = { ...this.#current(record), state: "Canceled", updated: this.#deps.clock.nowNs() };
-      if (
-        (await this.#deps.index.commit(new CommitBuilder().unchanged(key, raw).put(key, encodeRow(canceled)))) ===
-        "conflict"
-      )
-        continue;
-      const running = this.#running.get(key.toString("latin1"));
+      const commit = new CommitBuilder().unchanged(key, raw).put(key, encodeRow(canceled));
+      const text = await this.#reports.add(commit, canceled);
+      if ((await this.#deps.index.commit(commit)) === "conflict") continue;
+      const running = this.#running.get(nameOf(record));
       running?.abort.abort(new Superseded());
       await running?.ended;
+      await this.#reports.keep(canceled, text);
       return record.id;
     }
   }
 
   /** A record with the numbers of the run in this process, those above the low-water mark included. */
   #current(record: ResyncRecord): ResyncRecord {
-    const running = this.#running.get(recordKey(record.bucketId, record.arn).toString("latin1"));
+    const running = this.#running.get(nameOf(record));
     if (running === undefined || running.record.id !== record.id || !isRunning(record)) return record;
-    const { phase, cursor, counters, ahead, damage, verify, samples } = running.run.state;
-    return {
-      ...record,
-      phase,
-      cursor,
-      counters: addCounters(counters, ahead),
-      damage,
-      verify,
-      samples,
-      updated: this.#deps.clock.nowNs(),
-    };
+    const now = running.keeper.now(running.run, record.state);
+    return { ...now, counters: addCounters(now.counters, running.run.state.ahead) };
   }
 
   wake(): void {
@@ -168,38 +311,37 @@ export class ResyncJobs {
 
   async #startOpen(signal: AbortSignal): Promise<void> {
     for (const { key, raw, record } of await loadRecords(this.#deps.index)) {
-      const name = key.toString("latin1");
-      if (!isRunning(record) || this.#running.has(name) || this.#running.size >= RESYNC_JOBS_MAX) continue;
-      this.#launch({ name, key, raw, record }, signal);
+      if (!isRunning(record) || this.#running.has(nameOf(record)) || this.#running.size >= RESYNC_JOBS_MAX) continue;
+      const control = await loadControl(this.#deps.index, record);
+      if (!control.paused && !signal.aborted) this.#launch({ key, raw, record, control }, signal);
     }
   }
 
-  #launch(job: { name: string; key: Buffer; raw: Buffer; record: ResyncRecord }, signal: AbortSignal): void {
-    const { targets } = this.#deps;
+  #launch(job: { key: Buffer; raw: Buffer; record: ResyncRecord; control: Control }, signal: AbortSignal): void {
+    const { targets, clock } = this.#deps;
     const abort = new AbortController();
-    const started: ResyncRecord = {
-      ...job.record,
-      state: "Ongoing",
-      started: job.record.started ?? this.#deps.clock.nowNs(),
-    };
-    const keeper = new Keeper(this.#deps, { key: job.key, raw: job.raw, record: started });
+    const record: ResyncRecord = { ...job.record, state: "Ongoing", started: job.record.started ?? clock.nowNs() };
+    const keeper = new Keeper({ ...this.#deps, reports: this.#reports }, { key: job.key, raw: job.raw, record });
     const run: ResyncRun = new ResyncRun(this.#deps, {
-      record: started,
-      connection: async () => targets.connect(await targets.get(started.bucket, started.arn)),
+      record,
+      connection: async () => targets.connect(await targets.get(record.bucket, record.arn)),
       save: () => keeper.save(run, "Ongoing"),
+      limits: () => running.control.limits,
       signal: AbortSignal.any([signal, abort.signal]),
     });
-    const ended = this.#drive(run, keeper, abort, signal).finally(() => {
-      this.#running.delete(job.name);
+    const running: Running = { run, keeper, record, control: job.control, abort, ended: Promise.resolve() };
+    const ended = this.#drive(running, signal).finally(() => {
+      this.#running.delete(nameOf(record));
       this.wake();
     });
-    this.#running.set(job.name, { run, record: started, abort, ended });
+    this.#running.set(nameOf(record), Object.assign(running, { ended }));
   }
 
   /** Never rejects: the end of a run is a state of its record. */
-  async #drive(run: ResyncRun, keeper: Keeper, abort: AbortController, signal: AbortSignal): Promise<void> {
+  async #drive(running: Running, signal: AbortSignal): Promise<void> {
+    const { run, keeper, abort } = running;
     const done = new AbortController();
-    const saving = this.#checkpoints(run, keeper, abort, done.signal);
+    const saving = this.#checkpoints(running, done.signal);
     try {
       await keeper.save(run, "Ongoing");
       await run.run();
@@ -209,16 +351,20 @@ export class ResyncJobs {
     } catch (error) {
       done.abort();
       await saving;
-      await this.#ended(run, keeper, { error, stopping: signal.aborted });
+      await this.#ended(running, {
+        error: abort.signal.aborted ? abort.signal.reason : error,
+        stopping: signal.aborted,
+      });
     }
   }
 
-  async #ended(run: ResyncRun, keeper: Keeper, end: { error: unknown; stopping: boolean }): Promise<void> {
+  async #ended({ run, keeper }: Running, end: { error: unknown; stopping: boolean }): Promise<void> {
     const { error, stopping } = end;
     try {
       if (error instanceof Superseded) return;
+      if (error instanceof Paused) await keeper.save(run, "Pending");
       // The process stops: the record stays Ongoing, and whoever comes next goes on.
-      if (stopping) await keeper.save(run, "Ongoing");
+      else if (stopping) await keeper.save(run, "Ongoing");
       else if (error instanceof ResyncFailed || error instanceof StoreError)
         await keeper.save(run, "Failed", error.message);
       else {
@@ -230,12 +376,15 @@ export class ResyncJobs {
     }
   }
 
-  async #checkpoints(run: ResyncRun, keeper: Keeper, abort: AbortController, done: AbortSignal): Promise<void> {
+  /** Saves now and then, and notices what was said to another process. */
+  async #checkpoints(running: Running, done: AbortSignal): Promise<void> {
+    const { run, keeper, abort, record } = running;
     for (;;) {
       await this.#deps.clock.sleep(RESYNC_CHECKPOINT_MS, done);
       if (done.aborted) return;
       try {
         await keeper.save(run, "Ongoing");
+        this.#apply(running, await loadControl(this.#deps.index, record));
       } catch (error) {
         if (!(error instanceof Superseded)) {
           this.#deps.warn("a resync could not be saved", error);
@@ -248,77 +397,13 @@ export class ResyncJobs {
   }
 }
 
-/** Writes the record of one run, each time over exactly what it wrote before: anything else there ends the run. */
-class Keeper {
-  readonly #deps: JobsDeps;
-  readonly #key: Buffer;
-  #raw: Buffer;
-  readonly #record: ResyncRecord;
-  #last: Promise<void> = Promise.resolve();
+const nameOf = ({ bucketId, arn }: ResyncRecord): string => `${bucketId}/${arn}`;
 
-  constructor(deps: JobsDeps, job: { key: Buffer; raw: Buffer; record: ResyncRecord }) {
-    this.#deps = deps;
-    this.#key = job.key;
-    this.#raw = job.raw;
-    this.#record = job.record;
-  }
+const noneRuns = (bucket: BucketName, arn: string): StoreError =>
+  badRequest(bucket, `No resync of bucket ${bucket} is in progress for remote bucket ${arn}`);
 
-  /** One after another; rejects with Superseded when someone else wrote the row. */
-  save(run: ResyncRun, state: ResyncRecord["state"], error?: string): Promise<void> {
-    const next = this.#last.catch(() => undefined).then(() => this.#write(run, state, error));
-    this.#last = next;
-    return next;
-  }
-
-  async #write(run: ResyncRun, state: ResyncRecord["state"], error: string | undefined): Promise<void> {
-    const { phase, cursor, counters, samples, damage, verify } = run.state;
-    const updated = this.#deps.clock.nowNs();
-    const record: ResyncRecord = {
-      ...this.#record,
-      state,
-      phase,
-      cursor,
-      counters,
-      samples,
-      damage,
-      verify,
-      updated,
-      error,
-    };
-    const value = encodeRow(record);
-    const commit = new CommitBuilder().unchanged(this.#key, this.#raw).put(this.#key, value);
-    if ((await this.#deps.index.commit(commit)) === "conflict") throw new Superseded();
-    this.#raw = value;
-  }
-}
-
-/** Rendered as JSON by the S3 layer, as MinIO does for this call. */
-function badRequest(bucket: BucketName, message: string): StoreError {
-  return new StoreError("BadRequest", {
-    bucket,
-    message: `400 BadRequest (Invalid arguments provided for ${bucket}/: (${message}))`,
-  });
-}
-
-/** The ARN to resync; may be left out when there is only one (7.1). */
-function chosenArn(bucket: BucketName, config: ReplicationConfig, given: string): Arn {
-  const enabled = config.rules.filter((rule) => rule.enabled);
-  const arns = configArns({ ...config, rules: enabled });
-  if (given === "") {
-    const [only] = arns;
-    if (arns.length !== 1 || only === undefined) throw badRequest(bucket, "target ARN specified for resync is empty");
-    return checkExisting(bucket, config, only);
-  }
-  if (!configArns(config).includes(given as Arn))
-    throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket });
-  if (enabled.length === 0) throw badRequest(bucket, "no rule is enabled");
-  return checkExisting(bucket, config, given as Arn);
-}
-
-function checkExisting(bucket: BucketName, config: ReplicationConfig, arn: Arn): Arn {
-  const some = config.rules.some(
-    (rule) => rule.enabled && rule.existingObjectReplication && ruleArn(config, rule) === arn,
-  );
-  if (!some) throw new StoreError("XMinioReplicationNoExistingObjects", { bucket });
-  return arn;
-}
+const withListed = (record: ResyncRecord, listed: number): ResyncRecord => ({
+  ...record,
+  options: { ...optionsOf(record), listed },
+  total: listed,
+});

@@ -2,19 +2,28 @@
 import type { BucketName, VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
-import { RESYNC_PAGE } from "../replication/limits.ts";
+import { RESYNC_PAGE, RESYNC_ROWS_MAX } from "../replication/limits.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { keyAfter, keyPrefixRange, SPACE } from "../storage/keys.ts";
 
 export interface LocalKey {
   readonly key: string;
   readonly versions: readonly Version[];
+  /** Ids that were asked for by name and are not here. */
+  readonly missing?: readonly VersionId[] | undefined;
 }
 
-/** `afterKey` is exclusive. */
-export async function* listHere(objects: Objects, bucket: BucketName, afterKey: string): AsyncGenerator<LocalKey> {
+/** `afterKey` is exclusive; only keys that begin with `prefix`. */
+export async function* listHere(
+  objects: Objects,
+  bucket: BucketName,
+  afterKey: string,
+  prefix = "",
+): AsyncGenerator<LocalKey> {
   let open: { key: string; versions: Version[] } | undefined;
   let marker: { keyMarker: string; versionIdMarker?: VersionId | undefined } = { keyMarker: afterKey };
   for (;;) {
-    const page = await objects.listVersions({ bucket, prefix: "", delimiter: "", maxKeys: RESYNC_PAGE, ...marker });
+    const page = await objects.listVersions({ bucket, prefix, delimiter: "", maxKeys: RESYNC_PAGE, ...marker });
     for (const { version } of page.versions) {
       if (open !== undefined && open.key !== version.key) {
         yield open;
@@ -27,4 +36,16 @@ export async function* listHere(objects: Objects, bucket: BucketName, afterKey: 
     marker = { keyMarker: page.nextKeyMarker, versionIdMarker: page.nextVersionIdMarker };
   }
   if (open !== undefined) yield open;
+}
+
+/** Versions and markers whose keys begin with `prefix`: a walk over keys alone. */
+export async function countVersions(index: OrderedIndex, bucketId: string, prefix: string): Promise<number> {
+  let { start, end } = keyPrefixRange(SPACE.version, bucketId, prefix);
+  for (let count = 0; ;) {
+    const page = await index.scan({ start, end }, { limit: RESYNC_ROWS_MAX, keysOnly: true });
+    count += page.length;
+    const last = page.at(-1);
+    if (last === undefined || page.length < RESYNC_ROWS_MAX) return count;
+    start = keyAfter(last.key);
+  }
 }

@@ -5,7 +5,7 @@ import type { DeleteMarker } from "../model/version.ts";
 import { planKey } from "./plan.ts";
 import type { RemoteVersion } from "./target-listing.ts";
 
-const EVERYTHING = { beforeMs: Number.MAX_SAFE_INTEGER, eligible: () => true };
+const EVERYTHING = { wanted: () => true, eligible: () => true };
 const UUID = "0f3c9a52-6a34-4b1e-9d0b-1f4d1b7f8f01";
 
 const marker = (versionId: string, ms: number): DeleteMarker => ({

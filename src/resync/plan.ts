@@ -3,12 +3,19 @@ import { NULL_VERSION } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import { msOf } from "../protocol/time.ts";
 import { compareObject } from "../replication/compare.ts";
+import type { Scope } from "./scope.ts";
 import type { RemoteVersion } from "./target-listing.ts";
 
 export type Verdict =
   | { readonly kind: "equal" }
   /** Absent or different there. `ask`: the listing cannot tell for sure, one HEAD decides. */
-  | { readonly kind: "send"; readonly ask: boolean; readonly why: string }
+  | {
+      readonly kind: "send";
+      readonly ask: boolean;
+      readonly why: string;
+      /** Nothing is known against its being equal already: what is found equal later was not brought there by us. */
+      readonly unsure?: boolean;
+    }
   | { readonly kind: "notReplicable"; readonly why: string };
 
 export interface PlannedVersion {
@@ -23,29 +30,34 @@ export interface KeyPlan {
   readonly outOfScope: number;
 }
 
-export interface Scope {
-  /** Only versions modified before this, ms since the epoch. */
-  readonly beforeMs: number;
-  /** A rule for existing objects sends this version to the target. */
-  readonly eligible: (version: Version) => boolean;
-}
+/** Whether it is a version's turn; `isLatest`: the newest of its key. */
+export type Turn = (version: Version, isLatest: boolean) => boolean;
 
 /** `here`: versions of the key, newest first; `there`: what the target lists, in any order. */
-export function planKey(here: readonly Version[], there: readonly RemoteVersion[], scope: Scope): KeyPlan {
+export function planKey(
+  here: readonly Version[],
+  there: readonly RemoteVersion[],
+  scope: Scope,
+  turn?: Turn | undefined,
+): KeyPlan {
   const remote = new Map(there.map((version) => [version.versionId, version]));
   let outOfScope = 0;
   const versions: PlannedVersion[] = [];
   for (const version of here.toReversed()) {
     const twin = remote.get(version.versionId);
     remote.delete(version.versionId);
-    if (msOf(version.mtime) >= scope.beforeMs) outOfScope++;
+    if (turn !== undefined && !turn(version, version === here[0])) continue;
+    if (!scope.wanted(version)) outOfScope++;
     else versions.push({ version, verdict: judge(version, twin, scope) });
   }
   return { versions, onlyAtTarget: [...remote.values()], outOfScope };
 }
 
+const ABSENT: Verdict = { kind: "send", ask: false, why: "absent" };
+const UNLISTED: Verdict = { kind: "send", ask: true, why: "not listed", unsure: true };
+
 function judge(version: Version, twin: RemoteVersion | undefined, scope: Scope): Verdict {
-  const found = twin === undefined ? ({ kind: "send", ask: false, why: "absent" } as const) : compare(version, twin);
+  const found = twin !== undefined ? compare(version, twin) : scope.unlisted === true ? UNLISTED : ABSENT;
   if (found.kind !== "send") return found;
   // Tags and locks need no bytes.
   if (version.kind === "object" && version.damaged !== undefined && !found.ask) {
@@ -59,7 +71,9 @@ function compare(version: Version, twin: RemoteVersion): Verdict {
   const found = compareObject(version, twin);
   switch (found.kind) {
     case "equal":
-      return hasUnseenRegisters(version, twin) ? { kind: "send", ask: true, why: "registers are not listed" } : found;
+      return hasUnseenRegisters(version, twin)
+        ? { kind: "send", ask: true, why: "registers are not listed", unsure: true }
+        : found;
     case "newerThere":
       return { kind: "notReplicable", why: "the target holds a newer null version" };
     case "content":

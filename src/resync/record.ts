@@ -3,10 +3,11 @@
  * until the next one of the same target. One row a bucket and target.
  */
 import type { Arn, BucketName, UnixNs } from "../model/names.ts";
-import { rfc3339Nano, ZERO_TIME } from "../protocol/time.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
-import { decodeRow } from "../storage/records.ts";
+import { decodeRow, encodeRow } from "../storage/records.ts";
+import { DEFAULT_LIMITS, DEFAULT_OPTIONS, type JobLimits, type JobOptions } from "./options.ts";
 
 export type ResyncState = "Pending" | "Ongoing" | "Completed" | "Failed" | "Canceled";
 export type ResyncPhase = "damage-check" | "compare" | "verify" | "done";
@@ -46,6 +47,10 @@ export const NO_COUNTS: Counters = {
 };
 
 export interface DamageReport {
+  /** Object versions of the bucket there; absent when an older target does not tell. */
+  readonly total?: number | undefined;
+  /** Every byte was read; otherwise presence, size and time. */
+  readonly deep?: boolean | undefined;
   readonly examined: number;
   readonly missing: number;
   readonly corrupt: number;
@@ -57,7 +62,12 @@ export interface Sample {
   readonly reason: string;
 }
 
+/** How closely a verification looked: keys, ids, times, sizes and ETags; also metadata, tags and locks; also all bytes. */
+export type VerifyLevel = "identity" | "metadata" | "bytes";
+
 export interface VerifyReport {
+  /** Absent in records of older versions of this program. */
+  readonly level?: VerifyLevel | undefined;
   readonly compared: number;
   /** Versions that still differ though they should not; 0 proves the copy. */
   readonly different: number;
@@ -74,6 +84,14 @@ export interface ResyncRecord {
   /** Set when work began (again after a restart it stays). */
   readonly started?: UnixNs | undefined;
   readonly updated?: UnixNs | undefined;
+  /** Absent in records of older versions of this program: the defaults. */
+  readonly options?: JobOptions | undefined;
+  readonly target?: { readonly endpoint: string; readonly bucket: string } | undefined;
+  readonly created?: UnixNs | undefined;
+  /** Passes over the keys that are done: an order other than by key takes several. */
+  readonly pass?: number | undefined;
+  /** Time at work, in ms: pauses and the time between processes do not count. */
+  readonly activeMs?: number | undefined;
   /** Only versions older than this, in ms since the epoch. */
   readonly beforeMs: number;
   /** Versions and markers in the bucket at the start. */
@@ -87,6 +105,13 @@ export interface ResyncRecord {
   /** Versions that failed or cannot be replicated, the first few. */
   readonly samples: readonly Sample[];
   readonly error?: string | undefined;
+}
+
+/** What an operator last said about a running job: a row of its own, so that it never races with the job's savings. */
+export interface Control {
+  readonly id: string;
+  readonly paused: boolean;
+  readonly limits: JobLimits;
 }
 
 const PREFIX = "resync/";
@@ -103,65 +128,17 @@ export async function loadRecords(
 
 export const isRunning = (record: ResyncRecord): boolean => record.state === "Pending" || record.state === "Ongoing";
 
-/** One element of `target` in the JSON of replication.md 7.1 and 7.2, with members of our own after MinIO's. */
-export function resyncJson(record: ResyncRecord): object {
-  const { counters } = record;
-  return {
-    arn: record.arn,
-    resetid: record.id,
-    startTime: timeText(record.started),
-    endTime: timeText(record.updated),
-    resyncStatus: record.state,
-    completedReplicationSize: counters.presentBytes,
-    failedReplicationSize: counters.failedBytes,
-    failedReplicationCount: counters.failed,
-    replicationCount: counters.sent + counters.alreadyEqual,
-    bucket: record.bucket,
-    ...(record.cursor === "" ? {} : { object: record.cursor }),
-    ...progress(record),
-  };
+export const optionsOf = (record: ResyncRecord): JobOptions => record.options ?? DEFAULT_OPTIONS;
+
+const controlKey = (bucketId: string, arn: Arn): Buffer => namedRowKey(SPACE.job, `resync-control/${bucketId}/${arn}`);
+
+/** The control of a job; one that was said about an earlier job of the same target is none. */
+export async function loadControl(index: OrderedIndex, record: ResyncRecord): Promise<Control> {
+  const raw = await index.get(controlKey(record.bucketId, record.arn));
+  const control = raw === undefined ? undefined : decodeRow<Control>(raw);
+  return control?.id === record.id ? control : { id: record.id, paused: false, limits: DEFAULT_LIMITS };
 }
 
-/** The answer to a start has no state yet (7.1). */
-export function startedJson(record: ResyncRecord): object {
-  return {
-    arn: record.arn,
-    resetid: record.id,
-    startTime: ZERO_TIME,
-    endTime: ZERO_TIME,
-    completedReplicationSize: 0,
-    failedReplicationSize: 0,
-    failedReplicationCount: 0,
-    replicationCount: 0,
-  };
-}
-
-const timeText = (time: UnixNs | undefined): string => (time === undefined ? ZERO_TIME : rfc3339Nano(time));
-
-function progress(record: ResyncRecord): object {
-  const { counters, started, updated, total } = record;
-  const seconds = started === undefined || updated === undefined ? 0 : Number(updated - started) / 1e9;
-  const perSecond = seconds > 0 ? counters.compared / seconds : 0;
-  const left = Math.max(total - counters.compared - counters.outOfScope, 0);
-  return {
-    phase: record.phase,
-    total,
-    done: counters.compared,
-    compared: counters.compared,
-    sent: counters.sent,
-    alreadyEqual: counters.alreadyEqual,
-    notReplicable: counters.notReplicable,
-    failed: counters.failed,
-    purged: counters.purged,
-    onlyAtTarget: counters.onlyAtTarget,
-    outOfScope: counters.outOfScope,
-    bytes: counters.sentBytes,
-    rate: seconds > 0 ? Math.round(counters.sentBytes / seconds) : 0,
-    versionsPerSecond: Math.round(perSecond * 10) / 10,
-    ...(isRunning(record) && perSecond > 0 ? { eta: Math.ceil(left / perSecond) } : {}),
-    ...(record.damage === undefined ? {} : { damage: record.damage }),
-    ...(record.verify === undefined ? {} : { verify: record.verify, verified: record.verify.different === 0 }),
-    ...(record.samples.length === 0 ? {} : { samples: record.samples }),
-    ...(record.error === undefined ? {} : { error: record.error }),
-  };
+export async function saveControl(index: OrderedIndex, record: ResyncRecord, control: Control): Promise<void> {
+  await index.commit(new CommitBuilder().put(controlKey(record.bucketId, record.arn), encodeRow(control)));
 }

@@ -8,6 +8,8 @@ import { asKey, enableRule, replicateTo, SRC, testSite, until, type TestSite } f
 import { ResyncJobs } from "./jobs.ts";
 import { loadRecords, type ResyncRecord } from "./record.ts";
 
+const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };
+
 describe("resync", { timeout: 30_000 }, () => {
   let site: TestSite;
   let fake: FakeTarget;
@@ -35,7 +37,7 @@ describe("resync", { timeout: 30_000 }, () => {
   function run(): void {
     const { index, objects, clock, targets } = site;
     const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
-    jobs = new ResyncJobs({ index, objects, clock, targets, random: systemRandom, warn });
+    jobs = new ResyncJobs({ index, objects, clock, targets, sealer: SEALER, site: "here", random: systemRandom, warn });
     stop = new AbortController();
     ended = jobs.run(stop.signal);
   }
@@ -65,7 +67,7 @@ describe("resync", { timeout: 30_000 }, () => {
     const done = await finished();
     assert.equal(done.state, "Completed");
     assert.equal(done.counters.sent, 53);
-    assert.deepEqual(done.verify, { compared: 53, different: 0, samples: [] });
+    assert.deepEqual(done.verify, { level: "metadata", compared: 53, different: 0, samples: [] });
     assert.equal(fake.versions.length, 53);
     const order = fake.versions.filter((version) => version.key === "hot").map((version) => version.versionId);
     assert.deepEqual(order, [first.versionId, second.versionId, marker.versionId]);
@@ -82,7 +84,8 @@ describe("resync", { timeout: 30_000 }, () => {
     const done = await finished();
     assert.equal(done.counters.alreadyEqual, 1100);
     assert.equal(done.counters.sent, 0);
-    assert.equal(fake.seen.filter((request) => request.query.has("versions")).length, 2);
+    // Two pages for the look at the direction, two for the comparison, which is the proof too.
+    assert.equal(fake.seen.filter((request) => request.query.has("versions")).length, 4);
     assert.equal(fake.seen.filter((request) => request.method === "HEAD").length, 1);
   });
 
@@ -177,7 +180,8 @@ describe("resync", { timeout: 30_000 }, () => {
     await fill(10);
     fake.interfere = (request) => (request.method === "PUT" ? "cut" : undefined);
     await start("", "first");
-    await until(async () => (await record()).state === "Ongoing");
+    // All of them have come to the target: none can come later and be stored.
+    await until(() => new Set(fake.seen.filter(({ method }) => method === "PUT").map(({ key }) => key)).size === 10);
     await assert.rejects(start("", "second"), { code: "BadRequest" });
     assert.equal((await site.targets.get(SRC, arn)).record.resetId, "first");
     assert.equal(await jobs.cancel(SRC, arn), "first");

@@ -36,6 +36,8 @@ const PAGE_BYTES_MAX = 256 * 1024 * 1024;
 
 export interface ListOptions {
   readonly resyncId: string;
+  /** Only keys that begin with it. */
+  readonly prefix: string;
   /** Exclusive. */
   readonly afterKey: string;
   readonly signal: AbortSignal;
@@ -76,7 +78,7 @@ async function fetchPage(
     versions: "",
     "max-keys": String(RESYNC_PAGE),
     "encoding-type": "url",
-    prefix: "",
+    prefix: options.prefix,
     delimiter: "",
   };
   if (marker.key !== "") query["key-marker"] = marker.key;

@@ -167,7 +167,8 @@ async function send(shared: Shared, progress: Progress, reply: Reply): Promise<v
   const body = reply.stream === undefined ? bodyBytes(reply) : undefined;
   const length = reply.length ?? body?.length;
   // 204 and 304 have no body, and no length of one.
-  if (reply.status !== 204 && reply.status !== 304) head.push("Content-Length", String(length ?? 0));
+  if (reply.status !== 204 && reply.status !== 304 && length !== "unknown")
+    head.push("Content-Length", String(length ?? 0));
   const refused = progress.error !== undefined && !incoming.complete && hasBody(incoming);
   if (refused) head.push("Connection", "close");
   progress.head = head;

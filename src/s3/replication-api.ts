@@ -4,6 +4,7 @@ import type { Bucket } from "../model/bucket.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Peer, ProxiedCall } from "../replication/peer-reads.ts";
+import type { JobLimits, JobOptions, Named } from "../resync/options.ts";
 
 export interface ResyncStart {
   readonly arn: string;
@@ -11,6 +12,15 @@ export interface ResyncStart {
   readonly resetId: string;
   /** `older-than` as sent, empty when absent: a Go duration whose nanoseconds mean hours (replication.md 7.1). */
   readonly olderThan: string;
+  readonly options: JobOptions;
+  readonly limits: Partial<JobLimits>;
+  /** Only these versions. */
+  readonly named?: readonly Named[] | undefined;
+}
+
+export interface ResyncControl {
+  readonly paused?: boolean | undefined;
+  readonly limits: Partial<JobLimits>;
 }
 
 /** All of them throw StoreErrors with the codes of replication.md 1.3, 2.5, 7.1. */
@@ -28,12 +38,18 @@ export interface ReplicationApi {
   resyncStart(bucket: BucketName, request: ResyncStart): Promise<object>;
   /** `{}` when none ran. */
   resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
-  /** Returns the id of the cancelled resync. */
-  resyncCancel(bucket: BucketName, arn: Arn): Promise<string>;
   /** Answers a peer's frame of a comparison (docs/reference/peers.md). Throws NoSuchBucket and InvalidRequest. */
   reconcile(bucket: BucketName, call: string, frame: Buffer): Promise<Buffer>;
   /** Sites to ask, one after another, for a key that is not here (replication.md 8); none: it is simply not here. */
   peersFor(bucket: Bucket, key: string): Promise<readonly Peer[]>;
   /** One call that was passed on to a peer ended. */
   proxied(bucketId: string, call: ProxiedCall, succeeded: boolean): void;
+  /** Returns the id of the cancelled resync. An empty ARN: the only one. */
+  resyncCancel(bucket: BucketName, arn: string): Promise<string>;
+  /** What a start would do: progress, at last the whole. Stores nothing. */
+  resyncPlan(bucket: BucketName, request: ResyncStart, signal: AbortSignal): Promise<AsyncIterable<object>>;
+  /** Pauses, resumes, or changes limits; answers as the status does. */
+  resyncControl(bucket: BucketName, arn: string, request: ResyncControl): Promise<object>;
+  /** The signed report of the last resync. */
+  resyncReport(bucket: BucketName, arn: string): Promise<string>;
 }

@@ -6,10 +6,10 @@ export interface Reply {
   /** name, value, name, value, ... in addition to the common headers. */
   readonly headers: readonly string[];
   readonly body?: Buffer | string | undefined;
-  /** Body in pieces; `length` is required with it. */
+  /** Body in pieces; `length` is required with it, and `unknown` sends it in chunks. */
   readonly stream?: AsyncIterable<Buffer> | undefined;
   /** Content-Length when it is not that of `body`: streams and answers to HEAD. */
-  readonly length?: number | undefined;
+  readonly length?: number | "unknown" | undefined;
 }
 
 const XML = ["Content-Type", "application/xml"] as const;

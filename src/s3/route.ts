@@ -13,6 +13,7 @@ import * as config from "./ops/bucket-config.ts";
 import * as cors from "./ops/bucket-cors.ts";
 import * as encryption from "./ops/bucket-encryption.ts";
 import * as replication from "./ops/bucket-replication.ts";
+import * as resync from "./ops/bucket-resync.ts";
 import * as buckets from "./ops/buckets.ts";
 import { copyObject, uploadPartCopy } from "./ops/copy-object.ts";
 import { deleteObject } from "./ops/delete-object.ts";
@@ -64,7 +65,8 @@ const BUCKET: Rows = {
     on("uploads", multipart.listMultipartUploads),
     on("replication", replication.getBucketReplication),
     on("replication-metrics", replication.getReplicationMetrics),
-    on("replication-reset-status", replication.resyncStatus),
+    on("replication-reset-status", resync.resyncStatus),
+    on("replication-reset-report", resync.resyncReport),
     on("replication-check", replication.checkBucketReplication),
     on("policy", config.getBucketPolicy),
     on("policyStatus", access.getBucketPolicyStatus),
@@ -90,8 +92,9 @@ const BUCKET: Rows = {
   PUT: [
     on("versioning", config.putBucketVersioning),
     on("replication", replication.putBucketReplication),
-    on("replication-reset", replication.startResync),
-    on("replication-reset-cancel", replication.cancelResync),
+    on("replication-reset", resync.startResync),
+    on("replication-reset-cancel", resync.cancelResync),
+    on("replication-reset-control", resync.controlResync),
     on("policy", config.putBucketPolicy),
     on("tagging", config.putBucketTagging),
     on("acl", acl.putBucketAcl),
@@ -109,7 +112,7 @@ const BUCKET: Rows = {
     ...absent,
     rest(buckets.createBucket),
   ],
-  POST: [on("delete", deleteObjects), rest(postObject)],
+  POST: [on("delete", deleteObjects), on("replication-reset-plan", resync.planResync), rest(postObject)],
   DELETE: [
     on("policy", config.deleteBucketPolicy),
     on("tagging", config.deleteBucketTagging),

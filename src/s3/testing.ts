@@ -37,6 +37,14 @@ export const noReplication: ReplicationApi = {
   reconcile: () => Promise.resolve(Buffer.alloc(0)),
   peersFor: () => Promise.resolve([]),
   proxied: () => undefined,
+  resyncPlan: () =>
+    Promise.resolve(
+      (async function* () {
+        yield { done: true };
+      })(),
+    ),
+  resyncControl: () => Promise.resolve({}),
+  resyncReport: () => Promise.resolve("{}"),
 };
 
 export async function startTestPort(

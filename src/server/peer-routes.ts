@@ -1,4 +1,5 @@
 /** Calls that only another Resilver makes, below `/resilver/v1/`, signed like every other request. */
+import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -7,7 +8,7 @@ import type { ClientAddressOf } from "../iam/client-address.ts";
 import type { Failures } from "../iam/failures.ts";
 import type { Iam, Identity } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
-import { parseBucketName } from "../model/names.ts";
+import { parseBucketName, parseObjectKey, parseVersionId, type BucketName } from "../model/names.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorMessage, errorStatus } from "../protocol/s3-errors.ts";
 import {
@@ -56,21 +57,97 @@ async function identify(deps: PeerDeps, request: IncomingMessage, path: string, 
   throw new StoreError(fault ?? "InvalidAccessKeyId");
 }
 
-/** `POST /resilver/v1/damage-check?bucket=B[&deep=true]`; needs what a replication user has: s3:ReplicateObject. */
-async function damageCheck(
+interface PeerCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly bucket: BucketName;
+  readonly parameters: URLSearchParams;
+}
+
+/** Most bytes of a question about purges. */
+const PURGES_BYTES_MAX = 4 * 1024 * 1024;
+
+/** `POST /resilver/v1/damage-check?bucket=B[&deep=true][&prefix=P][&dry-run=true]`: lines of progress. */
+async function damageCheck(deps: PeerDeps, { response, bucket, parameters }: PeerCall): Promise<void> {
+  response.writeHead(200, { "content-type": "application/x-ndjson" });
+  const is = (name: string): boolean => parameters.get(name) === "true";
+  const options = { deep: is("deep"), dryRun: is("dry-run"), prefix: parameters.get("prefix") ?? "" };
+  await pipeline(Readable.from(damageCheckLines(deps, bucket, options)), response);
+}
+
+function answerJson(response: ServerResponse, value: object): void {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify(value));
+}
+
+/** `GET /resilver/v1/usage?bucket=B`: exact counts of the bucket. */
+async function usage(deps: PeerDeps, { response, bucket }: PeerCall): Promise<void> {
+  answerJson(response, await deps.objects.usage(await deps.objects.bucket(bucket)));
+}
+
+/**
+ * `POST /resilver/v1/purges?bucket=B`, a JSON array of `{key, versionId}`: for each, in the same order, whose will its
+ * purge here was (`everywhere` or `local`), null where it was not purged.
+ */
+async function purges(deps: PeerDeps, { request, response, bucket }: PeerCall): Promise<void> {
+  const wills: (string | null)[] = [];
+  for (const { key, versionId } of parseVersions(await gathered(request))) {
+    const version = { bucket, key: parseObjectKey(key), versionId: parseVersionId(versionId) };
+    wills.push((await deps.objects.tombstone(version))?.will ?? null);
+  }
+  answerJson(response, wills);
+}
+
+async function gathered(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > PURGES_BYTES_MAX) throw new StoreError("EntityTooLarge");
+    chunks.push(chunk);
+  }
+  const body = Buffer.concat(chunks);
+  const signed = request.headers["x-amz-content-sha256"];
+  if (signed !== createHash("sha256").update(body).digest("hex")) throw new StoreError("XAmzContentSHA256Mismatch");
+  return body;
+}
+
+function parseVersions(body: Buffer): { key: string; versionId: string }[] {
+  const bad = new StoreError("InvalidArgument", { message: "expected an array of objects with key and versionId" });
+  let rows: unknown;
+  try {
+    rows = JSON.parse(body.toString("utf8"));
+  } catch {
+    throw bad;
+  }
+  if (!Array.isArray(rows)) throw bad;
+  for (const row of rows as { key?: unknown; versionId?: unknown }[])
+    if (typeof row?.key !== "string" || typeof row.versionId !== "string") throw bad;
+  return rows as { key: string; versionId: string }[];
+}
+
+const CALLS: Readonly<Record<string, (deps: PeerDeps, call: PeerCall) => Promise<void>>> = {
+  "POST /resilver/v1/damage-check": damageCheck,
+  "GET /resilver/v1/usage": usage,
+  "POST /resilver/v1/purges": purges,
+};
+
+/** Every call names its bucket and needs what a replication user has: s3:ReplicateObject. */
+async function answer(
   deps: PeerDeps,
   request: IncomingMessage,
   response: ServerResponse,
   at: { path: string; query: string },
 ): Promise<void> {
+  const run = CALLS[`${request.method} ${at.path}`];
+  if (run === undefined) throw new StoreError("NotImplemented");
   const identity = await identify(deps, request, at.path, at.query);
   const parameters = new URLSearchParams(at.query);
   const bucket = parseBucketName(parameters.get("bucket") ?? "");
   if (!(await deps.iam.allowed(identity, { action: "s3:ReplicateObject", bucket, key: "*" })))
     throw new StoreError("AccessDenied");
   await deps.objects.bucket(bucket);
-  response.writeHead(200, { "content-type": "application/x-ndjson" });
-  await pipeline(Readable.from(damageCheckLines(deps, bucket, { deep: parameters.get("deep") === "true" })), response);
+  await run(deps, { request, response, bucket, parameters });
 }
 
 /** Answers everything below PEER_PREFIX; returns true. */
@@ -78,12 +155,9 @@ export function createPeerHandler(
   deps: PeerDeps,
 ): (request: IncomingMessage, response: ServerResponse, path: string, query: string) => boolean {
   return (request, response, path, query) => {
-    request.resume();
-    const known = request.method === "POST" && path === "/resilver/v1/damage-check";
-    const work = known
-      ? damageCheck(deps, request, response, { path, query })
-      : Promise.reject(new StoreError("NotImplemented"));
-    work.catch((error: unknown) => {
+    // Unread bodies would block the connection for the next request.
+    response.once("finish", () => request.resume());
+    answer(deps, request, response, { path, query }).catch((error: unknown) => {
       if (response.headersSent) return void response.destroy();
       const code = error instanceof StoreError ? error.code : "InternalError";
       const message =

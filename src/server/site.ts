@@ -33,6 +33,7 @@ import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
 import { Control } from "./control.ts";
 import type { FeedName, ProcessMessage } from "./processes.ts";
 import { openKeyRing } from "./key-ring.ts";
+import { reportFiles } from "./report-files.ts";
 import { openSiteSealer } from "./sealer.ts";
 import type { Settings } from "./settings.ts";
 
@@ -99,6 +100,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const feeds = { trace: new Feed<TraceRecord>(clock), log: options.logTail.feed };
   connectFeed(feeds.trace, "trace", options.tellOthers);
   connectFeed(feeds.log, "log", options.tellOthers);
+  const warn = (message: string, error: unknown): void =>
+    log.warn(message, { error: error instanceof Error ? error.message : String(error) });
   const replication = createReplication({
     index,
     objects,
@@ -111,7 +114,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     ca: outgoingRoots(settings.certsDir),
     trace: feeds.trace,
     tellOthers: options.background ? undefined : (arns) => options.tellOthers({ poke: arns }),
-    warn: (message, error) => log.warn(message, { error: error instanceof Error ? error.message : String(error) }),
+    saveReport: reportFiles(settings.dir, warn),
+    warn,
   });
   if (options.background) poke = (arns) => replication.poke(arns);
   const metrics = new MetricsRegistry({ server: nodeName, process: String(process.pid) });

@@ -1,4 +1,5 @@
 /** The troubles of a run: one after another at random, each with its own end. */
+import { FORCED } from "../resync/options.ts";
 import { StoreError } from "../model/errors.ts";
 import { heldBy, refsOf, targetsOf } from "./peek.ts";
 import type { Trouble } from "./profile.ts";
@@ -222,6 +223,6 @@ export class Nemesis {
     if (target === undefined) return;
     const { api } = site.leader.replication;
     if (this.#dice.chance(0.2)) await api.resyncCancel(BUCKET, target.arn);
-    else await api.resyncStart(BUCKET, { arn: target.arn, resetId: "", olderThan: "" });
+    else await api.resyncStart(BUCKET, { arn: target.arn, resetId: "", olderThan: "", options: FORCED });
   }
 }

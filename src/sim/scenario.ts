@@ -1,4 +1,5 @@
 /** One run of one seed: set up, trouble, rest, proof. */
+import { FORCED } from "../resync/options.ts";
 import * as checks from "./checks.ts";
 import { checkIntegrity } from "./integrity.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -190,7 +191,7 @@ async function resyncAll(world: World, options: { mayMove: boolean }): Promise<v
         if (running !== "Pending" && running !== "Ongoing") break;
         await world.time.sleep(REST_STEP_MS);
       }
-      await api.resyncStart(BUCKET, { arn, resetId: "", olderThan: "" });
+      await api.resyncStart(BUCKET, { arn, resetId: "", olderThan: "", options: FORCED });
       let shown = await statusOf(site, arn);
       while (shown?.resyncStatus === "Pending" || shown?.resyncStatus === "Ongoing") {
         await world.time.sleep(REST_STEP_MS);

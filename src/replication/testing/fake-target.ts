@@ -48,6 +48,8 @@ export class FakeTarget {
   liveHeaders: Record<string, string> = {};
   /** Answers in place of the target when it returns a status; `cut` ends the connection without an answer. */
   interfere: (request: SeenRequest) => { status: number; code: string } | "cut" | undefined = () => undefined;
+  /** As `interfere`, but the target does what was asked before the connection ends without an answer. */
+  interfereAfter: (request: SeenRequest) => "cut" | undefined = () => undefined;
   /** Whether the listing knows `metadata=true`. */
   listsMetadata = true;
   readonly #uploads = new Map<string, FakeUpload>();
@@ -114,6 +116,7 @@ export class FakeTarget {
     if (path.startsWith("/minio/health/")) return answer(response, 200, this.liveHeaders);
     if (path === `/${this.bucket}` || path === `/${this.bucket}/`) return this.#bucketCall(seen, response);
     if (!path.startsWith(`/${this.bucket}/`)) return fail(response, 404, "NoSuchBucket");
+    if (this.interfereAfter(seen) === "cut") response.destroy();
     this.#objectCall(seen, Buffer.concat(pieces), response);
   }
 

@@ -1,6 +1,5 @@
 /** Replication configuration, metrics, check and resync of a bucket (replication.md 1, 2.5, 7, 9.1). */
 import { hasCode, StoreError } from "../../model/errors.ts";
-import type { Arn } from "../../model/names.ts";
 import type { ReplicationConfig } from "../../model/replication-config.ts";
 import { parseReplicationXml, renderReplicationXml } from "../../protocol/replication-xml.ts";
 import { authorize } from "../authorize.ts";
@@ -79,52 +78,5 @@ export const checkBucketReplication: Operation = {
     request.longRunning();
     await request.deps.replication.check(request.bucket);
     return EMPTY_OK;
-  },
-};
-
-export const startResync: Operation = {
-  name: "ResetBucketReplicationStart",
-  async run(request) {
-    const { query } = request;
-    await authorize(request, "s3:ResetBucketReplicationState");
-    await configOf(request);
-    request.longRunning();
-    try {
-      const started = await request.deps.replication.resyncStart(request.bucket, {
-        arn: query.get("arn") ?? "",
-        resetId: query.get("reset-id") ?? "",
-        olderThan: query.get("older-than") ?? "",
-      });
-      return jsonReply(started);
-    } catch (error) {
-      // mc reads these refusals as JSON (replication.md 7.1).
-      if (hasCode(error, "BadRequest")) throw new JsonStoreError(error.code, error.detail);
-      throw error;
-    }
-  },
-};
-
-export const resyncStatus: Operation = {
-  name: "ResetBucketReplicationStatus",
-  async run(request) {
-    await authorize(request, "s3:ResetBucketReplicationState");
-    await configOf(request);
-    const arn = request.query.get("arn");
-    return jsonReply(
-      await request.deps.replication.resyncStatus(
-        request.bucket,
-        arn === undefined || arn === "" ? undefined : (arn as Arn),
-      ),
-    );
-  },
-};
-
-export const cancelResync: Operation = {
-  name: "ResetBucketReplicationCancel",
-  async run(request) {
-    await authorize(request, "s3:ResetBucketReplicationState");
-    await configOf(request);
-    const id = await request.deps.replication.resyncCancel(request.bucket, (request.query.get("arn") ?? "") as Arn);
-    return { status: 200, headers: ["Content-Type", "text/plain"], body: id };
   },
 };

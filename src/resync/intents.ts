@@ -1,0 +1,119 @@
+/**
+ * What a resync is about to send, durable before the first byte moves. A job that goes on after `kill -9` finds
+ * versions equal that it had sent itself; without these rows it would count them as never having been lost.
+ */
+import { compareUtf8 } from "../model/key-order.ts";
+import type { Arn } from "../model/names.ts";
+import { RESYNC_ROW_BYTES, RESYNC_ROWS_MAX } from "../replication/limits.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { nameOfRow, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
+import { decodeRow, encodeRow } from "../storage/records.ts";
+
+/** `bytes`: of the body that has to move. */
+export interface Intent {
+  readonly key: string;
+  readonly versionId: string;
+  readonly bytes: number;
+}
+
+interface Row {
+  /** All keys of the row are at or below this one. */
+  readonly last: string;
+  readonly entries: readonly (readonly [key: string, versionId: string, bytes: number])[];
+}
+
+const prefixOf = (bucketId: string, arn: Arn): string => `resync-intents/${bucketId}/${arn}/`;
+const nameOf = (key: string, versionId: string): string => `${versionId}/${key}`;
+
+/** Removes what an earlier job of the same target left. */
+export async function clearIntents(index: OrderedIndex, bucketId: string, arn: Arn): Promise<void> {
+  for (;;) {
+    const range = namedRange(SPACE.job, prefixOf(bucketId, arn));
+    const rows = await index.scan(range, { limit: RESYNC_ROWS_MAX, keysOnly: true });
+    if (rows.length === 0) return;
+    const commit = new CommitBuilder();
+    for (const { key } of rows) commit.delete(key);
+    await index.commit(commit);
+  }
+}
+
+export class Intents {
+  readonly #index: OrderedIndex;
+  readonly #prefix: string;
+  /** Rows in order of writing, each with the mark above which it is needed. */
+  #rows: { readonly row: Buffer; readonly last: string }[] = [];
+  /** Versions that a run before this one meant to send and of which nothing else is known. */
+  #before = new Map<string, number>();
+  #next = 0;
+
+  constructor(index: OrderedIndex, bucketId: string, arn: Arn) {
+    this.#index = index;
+    this.#prefix = prefixOf(bucketId, arn);
+  }
+
+  /** Reads what earlier runs and attempts left; called before the first `add` of each attempt. */
+  async load(): Promise<void> {
+    this.#rows = [];
+    this.#before.clear();
+    const entries = await this.#index.scan(namedRange(SPACE.job, this.#prefix), { limit: RESYNC_ROWS_MAX });
+    for (const { key, value } of entries) {
+      const row = decodeRow<Row>(value);
+      this.#rows.push({ row: key, last: row.last });
+      for (const [name, versionId, bytes] of row.entries) this.#before.set(nameOf(name, versionId), bytes);
+      this.#next = Number(nameOfRow(key).slice(this.#prefix.length)) + 1;
+    }
+  }
+
+  /** Resolves when the intents are on disk. `last`: the highest key among them; rows come in key order. */
+  async add(last: string, intents: readonly Intent[]): Promise<void> {
+    if (intents.length === 0) return;
+    const commit = new CommitBuilder();
+    const rows: Buffer[] = [];
+    for (const entries of rowsOf(intents)) {
+      const key = namedRowKey(SPACE.job, `${this.#prefix}${String(this.#next++).padStart(12, "0")}`);
+      commit.put(key, encodeRow({ last, entries } satisfies Row));
+      rows.push(key);
+    }
+    await this.#index.commit(commit);
+    for (const row of rows) this.#rows.push({ row, last });
+  }
+
+  /** Bytes that an earlier run meant to move for a version that is equal now: this job sent it. Answers once. */
+  sentBefore(key: string, versionId: string): number | undefined {
+    if (this.#before.size === 0) return undefined;
+    const name = nameOf(key, versionId);
+    const bytes = this.#before.get(name);
+    this.#before.delete(name);
+    return bytes;
+  }
+
+  /** Takes the rows that nobody needs once everything up to `cursor` is saved as done; to be deleted in that commit. */
+  settled(cursor: string): Buffer[] {
+    let count = 0;
+    while (count < this.#rows.length && compareUtf8((this.#rows[count] as { last: string }).last, cursor) <= 0) count++;
+    return count === 0 ? [] : this.#rows.splice(0, count).map(({ row }) => row);
+  }
+
+  /** A pass is over: the next one begins at the first key again. */
+  all(): Buffer[] {
+    this.#before.clear();
+    return this.#rows.splice(0).map(({ row }) => row);
+  }
+}
+
+/** Cut where a row would outgrow what the index takes as one value. */
+function* rowsOf(intents: readonly Intent[]): Generator<Row["entries"]> {
+  let entries: [string, string, number][] = [];
+  let size = 0;
+  for (const { key, versionId, bytes } of intents) {
+    size += Buffer.byteLength(JSON.stringify(key)) + 64;
+    if (size > RESYNC_ROW_BYTES && entries.length > 0) {
+      yield entries;
+      entries = [];
+      size = 0;
+    }
+    entries.push([key, versionId, bytes]);
+  }
+  yield entries;
+}

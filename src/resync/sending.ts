@@ -1,0 +1,210 @@
+/** What a resync does with one version: send it, insist while the target is away, look whether it is there. */
+import type { Bucket } from "../model/bucket.ts";
+import { NULL_VERSION, type ObjectKey, type VersionId } from "../model/names.ts";
+import { targetsFor } from "../model/replication-config.ts";
+import type { ObjectVersion, TargetStatus, Version } from "../model/version.ts";
+import type { Objects } from "../objects/objects.ts";
+import { msOf } from "../protocol/time.ts";
+import { backoffMs } from "../replication/backoff.ts";
+import type { Connection } from "../replication/connections.ts";
+import { RESYNC_ATTEMPTS } from "../replication/limits.ts";
+import { askAndCompare, sendVersion, type SendRequest, type Sent } from "../replication/sender.ts";
+import type { SendOutcome } from "../replication/wire.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import type { PlannedVersion } from "./plan.ts";
+import type { Counters, ResyncRecord } from "./record.ts";
+import type { RemoteVersion } from "./target-listing.ts";
+
+export interface SendingDeps {
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface SendingJob {
+  readonly record: ResyncRecord;
+  /** Asked on every use: credentials and addresses may be edited while it runs. */
+  readonly connection: () => Promise<Connection>;
+  readonly signal: AbortSignal;
+}
+
+/** What became of one version, as changes of the counters. */
+export interface Done {
+  readonly delta: Partial<Counters>;
+  /** Why it failed or cannot be replicated. */
+  readonly reason?: string | undefined;
+}
+
+export const sizeOf = (version: Version): number => (version.kind === "object" ? version.size : 0);
+
+export class Sending {
+  readonly #deps: SendingDeps;
+  readonly #job: SendingJob;
+
+  constructor(deps: SendingDeps, job: SendingJob) {
+    this.#deps = deps;
+    this.#job = job;
+  }
+
+  /** `sentBefore`: bytes that an earlier run of this job meant to move for it, see Intents. */
+  async version(bucket: Bucket, planned: PlannedVersion, sentBefore: number | undefined): Promise<Done> {
+    const { version, verdict } = planned;
+    const size = sizeOf(version);
+    if (verdict.kind === "notReplicable") return { delta: { compared: 1, notReplicable: 1 }, reason: verdict.why };
+    if (verdict.kind === "equal") {
+      await this.#settle(bucket, version, sentBefore === undefined ? "FAILED" : undefined);
+      return { delta: sentBefore === undefined ? equal(size) : sent(sentBefore, size) };
+    }
+    const result = await this.#insisting(bucket, version, verdict.ask);
+    const done = counted(result, size, verdict.unsure === true);
+    const { local } = result;
+    if (local.kind === "version") {
+      if (done.delta.failed === 1) await this.#status(bucket, local.version, "FAILED");
+      else if (result.outcome.kind === "sent") await this.#settle(bucket, local.version);
+      else if (done.delta.sent === 1 || done.delta.alreadyEqual === 1)
+        await this.#settle(bucket, local.version, "FAILED");
+    }
+    return done;
+  }
+
+  /** The status COMPLETED; with `only`, in place of that status alone. */
+  async #settle(bucket: Bucket, version: Version, only?: TargetStatus): Promise<void> {
+    const now = version.replication.targets[this.#job.record.arn];
+    if (now === "COMPLETED" || (only !== undefined && now !== only)) return;
+    await this.#status(bucket, version, "COMPLETED");
+  }
+
+  async #status(bucket: Bucket, version: Version, status: TargetStatus): Promise<void> {
+    const { arn } = this.#job.record;
+    if (version.replication.targets[arn] === status) return;
+    const { key, versionId } = version;
+    await this.#deps.objects.setTargetStatus({ bucket: bucket.name, key, versionId }, arn, status, version);
+  }
+
+  /** Whether a version that only the target has was purged here for every site, and a rule carries purges there. */
+  async isPurgedHere(bucket: Bucket, key: ObjectKey, version: RemoteVersion): Promise<boolean> {
+    const versionId = version.versionId as VersionId;
+    const tombstone = await this.#deps.objects.tombstone({ bucket: bucket.name, key, versionId });
+    if (tombstone === undefined || tombstone.will !== "everywhere") return false;
+    // The null id is used again and again: a null version that was written after the purge stays.
+    if (versionId === NULL_VERSION && msOf(tombstone.time) < version.mtimeMs) return false;
+    const question = { key, tags: undefined, operation: "purge", replica: false } as const;
+    return targetsFor(bucket.replication, question).includes(this.#job.record.arn);
+  }
+
+  /** A purge that was meant for every site is carried to a target that has the version (an older copy was put back there). */
+  async purgeThere(bucket: Bucket, key: ObjectKey, version: RemoteVersion): Promise<boolean> {
+    if (!(await this.isPurgedHere(bucket, key, version))) return false;
+    const { outcome } = await this.#insisting(bucket, { key, versionId: version.versionId as VersionId }, false);
+    return outcome.kind === "purged";
+  }
+
+  #request(bucket: Bucket, version: Pick<Version, "key" | "versionId">, compareFirst: boolean): SendRequest {
+    const { key, versionId } = version;
+    const { record, signal } = this.#job;
+    const marks = { resyncId: record.id };
+    return { bucket: bucket.name, bucketId: bucket.id, key, versionId, compareFirst, marks, signal };
+  }
+
+  /** Waits out a target that is away; a refusal is repeated a few times. `repeated`: not the first request decided. */
+  async #insisting(bucket: Bucket, version: Pick<Version, "key" | "versionId">, ask: boolean): Promise<Insisted> {
+    const { signal } = this.#job;
+    let repeated = false;
+    for (let attempts = 0; ; repeated = true) {
+      const connection = await this.#job.connection();
+      const request = this.#request(bucket, version, ask || repeated);
+      const result = await sendVersion(this.#deps.objects, connection, request);
+      const { outcome } = result;
+      signal.throwIfAborted();
+      if (outcome.kind !== "retry") return { ...result, repeated };
+      const away = outcome.network && !(await connection.endpoint.confirm());
+      if (!away && ++attempts >= RESYNC_ATTEMPTS) return { ...result, repeated };
+      const pauseMs = outcome.afterMs ?? backoffMs(Math.max(attempts - 1, 0), this.#deps.random);
+      await this.#deps.clock.sleep(pauseMs, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  /**
+   * Listings of two sites are never of one moment: a difference counts only if one more attempt to send that very
+   * version, and a look at it, leave it there. Undefined: equal, gone here since, or known not to be replicable.
+   */
+  async stillDiffers(bucket: Bucket, { version, verdict }: PlannedVersion): Promise<string | undefined> {
+    if (verdict.kind !== "send") return undefined;
+    const { key, versionId } = version;
+    let why: string | undefined = verdict.why;
+    for (let attempts = 0; attempts < RESYNC_ATTEMPTS && why !== undefined; attempts++) {
+      const connection = await this.#job.connection();
+      const request = this.#request(bucket, version, verdict.ask || attempts > 0);
+      const { outcome, local } = await sendVersion(this.#deps.objects, connection, request);
+      if (outcome.kind === "retry") return `${outcome.code}: ${outcome.reason}`;
+      if (outcome.kind === "sent" && local.kind === "version") await this.#settle(bucket, local.version);
+      // A marker's time cannot be changed at every target, and a null version there may win by its exact time.
+      if (outcome.kind !== "alreadyEqual" || version.kind === "delete-marker" || versionId === NULL_VERSION)
+        return undefined;
+      const now = await this.#deps.objects.version({ bucket: bucket.name, key, versionId });
+      if (now === undefined || now.version.kind !== "object") return undefined;
+      why = await this.look(bucket, now.version);
+    }
+    return why;
+  }
+
+  /** What the target answers for this one version. Undefined: the same as here. */
+  async look(bucket: Bucket, version: ObjectVersion): Promise<string | undefined> {
+    const target = await this.#job.connection();
+    const found = await askAndCompare({ target, request: this.#request(bucket, version, true) }, version);
+    switch (found.kind) {
+      case "equal":
+      case "fixed":
+      case "newerThere":
+        return undefined;
+      case "failed":
+      case "busy":
+        return found.outcome.kind === "retry"
+          ? `${found.outcome.code}: ${found.outcome.reason}`
+          : "it could not be asked for";
+      case "absent":
+        return "absent";
+      default:
+        return found.what;
+    }
+  }
+}
+
+interface Insisted extends Sent {
+  readonly repeated: boolean;
+}
+
+const equal = (size: number): Partial<Counters> => ({ compared: 1, alreadyEqual: 1, presentBytes: size });
+const sent = (bytes: number, size: number): Partial<Counters> => ({
+  compared: 1,
+  sent: 1,
+  sentBytes: bytes,
+  presentBytes: size,
+});
+const cannot = (reason: string): Done => ({ delta: { compared: 1, notReplicable: 1 }, reason });
+
+/** `unsure`: it may have been equal before anything was sent. */
+function counted({ outcome, repeated }: Insisted, size: number, unsure: boolean): Done {
+  switch (outcome.kind) {
+    case "sent":
+      return { delta: sent(outcome.bytes, size) };
+    case "alreadyEqual":
+      if (outcome.fixed !== undefined) return cannot(`${outcome.fixed} differs and cannot be changed there`);
+      // The answer to the first attempt was lost, its effect was not.
+      return { delta: repeated && !unsure ? sent(size, size) : equal(size) };
+    case "purged":
+    case "gone":
+      // Removed here while the walk went on: nothing to hold the target to.
+      return { delta: { compared: 1, alreadyEqual: 1 } };
+    case "purgedThere":
+      return cannot("it was purged there for every site");
+    case "retry":
+      return { delta: { compared: 1, failed: 1, failedBytes: size }, reason: failure(outcome) };
+    case "refused":
+      return cannot(outcome.reason);
+  }
+}
+
+const failure = ({ code, reason }: Extract<SendOutcome, { kind: "retry" }>): string => `${code}: ${reason}`;

@@ -1,0 +1,33 @@
+/** Both sides of a resync as one stream of keys in order: what its comparison, its proof and its plan go over. */
+import type { Objects } from "../objects/objects.ts";
+import type { TargetClient } from "../replication/wire.ts";
+import { listHere, type LocalKey } from "./local-listing.ts";
+import { march, type Step } from "./march.ts";
+import { lookUp, type Listed } from "./named-versions.ts";
+import { optionsOf, type ResyncRecord } from "./record.ts";
+import { listTarget, type RemoteKey } from "./target-listing.ts";
+
+export interface Walk {
+  readonly objects: Objects;
+  readonly record: ResyncRecord;
+  readonly client: TargetClient;
+  readonly signal: AbortSignal;
+  /** Set false once the target's listings turned out to carry no metadata. */
+  readonly metadata: { wanted: boolean };
+  /** The versions of a job that names them one by one, keys after `afterKey`. */
+  readonly named?: ((afterKey: string) => AsyncIterable<Listed>) | undefined;
+}
+
+export type WalkStep = Step<LocalKey, RemoteKey>;
+
+/** Keys after `afterKey` that the job is about. Where versions are named, the target is not listed: it is asked. */
+export async function* walk(job: Walk, afterKey: string): AsyncGenerator<WalkStep> {
+  const { objects, record, named, client, signal, metadata } = job;
+  if (named !== undefined) {
+    for await (const left of lookUp(objects, record.bucket, named(afterKey))) yield { kind: "left", left };
+    return;
+  }
+  const { prefix } = optionsOf(record);
+  const there = listTarget(client, { resyncId: record.id, prefix, afterKey, signal, metadata });
+  yield* march(listHere(objects, record.bucket, afterKey, prefix), there);
+}
