@@ -9,7 +9,12 @@ import type { Sealer } from "../model/sealer.ts";
 import type { Objects } from "../objects/objects.ts";
 import { isoMillis } from "../protocol/time.ts";
 import type { Connection } from "../replication/connections.ts";
-import { FALLBACK_POLL_MS, RESYNC_CHECKPOINT_MS, RESYNC_IN_FLIGHT_MAX, RESYNC_JOBS_MAX } from "../replication/limits.ts";
+import {
+  FALLBACK_POLL_MS,
+  RESYNC_CHECKPOINT_MS,
+  RESYNC_IN_FLIGHT_MAX,
+  RESYNC_JOBS_MAX,
+} from "../replication/limits.ts";
 import { checkAlive, checkBucketThere, checkVersioned } from "../replication/target-checks.ts";
 import type { Targets } from "../replication/targets.ts";
 import type { Clock } from "../runtime/clock.ts";

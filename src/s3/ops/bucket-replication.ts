@@ -1,11 +1,10 @@
 /** Replication configuration, metrics, check and resync of a bucket (replication.md 1, 2.5, 7, 9.1). */
-import { hasCode, StoreError } from "../../model/errors.ts";
+import { StoreError } from "../../model/errors.ts";
 import type { ReplicationConfig } from "../../model/replication-config.ts";
 import { parseReplicationXml, renderReplicationXml } from "../../protocol/replication-xml.ts";
 import { authorize } from "../authorize.ts";
 import { readCheckedDocument } from "../body.ts";
 import { REPLICATION_CONFIG_BYTES_MAX } from "../limits.ts";
-import { JsonStoreError } from "../render-error.ts";
 import { EMPTY_OK, jsonReply, xmlReply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
 
