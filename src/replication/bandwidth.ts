@@ -56,6 +56,18 @@ export function tokenBucket(clock: Clock, bytesPerSecond: () => number): Limiter
   };
 }
 
+/** Two limits at once: both have to agree. */
+export function bothLimits(one: Limiter | undefined, other: Limiter): Limiter {
+  if (one === undefined) return other;
+  return {
+    async take(bytes, signal) {
+      await one.take(bytes, signal);
+      await other.take(bytes, signal);
+    },
+    slice: () => Math.min(one.slice(), other.slice()),
+  };
+}
+
 /** The same bytes, each slice released by the limiter. */
 export async function* limited(
   body: AsyncIterable<Buffer>,

@@ -6,13 +6,13 @@ import type { Bucket } from "../model/bucket.ts";
 import { hasCode } from "../model/errors.ts";
 import type { ObjectKey } from "../model/names.ts";
 import { backoffMs } from "../replication/backoff.ts";
+import { bothLimits, tokenBucket } from "../replication/bandwidth.ts";
 import type { Connection } from "../replication/connections.ts";
 import * as limits from "../replication/limits.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { askDamageCheck } from "./damage-client.ts";
 import { ResyncFailed } from "./failed.ts";
 import { Intents, type Intent } from "./intents.ts";
-import { bothLimits, liveLimiter } from "./limiter.ts";
 import type { LocalKey } from "./local-listing.ts";
 import { loadList } from "./named-versions.ts";
 import type { JobLimits } from "./options.ts";
@@ -329,7 +329,7 @@ export class ResyncRun {
 
 /** Connections that also keep to the job's own bandwidth; made anew only when the target's record changed. */
 function limitedConnection(deps: RunDeps, job: RunJob): () => Promise<Connection> {
-  const limiter = liveLimiter(deps.clock, () => job.limits().bytesPerSecond, job.signal);
+  const limiter = tokenBucket(deps.clock, () => job.limits().bytesPerSecond);
   let last: { from: Connection; limited: Connection } | undefined;
   return async () => {
     const from = await job.connection();
