@@ -208,3 +208,39 @@ test("object lock moves with its default, also to a bucket that is made for it",
   assert.deepEqual(arrived.objectLock, objectLock);
   assert.deepEqual(arrived.versioning, made.versioning);
 });
+
+test("encryption, CORS, ownership and the access block move; a public policy does not pass the block", async () => {
+  const name = bucketName("guarded");
+  await source.site.objects.createBucket(name, { owner: "x" });
+  const publicAccessBlock = {
+    blockPublicAcls: true,
+    ignorePublicAcls: false,
+    blockPublicPolicy: true,
+    restrictPublicBuckets: false,
+  };
+  const statement = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::guarded/*" };
+  const settings: Partial<Bucket> = {
+    publicAccessBlock,
+    ownership: "BucketOwnerEnforced",
+    cors: [{ allowedMethods: ["GET"], allowedOrigins: ["https://a.example"] }],
+    policy: JSON.stringify({ Version: "2012-10-17", Statement: [statement] }),
+    encryption: { kind: "SSE-KMS", keyId: "no-such-key" },
+  };
+  await source.site.objects.updateBucket(name, (bucket) => ({ ...bucket, ...settings }));
+  const zip = await source.root.call({ method: "GET", path: "export-bucket-metadata", query: { bucket: "guarded" } });
+  const { buckets } = JSON.parse((await put(target.root, "import-bucket-metadata", zip)).toString()) as {
+    buckets: Record<string, Record<string, { isSet: boolean; error?: string }>>;
+  };
+  const answer = buckets["guarded"] ?? {};
+  assert.deepEqual(
+    ["publicAccessBlock", "ownership", "cors", "policy", "sse"].map((member) => answer[member]?.isSet),
+    [true, true, true, false, false],
+  );
+  assert.match(answer["policy"]?.error ?? "", /public access block/);
+  assert.ok((answer["sse"]?.error ?? "") !== "", "there is no such key");
+  const arrived = await target.site.objects.bucket(name);
+  assert.deepEqual(
+    [arrived.publicAccessBlock, arrived.ownership, arrived.cors, arrived.policy, arrived.encryption],
+    [publicAccessBlock, "BucketOwnerEnforced", settings.cors, undefined, undefined],
+  );
+});

@@ -35,7 +35,7 @@ export const clusterCommand: Command = {
     },
     {
       name: "bucket",
-      summary: "versioning, policy, tags and quota of buckets",
+      summary: "settings of buckets: versioning, lock, encryption, policy, tags, quota, CORS",
       subcommands: [
         {
           name: "export",
