@@ -2,7 +2,7 @@
 import * as buckets from "./buckets.ts";
 import { Context, type ObjectsDeps } from "./context.ts";
 import { copy } from "./copy.ts";
-import { checkKey } from "./encryption.ts";
+import { checkKey, encryptedWith } from "./encryption.ts";
 import { remove } from "./delete.ts";
 import { list, listVersions } from "./list.ts";
 import { listUploads } from "./list-uploads.ts";
@@ -24,6 +24,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     deleteBucket: (name, options) => buckets.deleteBucket(context, name, options),
     usage: (bucket) => buckets.usage(context, bucket),
     put: (request) => put(context, request),
+    encryptedWith: (bucket) => encryptedWith(context, bucket),
     checkEncryptionKey: (keyId) => checkKey(context, keyId),
     find: (selector) => read.find(context, selector),
     version: (selector) => read.version(context, selector),

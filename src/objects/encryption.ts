@@ -7,6 +7,7 @@ import {
   hidesMd5,
   keyNameOf,
   type CustomerKey,
+  type EncryptionKind,
   type EncryptionRequest,
   type ObjectEncryption,
 } from "../model/encryption.ts";
@@ -16,7 +17,10 @@ import type { BlobRef } from "../model/version.ts";
 import { blobKeyOf } from "../storage/blobs/seal.ts";
 import { keyContext, type KeyRing } from "../storage/keyring/keyring.ts";
 import { newObjectKey, openObjectKey, sealObjectKey } from "../storage/keyring/object-key.ts";
+import { namedRange, nameOfRow, readCounter, SPACE } from "../storage/keys.ts";
 import type { Context } from "./context.ts";
+import * as rows from "./rows.ts";
+import type { EncryptedWith } from "./types.ts";
 
 /** Where an object lies: what its keys are bound to. */
 export interface Place {
@@ -66,6 +70,19 @@ export async function checkKey(context: Context, keyId: string | undefined): Pro
     if (!hasCode(error, "kms:KeyNotFound")) throw error;
     throw new StoreError("KMS.NotFoundException", { message: error.message });
   }
+}
+
+const WAYS_MAX = 10_000;
+
+/** Objects.encryptedWith */
+export async function encryptedWith(context: Context, bucket: Bucket): Promise<EncryptedWith[]> {
+  const prefix = rows.encryptedPrefix(bucket.id);
+  const entries = await context.index.scan(namedRange(SPACE.counter, prefix), { limit: WAYS_MAX });
+  return entries.map(({ key, value }) => {
+    const [kind, ...keyId] = nameOfRow(key).slice(prefix.length).split("/");
+    const versions = Number(readCounter(value));
+    return { kind: kind as EncryptionKind, keyId: keyId.join("/") || undefined, versions };
+  });
 }
 
 /** Base64 JSON of a client, checked before as it came in. */

@@ -12,6 +12,7 @@ import type {
   CreateUploadRequest,
   DeleteRequest,
   DeleteResult,
+  EncryptedWith,
   FinishedLogRow,
   FoundObject,
   IncomingBody,
@@ -48,6 +49,8 @@ export interface Objects {
    */
   deleteBucket(name: BucketName, options: { force: boolean }): Promise<void>;
 
+  /** How the versions of a bucket are encrypted: each way and key with their number (exact, from counters). */
+  encryptedWith(bucket: Bucket): Promise<EncryptedWith[]>;
   put(request: PutRequest): Promise<PutResult>;
   /**
    * The key ring has this key (absent: its default one), and it works. Throws NotImplemented without a key ring,

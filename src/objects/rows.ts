@@ -30,11 +30,12 @@ export const logCounter = (arn: Arn, what: "count" | "bytes"): Buffer => keys.co
 export const failingCounter = (arn: Arn, kind: "retry" | "refused", what: "count" | "bytes"): Buffer =>
   keys.counterKey(`${kind}/${arn}/${what}`);
 
-const ENCRYPTED = "encrypted/";
+/** Counters of a bucket's versions that are encrypted: `<kind>/<key id>` after this. */
+export const encryptedPrefix = (bucketId: string): string => `encrypted/${bucketId}/`;
 
 /** Versions of a bucket that are encrypted one way with one key: what has to be there for a bucket to be read. */
 export const encryptedCounter = (bucketId: string, { kind, keyId }: Pick<ObjectEncryption, "kind" | "keyId">): Buffer =>
-  keys.counterKey(`${ENCRYPTED}${bucketId}/${kind}/${keyId ?? ""}`);
+  keys.counterKey(`${encryptedPrefix(bucketId)}${kind}/${keyId ?? ""}`);
 
 function addUsage(commit: CommitBuilder, bucketId: string, version: Version, sign: 1n | -1n): void {
   if (version.kind === "delete-marker") {

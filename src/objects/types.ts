@@ -1,6 +1,6 @@
 /** Requests and results of the use cases in this folder. HTTP-free: the S3 layer parses into these and renders from them. */
 import type { Bucket } from "../model/bucket.ts";
-import type { CustomerKey, EncryptionRequest, ObjectEncryption } from "../model/encryption.ts";
+import type { CustomerKey, EncryptionKind, EncryptionRequest, ObjectEncryption } from "../model/encryption.ts";
 import type { Arn, BucketName, ObjectKey, UnixNs, UploadId, VersionId } from "../model/names.ts";
 import type {
   Checksum,
@@ -239,6 +239,13 @@ export interface CompleteUploadRequest extends UploadSelector {
   readonly checksumType?: ChecksumType | undefined;
   /** x-amz-mp-object-size */
   readonly expectedSize?: number | undefined;
+}
+
+/** Versions of a bucket that are encrypted one way with one key of the ring (SSE-C: with keys that clients have). */
+export interface EncryptedWith {
+  readonly kind: EncryptionKind;
+  readonly keyId?: string | undefined;
+  readonly versions: number;
 }
 
 /** One page of a listing of current versions. */

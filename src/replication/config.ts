@@ -5,6 +5,7 @@ import { parseArn, type Arn, type BucketName, type VersionId } from "../model/na
 import { ruleArn, type ReplicationConfig, type ReplicationRule } from "../model/replication-config.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import { checkEncryption } from "./encryption.ts";
 import * as checks from "./target-checks.ts";
 import type { KnownTarget, Targets } from "./targets.ts";
 
@@ -93,7 +94,8 @@ export async function checkConfig(deps: ConfigDeps, bucketName: BucketName): Pro
   if (replication === undefined) throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
   const enabled = { ...replication, rules: replication.rules.filter((rule) => rule.enabled) };
   for (const arn of configArns(enabled)) {
-    const { client } = deps.targets.connect(await deps.targets.get(bucketName, arn));
+    const connection = deps.targets.connect(await deps.targets.get(bucketName, arn));
+    const { client } = connection;
     await checks.checkBucketThere(client, "RemoteDestinationNotFoundError");
     if (objectLock !== undefined) await checks.checkLocked(client);
     await checks.checkVersioned(client);
@@ -106,5 +108,6 @@ export async function checkConfig(deps: ConfigDeps, bucketName: BucketName): Pro
       versionId,
       nowNs: deps.clock.nowNs(),
     });
+    await checkEncryption(deps.objects, bucketName, connection, deps.clock.nowNs());
   }
 }

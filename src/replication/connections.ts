@@ -4,6 +4,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { tokenBucket, type Limiter } from "./bandwidth.ts";
 import type { TargetAddress } from "./client-adapter.ts";
+import { carriesSecrets } from "./encryption.ts";
 import { Endpoint, type HealthView } from "./health.ts";
 import { Ingest } from "./ingest.ts";
 import { KeyMutex } from "./key-mutex.ts";
@@ -31,6 +32,8 @@ export interface ConnectionsDeps {
   readonly sealer: { open(sealed: string): string };
   readonly clientFor: (address: TargetAddress) => TargetClient;
   readonly observer?: SendObserver | undefined;
+  /** An operator said that what is encrypted at rest may travel over plain HTTP. */
+  readonly encryptedOverHttp?: boolean | undefined;
 }
 
 const NEVER_ASKED: HealthView = {
@@ -85,7 +88,16 @@ export class Connections {
     const endpoint = this.#endpoint(record, client);
     const ingest = new Ingest(client, () => endpoint.resilver !== undefined);
     const shared = { resume: this.#resume, mutex: this.#mutex, observer: this.#deps.observer, ingest };
-    const connection: Connection = { arn: record.arn, client, limiter, ...shared, record, endpoint };
+    const carries = carriesSecrets(record, this.#deps.encryptedOverHttp === true);
+    const connection: Connection = {
+      arn: record.arn,
+      client,
+      limiter,
+      ...shared,
+      carriesSecrets: carries,
+      record,
+      endpoint,
+    };
     this.#entries.set(record.arn, { connection, fingerprint, rate, limiter });
     return connection;
   }

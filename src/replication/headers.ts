@@ -1,4 +1,5 @@
 /** Request headers of replication, built from a version (replication.md 3.4 to 3.8). Names are lower-case. */
+import { KMS_KEY_PREFIX, type ObjectEncryption } from "../model/encryption.ts";
 import type { Checksum, ObjectVersion } from "../model/version.ts";
 import type { UnixNs } from "../model/names.ts";
 import * as wire from "../protocol/replication-headers.ts";
@@ -23,6 +24,19 @@ function checksumHeaders(checksum: Checksum | undefined, partCount: number, inPa
   // MinIO's own sources dropped this header in 2025 and then fail on full-object CRC32 multipart objects for ever.
   if (inParts) headers["x-amz-checksum-type"] = checksum.type;
   return headers;
+}
+
+/**
+ * What the wire says of an encryption (3.10): the target chooses its own key for SSE-S3, and needs one of the same name
+ * for SSE-KMS.
+ */
+export function encryptionHeaders(encryption: Pick<ObjectEncryption, "kind" | "keyId"> | undefined): Headers {
+  if (encryption === undefined) return {};
+  if (encryption.kind === "SSE-S3") return { "x-amz-server-side-encryption": "AES256" };
+  return {
+    "x-amz-server-side-encryption": "aws:kms",
+    "x-amz-server-side-encryption-aws-kms-key-id": KMS_KEY_PREFIX + (encryption.keyId ?? ""),
+  };
 }
 
 /** What marks every write of replication. */
@@ -74,6 +88,7 @@ export function newObjectHeaders(
     ...describedHeaders(version),
     ...registerHeaders(version),
     ...checksumHeaders(version.checksum, version.partCount, version.partCount > 0 || !options.mtime),
+    ...encryptionHeaders(version.encryption),
     ...sourceHeaders(marks, options.mtime ? version.mtime : undefined),
     [wire.REPLICATION_STATUS]: wire.REPLICA,
   };

@@ -24,6 +24,8 @@ export type ProxyStats = Readonly<Record<ProxiedCall, { readonly total: number; 
 export interface Peer {
   /** It is asked over TLS. */
   readonly secure: boolean;
+  /** See encryption.ts. */
+  readonly carriesSecrets: boolean;
   /** Undefined when the peer did not begin an answer in time. The body must be read to its end, or discarded. */
   ask(request: Omit<TargetRequest, "payload" | "signal">): Promise<OpenResponse | undefined>;
 }
@@ -73,6 +75,7 @@ export class PeerReads {
       .filter(({ endpoint }) => endpoint.isOpenForWork)
       .map((connection) => ({
         secure: connection.record.secure,
+        carriesSecrets: connection.carriesSecrets,
         ask: (request) => askPeer(connection, request),
       }));
   }

@@ -11,6 +11,7 @@ import { encodeS3Path } from "../protocol/uri.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import type { Limiter } from "./bandwidth.ts";
 import { compareObject, nanoseconds, remoteOfHead, type Comparison } from "./compare.ts";
+import { refusalOf } from "./encryption.ts";
 import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts";
 import type { Ingest } from "./ingest.ts";
 import type { KeyMutex } from "./key-mutex.ts";
@@ -37,6 +38,8 @@ export interface SendTarget {
   readonly observer?: SendObserver | undefined;
   /** The way of small objects to a target of our own. */
   readonly ingest?: Ingest | undefined;
+  /** See encryption.ts. */
+  readonly carriesSecrets: boolean;
 }
 
 /** Is told of every send. */
@@ -142,6 +145,8 @@ async function dispatch(context: SendContext, local: LocalState): Promise<SendOu
 }
 
 async function sendObject(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
+  const refusal = refusalOf(version, context.target);
+  if (refusal !== undefined) return refusal;
   if (version.damaged !== undefined) return sendDamaged(context, version, version.damaged);
   return context.request.compareFirst ? compareAndSend(context, version) : sendContent(context, version, true);
 }

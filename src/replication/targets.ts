@@ -17,6 +17,7 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { TargetAddress } from "./client-adapter.ts";
 import { Connections, type Connection } from "./connections.ts";
+import { carriesSecrets, checkEncryption } from "./encryption.ts";
 import { putForgetJob } from "./forget.ts";
 import { dropLog } from "./log.ts";
 import * as checks from "./target-checks.ts";
@@ -35,6 +36,8 @@ export interface TargetsDeps {
   readonly hostId: string;
   readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
   readonly observer?: SendObserver | undefined;
+  /** See ConnectionsDeps. */
+  readonly encryptedOverHttp?: boolean | undefined;
 }
 
 interface TargetsRow {
@@ -67,6 +70,7 @@ export class Targets {
       sealer: deps.sealer,
       index: deps.index,
       observer: deps.observer,
+      encryptedOverHttp: deps.encryptedOverHttp,
     });
   }
 
@@ -201,6 +205,9 @@ export class Targets {
       await checks.checkBucketThere(client, "XMinioAdminRemoteTargetNotFoundError");
       await checks.checkVersioned(client);
       await checks.checkAlive(client);
+      const carries = carriesSecrets(target, this.#deps.encryptedOverHttp === true);
+      const carrier = { client, carriesSecrets: carries };
+      await checkEncryption(this.#deps.objects, loaded.bucket.name, carrier, this.#deps.clock.nowNs());
     } finally {
       await client.close();
     }

@@ -55,6 +55,8 @@ export interface ReplicationDeps {
   readonly tellOthers?: ((arns: readonly Arn[]) => void) | undefined;
   /** Keeps the report of a resync as a file; it never rejects. */
   readonly saveReport?: ((name: string, text: string) => Promise<void>) | undefined;
+  /** What is encrypted at rest may travel over plain HTTP. */
+  readonly encryptedOverHttp?: boolean | undefined;
   /** Tests put another client in place. */
   readonly clientFor?: ((address: TargetAddress) => TargetClient) | undefined;
 }

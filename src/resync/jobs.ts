@@ -9,6 +9,7 @@ import type { Sealer } from "../model/sealer.ts";
 import type { Objects } from "../objects/objects.ts";
 import { isoMillis } from "../protocol/time.ts";
 import type { Connection } from "../replication/connections.ts";
+import { checkEncryption } from "../replication/encryption.ts";
 import {
   FALLBACK_POLL_MS,
   RESYNC_CHECKPOINT_MS,
@@ -175,6 +176,7 @@ export class ResyncJobs {
     await checkBucketThere(connection.client, "XMinioAdminRemoteTargetNotFoundError");
     await checkVersioned(connection.client);
     await checkAlive(connection.client);
+    await checkEncryption(objects, bucketName, connection, clock.nowNs());
     const options = request.options ?? DEFAULT_OPTIONS;
     const { endpoint, targetBucket } = connection.record;
     const record: ResyncRecord = {

@@ -46,6 +46,7 @@ before(async () => {
   peers = [
     {
       secure: false,
+      carriesSecrets: true,
       ask: (request) =>
         client.open(
           { ...request, headers: { ...request.headers, [SOURCE_PROXY_REQUEST]: "true" }, payload: "hashed" },
@@ -162,7 +163,7 @@ test("a peer that does not answer, or has nothing, leaves the answer as it was",
   assert.deepEqual([nothing.status, nothing.code], [404, "NoSuchKey"]);
   assert.deepEqual(counted, [["get", false]]);
   const real = peers;
-  peers = [{ secure: false, ask: () => Promise.resolve(undefined) }, ...real];
+  peers = [{ secure: false, carriesSecrets: true, ask: () => Promise.resolve(undefined) }, ...real];
   await putThere("second", "from the second");
   const second = await ask(here, { method: "GET", path: "/shared/second" });
   peers = real;

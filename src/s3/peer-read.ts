@@ -210,6 +210,7 @@ async function replyOf(request: S3Request, seen: Seen): Promise<Reply | undefine
     const length = Number(seen.head.headers["content-length"] ?? "0");
     return { status: seen.head.status, headers: await passedHeaders(request, seen.head), length };
   }
+  if (seen.head.headers["x-amz-server-side-encryption"] !== undefined && !seen.peer.carriesSecrets) return undefined;
   const answer = await seen.peer.ask({
     method: "GET",
     key: request.key,
@@ -257,6 +258,7 @@ export async function bytesFromPeer(
   if (place === undefined) return undefined;
   return counted(request, place, "get", async () => {
     for (const peer of place.peers) {
+      if (version.encryption !== undefined && !peer.carriesSecrets) continue;
       const answer = await peer.ask({
         method: "GET",
         key: request.key,

@@ -24,6 +24,11 @@ export function isReplication(request: S3Request): boolean {
   return request.headers[names.SOURCE_REPLICATION_REQUEST] !== undefined;
 }
 
+/** The request asks whether it would be let through, and changes nothing (replication.md 2.5). */
+export function isDryRun(request: S3Request): boolean {
+  return request.headers[names.SOURCE_REPLICATION_CHECK] !== undefined;
+}
+
 /** The request is a peer's look before a write: HEAD or listing of the replication client. */
 export function isPeerRead(request: S3Request): boolean {
   return request.headers[names.SOURCE_PROXY_REQUEST] !== undefined || isReplication(request);
@@ -38,7 +43,7 @@ export async function replicaSource(
   action: "s3:ReplicateObject" | "s3:ReplicateDelete",
 ): Promise<ReplicaSource | undefined> {
   const marked = request.header(names.REPLICATION_STATUS) === names.REPLICA;
-  const dryRun = request.headers[names.SOURCE_REPLICATION_CHECK] !== undefined;
+  const dryRun = isDryRun(request);
   const replication = isReplication(request);
   if (!replication && !marked && !dryRun) return undefined;
   await authorize(request, action);

@@ -31,6 +31,8 @@ export interface Settings {
   readonly kmsKeys: readonly NamedKey[];
   /** Every new object is encrypted. */
   readonly autoEncryption: boolean;
+  /** Encrypted versions may go to targets over plain HTTP. */
+  readonly encryptedOverHttp: boolean;
 }
 
 /** Exit code 2: wrong usage or configuration. */
@@ -57,6 +59,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   KMS_SECRET_KEY: ["MINIO_KMS_SECRET_KEY"],
   KMS_SECRET_KEY_FILE: ["MINIO_KMS_SECRET_KEY_FILE"],
   KMS_AUTO_ENCRYPTION: ["MINIO_KMS_AUTO_ENCRYPTION"],
+  REPLICATE_ENCRYPTED_OVER_HTTP: [],
   PROMETHEUS_AUTH_TYPE: ["MINIO_PROMETHEUS_AUTH_TYPE"],
   BROWSER: ["MINIO_BROWSER"],
   API_REQUESTS_MAX: ["MINIO_API_REQUESTS_MAX"],
@@ -221,17 +224,21 @@ function trustedProxies(text: string | undefined): string[] {
   );
 }
 
+function switched(get: (name: string) => string | undefined, name: string): boolean {
+  const text = get(name) ?? "off";
+  if (text !== "on" && text !== "off") throw new UsageError(`RESILVER_${name} is "${text}": expected on or off`);
+  return text === "on";
+}
+
 function keyRingSettings(get: (name: string) => string | undefined): Pick<Settings, "kmsKeys" | "autoEncryption"> {
   const text = secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY");
   const kmsKeys = text === undefined ? [] : parseNamedKeys(text);
   if (kmsKeys === undefined)
     throw new UsageError("RESILVER_KMS_SECRET_KEY: expected NAME:BASE64 of 32 bytes, or several of them with commas");
-  const automatic = get("KMS_AUTO_ENCRYPTION") ?? "off";
-  if (automatic !== "on" && automatic !== "off")
-    throw new UsageError(`RESILVER_KMS_AUTO_ENCRYPTION is "${automatic}": expected on or off`);
-  if (automatic === "on" && kmsKeys.length === 0)
+  const automatic = switched(get, "KMS_AUTO_ENCRYPTION");
+  if (automatic && kmsKeys.length === 0)
     throw new UsageError("RESILVER_KMS_AUTO_ENCRYPTION needs keys: set RESILVER_KMS_SECRET_KEY");
-  return { kmsKeys, autoEncryption: automatic === "on" };
+  return { kmsKeys, autoEncryption: automatic };
 }
 
 /** Reads the settings of `resilver server`. Throws UsageError. */
@@ -264,5 +271,6 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     metricsPublic: metrics === "public",
     fixed: fixedSettings(get),
     ...keyRingSettings(get),
+    encryptedOverHttp: switched(get, "REPLICATE_ENCRYPTED_OVER_HTTP"),
   };
 }

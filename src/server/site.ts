@@ -112,6 +112,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     nodeName,
     userAgent: `Resilver/${options.version}`,
     ca: outgoingRoots(settings.certsDir),
+    encryptedOverHttp: settings.encryptedOverHttp,
     trace: feeds.trace,
     tellOthers: options.background ? undefined : (arns) => options.tellOthers({ poke: arns }),
     saveReport: reportFiles(settings.dir, warn),

@@ -111,7 +111,7 @@ export class Site {
   }
 
   async admin<T>(work: (client: AdminClient) => Promise<T>): Promise<T> {
-    const client = new AdminClient({ url: this.server.url, accessKey: ROOT_USER, secretKey: ROOT_SECRET });
+    const client = new AdminClient(rootOf(this.server));
     try {
       return await work(client);
     } finally {
@@ -120,8 +120,13 @@ export class Site {
   }
 }
 
+/** The root account; the test certificate is no one's business but the server's. */
+function rootOf({ url }: RunningServer) {
+  return { url, accessKey: ROOT_USER, secretKey: ROOT_SECRET, insecureTls: url.startsWith("https:") };
+}
+
 function clientOf(server: RunningServer): S3Client {
-  return new S3Client({ url: server.url, accessKey: ROOT_USER, secretKey: ROOT_SECRET });
+  return new S3Client(rootOf(server));
 }
 
 function listed(element: XmlElement): Listed {
@@ -161,7 +166,7 @@ export async function setRule(a: Site, b: Site, bucket: string): Promise<string>
     endpoint: `127.0.0.1:${b.server.port}`,
     credentials: { accessKey: ROOT_USER, secretKey: ROOT_SECRET },
     targetbucket: bucket,
-    secure: false,
+    secure: b.server.url.startsWith("https:"),
     type: "replication",
   };
   const body = Buffer.from(JSON.stringify(target));

@@ -1,4 +1,5 @@
 /** PutObject, also as a replica of a peer's version (replication.md 3.4). */
+import type { EncryptionRequest } from "../../model/encryption.ts";
 import type { IncomingBody, PutResult } from "../../objects/types.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf, type HeaderView } from "../attributes.ts";
@@ -8,7 +9,7 @@ import { askedMd5, encryptionHeaders, encryptionOf } from "../encryption.ts";
 import { locksAsked } from "../lock-request.ts";
 import { checksumHeaders } from "../object-headers.ts";
 import { writeConditions } from "../read-conditions.ts";
-import { givenVersionId, purgedHere, replicaSource } from "../replica.ts";
+import { givenVersionId, isDryRun, purgedHere, replicaSource } from "../replica.ts";
 import type { Operation, S3Request } from "../request.ts";
 
 export const putObject: Operation = {
@@ -28,8 +29,9 @@ export async function storeObject<R extends S3Request>(
 ): Promise<PutResult> {
   const { bucket, key } = request;
   await authorize(request, "s3:PutObject");
-  const source = await replicaSource(request, "s3:ReplicateObject");
   const encryption = encryptionOf(request, request.secure);
+  if (encryption !== undefined && isDryRun(request)) await checkKeyOf(request, encryption);
+  const source = await replicaSource(request, "s3:ReplicateObject");
   if (carriesAcl(request)) checkAclHeaders(request, await request.deps.objects.bucket(bucket));
   const locks = await locksAsked(request, request, { source });
   return request.deps.objects.put({
@@ -42,6 +44,11 @@ export async function storeObject<R extends S3Request>(
     source,
     encryption,
   });
+}
+
+/** A peer asks with a dry run whether its encrypted versions could be stored: its key must be here, and work. */
+async function checkKeyOf(request: S3Request, asked: EncryptionRequest): Promise<void> {
+  await request.deps.objects.checkEncryptionKey(asked.kind === "SSE-KMS" ? asked.keyId : undefined);
 }
 
 /**
