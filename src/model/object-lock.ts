@@ -10,7 +10,7 @@ import { newerRegister, type ObjectVersion, type Register, type Retention } from
 export const RETENTION_MODES = ["GOVERNANCE", "COMPLIANCE"] as const;
 export type RetentionMode = Retention["mode"];
 
-/** Retention of new versions that name none: so many calendar days or years from their time. */
+/** Retention of new versions that name none: so many calendar days or years from the write. */
 export interface DefaultRetention {
   readonly mode: RetentionMode;
   readonly unit: "days" | "years";
@@ -38,9 +38,12 @@ export function requireLock(bucket: Bucket): void {
   });
 }
 
-/** The retention that a version of `mtime` gets from its bucket. */
-export function defaultRetention(rule: DefaultRetention, mtime: UnixNs): Retention {
-  const until = new Date(Number(mtime / NS_PER_MS));
+/**
+ * The retention that a version written now gets from its bucket. Not from its time: that is later than the version before
+ * it, even when that came from a clock far ahead.
+ */
+export function defaultRetention(rule: DefaultRetention, now: UnixNs): Retention {
+  const until = new Date(Number(now / NS_PER_MS));
   if (rule.unit === "days") until.setUTCDate(until.getUTCDate() + rule.count);
   else until.setUTCFullYear(until.getUTCFullYear() + rule.count);
   return { mode: rule.mode, until: until.toISOString() };

@@ -97,6 +97,16 @@ test("a bucket's default locks new objects, copies and uploads; what a request s
   assert.equal((await put()).retention, undefined);
 });
 
+test("a default is counted from the clock, not from a version that was written when it was far ahead", async () => {
+  await setDefault({ mode: "COMPLIANCE", unit: "days", count: 1 });
+  clock.ms = START + 10_000 * HOUR;
+  const ahead = await put();
+  clock.ms = START;
+  const next = await put();
+  assert.ok(next.mtime > ahead.mtime);
+  assert.deepEqual(next.retention?.value, keep("COMPLIANCE", 24));
+});
+
 test("locks of an upload's creation are those of its object", async () => {
   const locks = { retention: keep("COMPLIANCE", 5), legalHold: true };
   const upload = await objects.createUpload({ ...AT, attributes: { ...PLAIN, ...locks }, initiator: "me" });
