@@ -109,13 +109,16 @@ function contents(
   return out;
 }
 
-/** ListBucketResult of ListObjects. NextMarker is written whenever it is given. */
+/**
+ * ListBucketResult of ListObjects. NextMarker is written whenever it is given. The prefix is never URL-encoded: of this
+ * document the SDKs of AWS and MinIO decode everything else, but not the prefix.
+ */
 export function renderListV1(listing: ListV1Answer): string {
   const encode = listing.urlEncoding ? encodeListing : plain;
   return document(
     "ListBucketResult",
     tag("Name", listing.bucket) +
-      tag("Prefix", encode(listing.prefix)) +
+      tag("Prefix", listing.prefix) +
       tag("Marker", encode(listing.marker)) +
       optionalTag("NextMarker", listing.nextMarker === undefined ? undefined : encode(listing.nextMarker)) +
       tag("MaxKeys", listing.maxKeys) +

@@ -41,11 +41,9 @@ export function headerText(value: string): string {
 /** Content-Encoding without `aws-chunked`, which only says how the body was sent; undefined when nothing is left. */
 function storedEncoding(value: string): string | undefined {
   if (!value.toLowerCase().includes("aws-chunked")) return value === "" ? undefined : value;
-  const kept = value
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "" && part.toLowerCase() !== "aws-chunked");
-  return kept.length === 0 ? undefined : kept.join(",");
+  const kept = value.split(",").filter((part) => !/^\s*(aws-chunked)?\s*$/i.test(part));
+  // What stays stays as it was written, blanks between the words included.
+  return kept.length === 0 ? undefined : kept.join(",").trim();
 }
 
 const REDIRECT_CHARS_MAX = 2048;

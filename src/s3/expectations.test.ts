@@ -171,3 +171,18 @@ test("a website redirect is checked, kept, answered, and never copied along", as
   assert.equal(await location("page"), "/third");
   assert.equal((await copy("page", { [name]: "third" })).code, "InvalidRedirectLocation");
 });
+
+test("Content-Encoding loses aws-chunked alone; a V1 listing shows its prefix as it was asked", async () => {
+  const kept = async (encoding: string) => {
+    await send("PUT", "/plain/encoded", { headers: { "content-encoding": encoding } });
+    return (await send("HEAD", "/plain/encoded")).headers["content-encoding"];
+  };
+  assert.equal(await kept("deflate, gzip"), "deflate, gzip");
+  assert.equal(await kept("deflate, gzip, aws-chunked"), "deflate, gzip");
+  assert.equal(await kept("AWS-Chunked,deflate,gzip"), "deflate,gzip");
+  assert.equal(await kept("aws-chunked, aws-chunked"), undefined);
+  const listed = await send("GET", "/plain", { query: "encoding-type=url&prefix=a%2Fb%20c" });
+  assert.ok(listed.body.includes("<Prefix>a/b c</Prefix>"), listed.body);
+  const second = await send("GET", "/plain", { query: "encoding-type=url&list-type=2&prefix=a%2Fb%20c" });
+  assert.ok(second.body.includes("<Prefix>a/b+c</Prefix>"), second.body);
+});
