@@ -184,5 +184,5 @@ test("Content-Encoding loses aws-chunked alone; a V1 listing shows its prefix as
   const listed = await send("GET", "/plain", { query: "encoding-type=url&prefix=a%2Fb%20c" });
   assert.ok(listed.body.includes("<Prefix>a/b c</Prefix>"), listed.body);
   const second = await send("GET", "/plain", { query: "encoding-type=url&list-type=2&prefix=a%2Fb%20c" });
-  assert.ok(second.body.includes("<Prefix>a/b+c</Prefix>"), second.body);
+  assert.ok(second.body.includes("<Prefix>a/b%20c</Prefix>"), second.body);
 });
