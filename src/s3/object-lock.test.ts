@@ -267,6 +267,33 @@ test("each way of locking needs its permission, on every way of writing", async 
   for (const way of ways(retention)) await user.send(way);
 });
 
+test("a form's lock fields need their permission, and then lock what it uploads", async () => {
+  await root.send(new sdk.CreateBucketCommand({ Bucket: "forms", ObjectLockEnabledForBucket: true }));
+  const open = (...Action: string[]) => {
+    const statement = { Effect: "Allow", Principal: "*", Action, Resource: "arn:aws:s3:::forms/*" };
+    const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+    return root.send(new sdk.PutBucketPolicyCommand({ Bucket: "forms", Policy }));
+  };
+  const fields = {
+    key: "uploaded",
+    "x-amz-object-lock-mode": "GOVERNANCE",
+    "x-amz-object-lock-retain-until-date": inDays(3).toISOString(),
+    "x-amz-object-lock-legal-hold": "ON",
+    file: "x",
+  };
+  const parts = Object.entries(fields).map(([name, value]) => `form-data; name="${name}"\r\n\r\n${value}`);
+  const body = `${parts.map((part) => `--b\r\nContent-Disposition: ${part}\r\n`).join("")}--b--\r\n`;
+  const headers = { "content-type": "multipart/form-data; boundary=b" };
+  const post = () => raw({ method: "POST", path: "/forms", credentials: null, body, headers });
+  await open("s3:PutObject", "s3:PutObjectRetention");
+  assert.equal((await post()).code, "AccessDenied");
+  await open("s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold");
+  assert.equal((await post()).status, 204);
+  const head = await root.send(new sdk.HeadObjectCommand({ Bucket: "forms", Key: "uploaded" }));
+  assert.deepEqual([head.ObjectLockMode, head.ObjectLockLegalHoldStatus], ["GOVERNANCE", "ON"]);
+  assert.equal(head.ObjectLockRetainUntilDate?.getTime(), inDays(3).getTime());
+});
+
 test("making a bucket with object lock needs the rights to set lock and versioning too", async () => {
   const Resource = "arn:aws:s3:::mine";
   const make = () => user.send(new sdk.CreateBucketCommand({ Bucket: "mine", ObjectLockEnabledForBucket: true }));
