@@ -1,11 +1,12 @@
 /** May this replication configuration be stored, and would its targets take what it sends? (replication.md 1.3, 2.5) */
 import type { Objects } from "../objects/objects.ts";
-import { StoreError } from "../model/errors.ts";
+import { hasCode, StoreError } from "../model/errors.ts";
 import { parseArn, type Arn, type BucketName, type VersionId } from "../model/names.ts";
 import { ruleArn, type ReplicationConfig, type ReplicationRule } from "../model/replication-config.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { checkEncryption } from "./encryption.ts";
+import { needsOf, tryTarget } from "./probe.ts";
 import * as checks from "./target-checks.ts";
 import type { KnownTarget, Targets } from "./targets.ts";
 
@@ -29,8 +30,10 @@ export function configArns(config: ReplicationConfig): Arn[] {
 
 const malformed = (message: string): StoreError => new StoreError("MalformedXML", { message });
 
-/** Rows 6 to 14 of replication.md 1.3. Remote buckets are only asked for ARNs that no stored rule uses yet, so that
- *  rules can be switched off while a target is away. */
+/**
+ * Rows 6 to 14 of replication.md 1.3, then every target that a rule begins to send to is tried. Others are not asked, so
+ * that rules can be switched off while a target is away; one that is away is only refused a target that it never had.
+ */
 export async function validateConfig(
   deps: ConfigDeps,
   bucketName: BucketName,
@@ -47,16 +50,30 @@ export async function validateConfig(
   for (const arn of arns) {
     if (!known.has(arn)) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
   }
-  const { replication: stored, objectLock } = await deps.objects.bucket(bucketName);
-  const used = new Set(stored === undefined ? [] : configArns(stored));
+  const bucket = await deps.objects.bucket(bucketName);
+  const stored = new Set(bucket.replication === undefined ? [] : configArns(bucket.replication));
   for (const arn of arns) {
-    if (used.has(arn)) continue;
+    if (stored.has(arn)) continue;
     const { client } = deps.targets.connect(known.get(arn) as KnownTarget);
     await checks.checkBucketThere(client, "RemoteDestinationNotFoundError");
-    if (objectLock !== undefined) await checks.checkLocked(client);
+    if (bucket.objectLock !== undefined) await checks.checkLocked(client);
   }
   validateRules(config);
+  for (const arn of arns) {
+    const [needs, before] = [needsOf({ replication: config }, arn), needsOf(bucket, arn)];
+    const more = needs !== undefined && (before === undefined || asksMore(needs, before));
+    if (!more) continue;
+    try {
+      const wanted = { needs, locked: bucket.objectLock !== undefined, real: true };
+      await tryTarget(deps, known.get(arn) as KnownTarget, wanted);
+    } catch (error) {
+      if (!stored.has(arn) || !hasCode(error, "XMinioAdminReplicationRemoteConnectionError")) throw error;
+    }
+  }
 }
+
+const asksMore = (now: checks.WriteNeeds, before: checks.WriteNeeds): boolean =>
+  (now.markers && !before.markers) || (now.purges && !before.purges);
 
 function validateRules(config: ReplicationConfig): void {
   if (config.rules.length > RULES_MAX) throw malformed(`A replication configuration has at most ${RULES_MAX} rules`);

@@ -33,6 +33,7 @@ export class Endpoint {
   #resilver: string | undefined;
   #probing: Promise<boolean> | undefined;
   #asked = false;
+  #identity = "";
   #stopped = new AbortController();
   #wake = new AbortController();
   readonly #listeners = new Set<() => void>();
@@ -56,6 +57,11 @@ export class Endpoint {
   /** Protocol version when the endpoint is this program, as the last probe said. */
   get resilver(): string | undefined {
     return this.#resilver;
+  }
+
+  /** What the endpoint says of itself: another word means another program. Empty: it never answered. */
+  get identity(): string {
+    return this.#identity;
   }
 
   /** Called whenever the endpoint comes back. Returns the way to stop listening. */
@@ -101,7 +107,10 @@ export class Endpoint {
     try {
       const answer = await this.#client.probe("/minio/health/live", PROBE_TIMEOUT_MS);
       alive = answer.status === 200 && answer.headers["x-minio-server-status"] !== "offline";
-      if (alive) this.#resilver = answer.headers[RESILVER];
+      if (alive) {
+        this.#resilver = answer.headers[RESILVER];
+        this.#identity = `${answer.headers["server"] ?? "?"}/${this.#resilver ?? "-"}`;
+      }
     } catch {
       alive = false;
     }

@@ -45,6 +45,8 @@ export const RETRY_FLUSH_MS = 5_000;
 /** What only an operator can mend (a damaged source version) is tried again this often. */
 export const REFUSED_RETRY_MS = 15 * 60_000;
 
+/** Whether a target came back, or became another, since it was tried is looked at this often. */
+export const PROBE_AGAIN_MS = 5_000;
 /** Health probe of a target: how often when all is well, how long it may take. */
 export const PROBE_INTERVAL_MS = 5_000;
 export const PROBE_TIMEOUT_MS = 3_000;

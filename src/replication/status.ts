@@ -19,6 +19,7 @@ import { configArns } from "./config.ts";
 import { RESYNC_PAGE } from "./limits.ts";
 import { pendingWork, readRows, retryRange } from "./log.ts";
 import { PROXIED_CALLS, proxyStats } from "./peer-reads.ts";
+import { probeResult, type ProbeResult } from "./probe.ts";
 import type { Targets } from "./targets.ts";
 
 export interface StatusDeps {
@@ -42,6 +43,7 @@ type TargetState = "UNREACHABLE" | "NOT_REPLICABLE" | "FAILING" | "PENDING" | "C
 interface TargetNumbers {
   readonly arn: Arn;
   readonly state: TargetState;
+  readonly probe: ProbeResult | undefined;
   readonly pending: PendingWork;
   readonly sent: CountBytes;
   readonly failed: CountBytes;
@@ -66,17 +68,18 @@ function stateOf(pending: PendingWork, isOnline: boolean): TargetState {
 
 async function numbersOf(deps: StatusDeps, record: TargetRecord): Promise<TargetNumbers> {
   const { arn, bandwidth: limit } = record;
-  const [pending, sent, failed, health] = await Promise.all([
+  const [pending, sent, failed, health, probe] = await Promise.all([
     pendingWork(deps.index, arn),
     counters(deps.index, `sent/${arn}`),
     counters(deps.index, `failed/${arn}`),
     deps.targets.connections.health(record),
+    probeResult(deps.index, arn),
   ]);
   // A row of an older program may lack members.
   const activity =
     deps.activity(arn)?.view() ??
     Object.assign(new Activity(deps.clock).view(), await publishedActivity(deps.index, arn));
-  return { arn, state: stateOf(pending, health.isOnline), pending, sent, failed, activity, limit };
+  return { arn, state: stateOf(pending, health.isOnline), probe, pending, sent, failed, activity, limit };
 }
 
 const add = (a: CountBytes, b: CountBytes): CountBytes => ({ count: a.count + b.count, bytes: a.bytes + b.bytes });
@@ -105,9 +108,10 @@ function queued(numbers: readonly TargetNumbers[]): object {
 }
 
 function targetStats(numbers: TargetNumbers): object {
-  const { state, sent, pending, limit, activity } = numbers;
+  const { state, probe, sent, pending, limit, activity } = numbers;
   return {
     state,
+    ...(probe === undefined ? {} : { probe }),
     completedReplicationSize: sent.bytes,
     replicaSize: 0,
     failed: failedOf([numbers]),

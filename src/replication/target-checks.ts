@@ -1,11 +1,13 @@
 /** What a target must be before it is used: reachable, there, versioned, not this very bucket (replication.md 2.4). */
 import { StoreError } from "../model/errors.ts";
+import { parseHttpDate } from "../protocol/time.ts";
 import { parseXml } from "../protocol/xml.ts";
 import {
   SOURCE_REPLICATION_CHECK,
   REPLICATION_STATUS,
   REPLICA,
   SOURCE_DELETE_MARKER,
+  SOURCE_PROXY_REQUEST,
 } from "../protocol/replication-headers.ts";
 import { sourceHeaders } from "./headers.ts";
 import { PROBE_TIMEOUT_MS } from "./limits.ts";
@@ -86,10 +88,28 @@ export async function isThisSite(client: TargetClient, hostId: string): Promise<
   }
 }
 
-/** replication.md 2.5: a PUT and two DELETEs that the target must refuse with ReplicationPermissionCheck. */
+/** What a rule will ask of the target beside new versions. */
+export interface WriteNeeds {
+  readonly markers: boolean;
+  readonly purges: boolean;
+}
+
+export interface ProbeObject {
+  readonly key: string;
+  readonly versionId: string;
+  readonly nowNs: bigint;
+}
+
+const lacks = (right: string, { code, message }: { code: string; message: string }): StoreError =>
+  new StoreError("InvalidRequest", {
+    message: `The replication user lacks ${right} at the target: ${code} (${message})`,
+  });
+
+/** replication.md 2.5: a PUT and up to two DELETEs that the target must refuse with ReplicationPermissionCheck. */
 export async function checkWrites(
   client: TargetClient,
-  probe: { key: string; versionId: string; nowNs: bigint },
+  probe: ProbeObject,
+  needs: WriteNeeds = { markers: true, purges: true },
 ): Promise<void> {
   const headers = {
     ...sourceHeaders({}, probe.nowNs),
@@ -108,16 +128,39 @@ export async function checkWrites(
   } as const;
   const marker = { ...base, method: "DELETE", headers: { ...headers, [SOURCE_DELETE_MARKER]: "true" } } as const;
   const purge = { ...base, method: "DELETE", headers } as const;
-  const steps: [string, TargetRequest][] = [
-    ["s3:PutObject and s3:ReplicateObject", put],
-    ["s3:DeleteObject and s3:ReplicateDelete of markers", marker],
-    ["s3:DeleteObject and s3:ReplicateDelete", purge],
+  const steps: [string, TargetRequest, boolean][] = [
+    ["s3:PutObject and s3:ReplicateObject", put, true],
+    ["s3:DeleteObject and s3:ReplicateDelete of markers", marker, needs.markers],
+    ["s3:DeleteObject and s3:ReplicateDelete", purge, needs.purges],
   ];
-  for (const [right, request] of steps) {
-    const { code, message } = errorOf(await ask(client, request));
-    if (code === "ReplicationPermissionCheck") continue;
-    throw new StoreError("InvalidRequest", {
-      message: `The replication user lacks ${right} at the target: ${code} (${message})`,
-    });
+  for (const [right, request, needed] of steps) {
+    if (!needed) continue;
+    const answer = await ask(client, request);
+    const error = errorOf(answer);
+    if (error.code === "ReplicationPermissionCheck") continue;
+    if (answer.status >= 500) throw unreachableTarget(`${right}: ${error.code} ${error.message}`);
+    throw lacks(right, error);
   }
+}
+
+/**
+ * Writes a version with an id and a time of our own, looks at it and purges it. A MinIO target answers dry runs before it
+ * looks at s3:ReplicateObject and s3:ReplicateDelete: who lacks them passes those and fails at every version (2.5).
+ */
+export async function checkRealWrites(client: TargetClient, probe: ProbeObject): Promise<void> {
+  const at = { key: probe.key, query: { versionId: probe.versionId }, payload: "hashed" } as const;
+  const headers = { ...sourceHeaders({}, probe.nowNs), [REPLICATION_STATUS]: REPLICA };
+  const body = Buffer.from("aaaaaaaa");
+  const stored = await ask(client, { ...at, method: "PUT", headers, body, contentLength: body.length });
+  if (stored.status >= 300) throw lacks("s3:ReplicateObject", errorOf(stored));
+  const seen = await ask(client, { ...at, method: "HEAD", headers: { [SOURCE_PROXY_REQUEST]: "false" } });
+  const purged = await ask(client, { ...at, method: "DELETE", headers });
+  if (purged.status >= 300) throw lacks(`s3:ReplicateDelete (the object ${probe.key} stays there)`, errorOf(purged));
+  if (seen.status >= 300) throw lacks("s3:GetObject and s3:GetObjectVersion", errorOf(seen));
+  const seconds = Number(probe.nowNs / 1_000_000_000n);
+  const keptId = seen.headers["x-amz-version-id"] === probe.versionId;
+  const keptTime = parseHttpDate(seen.headers["last-modified"] ?? "") === seconds * 1000;
+  if (keptId && keptTime) return;
+  const what = keptId ? "modification times" : "version ids";
+  throw new StoreError("InvalidRequest", { message: `The target does not keep the ${what} that replication gives.` });
 }

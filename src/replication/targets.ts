@@ -20,6 +20,7 @@ import { Connections, type Connection } from "./connections.ts";
 import { carriesSecrets, checkEncryption } from "./encryption.ts";
 import { putForgetJob } from "./forget.ts";
 import { dropLog } from "./log.ts";
+import { dropProbe } from "./probe.ts";
 import * as checks from "./target-checks.ts";
 import { listedTarget, normalEndpoint, parseTargetJson, type TargetInput, type TargetRecord } from "./target-record.ts";
 import type { SendObserver } from "./sender.ts";
@@ -231,7 +232,10 @@ export class Targets {
       const commit = new CommitBuilder().unchanged(current.key, current.raw);
       if (targets.length === 0) commit.delete(current.key);
       else commit.put(current.key, encodeRow({ bucket: current.bucket.name, targets } satisfies TargetsRow));
-      for (const arn of removed) putForgetJob(commit, current.bucket.id, arn);
+      for (const arn of removed) {
+        putForgetJob(commit, current.bucket.id, arn);
+        dropProbe(commit, arn);
+      }
       if ((await this.#deps.index.commit(commit)) === "committed") return;
     }
   }

@@ -14,6 +14,7 @@ import { checkConfig, validateConfig } from "../replication/config.ts";
 import { ExistingObjects } from "../replication/existing.ts";
 import { ForgottenTargets } from "../replication/forget.ts";
 import { tracingObserver } from "../replication/observer.ts";
+import { Probes } from "../replication/probe.ts";
 import { PeerReads, type Peer, type ProxiedCall } from "../replication/peer-reads.ts";
 import { Scheduler } from "../replication/scheduler.ts";
 import {
@@ -133,10 +134,11 @@ export function createReplication(deps: ReplicationDeps): Replication {
     startedMs: clock.nowMs(),
     activity: (arn) => scheduler.queue(arn)?.activity,
   };
+  const probes = new Probes({ ...config, index, warn });
   const stopping = new AbortController();
   let ended: Promise<void> = Promise.resolve();
   const work = async (held: AbortSignal): Promise<void> => {
-    await Promise.all([scheduler.run(held), existing.run(held), forgotten.run(held), jobs.run(held)]);
+    await Promise.all([scheduler.run(held), existing.run(held), forgotten.run(held), probes.run(held), jobs.run(held)]);
   };
   const lookAround = (): void => {
     scheduler.poke();

@@ -39,6 +39,8 @@ export interface TargetMetrics {
   readonly pendingReplicationSize?: number | undefined;
   /** UNREACHABLE, NOT_REPLICABLE, FAILING, PENDING or CAUGHT_UP. */
   readonly state?: string | undefined;
+  /** How the target was last tried; `fault`: why versions will not arrive. */
+  readonly probe?: { readonly time?: string | undefined; readonly fault?: string | undefined } | undefined;
   /** RFC 3339; empty: nothing waits. */
   readonly oldestPending?: string | undefined;
   readonly failedReplicationCount?: number | undefined;
@@ -108,6 +110,7 @@ function targetLines(metrics: ReplicationMetrics, target: RemoteTarget): string[
     ),
     line("Link", linkText(target)),
     ...(stats.state === "UNREACHABLE" ? [line("State", "UNREACHABLE: nothing is sent until it answers")] : []),
+    ...(stats.probe?.fault === undefined ? [] : [line("Probe", stats.probe.fault)]),
     errorsLine(stats.failed),
     ...(limit === 0
       ? []

@@ -1,0 +1,143 @@
+/**
+ * Tries a target before a rule sends to it, and again when it may have become another: is the bucket there, versioned
+ * and locked as the rules need it, does the user have the rights, are version ids and times kept.
+ */
+import { StoreError } from "../model/errors.ts";
+import type { Bucket } from "../model/bucket.ts";
+import type { Arn } from "../model/names.ts";
+import { ruleArn } from "../model/replication-config.ts";
+import { RESILVER } from "../protocol/replication-headers.ts";
+import type { Objects } from "../objects/objects.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Random } from "../runtime/random.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { namedRowKey, SPACE } from "../storage/keys.ts";
+import { decodeRow, encodeRow } from "../storage/records.ts";
+import { PROBE_AGAIN_MS } from "./limits.ts";
+import * as checks from "./target-checks.ts";
+import type { KnownTarget, Targets } from "./targets.ts";
+
+export interface ProbeDeps {
+  readonly index: OrderedIndex;
+  readonly objects: Objects;
+  readonly targets: Targets;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hostId: string;
+}
+
+/** How the last try of a target ended. */
+export interface ProbeResult {
+  /** RFC 3339. */
+  readonly time: string;
+  /** What the target says of itself; another word means another program. */
+  readonly identity: string;
+  /** Why versions will not arrive; absent: nothing was found wanting. */
+  readonly fault?: string | undefined;
+}
+
+const rowKey = (arn: Arn): Buffer => namedRowKey(SPACE.job, `probe/${arn}`);
+
+/** The last result; undefined: the target was not tried since it was made. */
+export async function probeResult(index: OrderedIndex, arn: Arn): Promise<ProbeResult | undefined> {
+  const raw = await index.get(rowKey(arn));
+  return raw === undefined ? undefined : decodeRow<ProbeResult>(raw);
+}
+
+/** What the enabled rules of a bucket ask of a target; undefined: none sends there. */
+export function needsOf(bucket: Pick<Bucket, "replication">, arn: Arn): checks.WriteNeeds | undefined {
+  const config = bucket.replication;
+  const rules = config?.rules.filter((rule) => rule.enabled && ruleArn(config, rule) === arn) ?? [];
+  if (rules.length === 0) return undefined;
+  return {
+    markers: rules.some((rule) => rule.deleteMarkerReplication),
+    purges: rules.some((rule) => rule.deleteReplication),
+  };
+}
+
+/**
+ * Throws what is wanting: RemoteDestinationNotFoundError, RemoteTargetNotVersionedError,
+ * ReplicationDestinationMissingLockError, InvalidRequest (which names the right), or
+ * XMinioAdminReplicationRemoteConnectionError when it could not be asked. `real`: writes and purges an object at targets
+ * whose dry runs promise too much.
+ */
+export async function tryTarget(
+  deps: Omit<ProbeDeps, "index" | "objects">,
+  target: KnownTarget,
+  wanted: { needs: checks.WriteNeeds; locked: boolean; real: boolean },
+): Promise<void> {
+  const { client } = deps.targets.connect(target);
+  await checks.checkBucketThere(client, "RemoteDestinationNotFoundError");
+  if (wanted.locked) await checks.checkLocked(client);
+  await checks.checkVersioned(client);
+  const object = {
+    key: `minio/${deps.hostId || "node"}/deleteme`,
+    versionId: deps.random.uuid(),
+    nowNs: deps.clock.nowNs(),
+  };
+  await checks.checkWrites(client, object, wanted.needs);
+  const ours = (await checks.checkAlive(client)).headers[RESILVER] !== undefined;
+  if (wanted.real && wanted.needs.purges && !ours) await checks.checkRealWrites(client, object);
+}
+
+/** Tries targets again when they came back or say another name; only the process that does the background work runs it. */
+export class Probes {
+  readonly #deps: ProbeDeps & { readonly warn: (message: string, error: unknown) => void };
+  /** What was known of each endpoint when its target was tried last. */
+  readonly #seen = new Map<Arn, string>();
+
+  constructor(deps: ProbeDeps & { readonly warn: (message: string, error: unknown) => void }) {
+    this.#deps = deps;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(PROBE_AGAIN_MS, signal);
+      if (signal.aborted) return;
+      try {
+        for (const target of await this.#deps.targets.all()) await this.#look(target);
+      } catch (error) {
+        this.#deps.warn("targets could not be tried again", error);
+      }
+    }
+  }
+
+  async #look(target: KnownTarget): Promise<void> {
+    const { arn } = target.record;
+    const { endpoint } = this.#deps.targets.connect(target);
+    const { offlineCount } = endpoint.view();
+    const seen = `${endpoint.identity} ${offlineCount}`;
+    if (!endpoint.isOpenForWork || endpoint.identity === "" || this.#seen.get(arn) === seen) return;
+    const bucket = await this.#deps.objects.bucket(target.bucket);
+    const needs = needsOf(bucket, arn);
+    if (needs === undefined) return;
+    const first = !this.#seen.has(arn);
+    this.#seen.set(arn, seen);
+    // A start of this process says nothing about the target: what it said before counts.
+    if (first && (await probeResult(this.#deps.index, arn))?.identity === endpoint.identity) return;
+    await this.try(target, { needs, locked: bucket.objectLock !== undefined });
+  }
+
+  /** Tries a target and keeps the result. */
+  async try(target: KnownTarget, wanted: { needs: checks.WriteNeeds; locked: boolean }): Promise<void> {
+    const { arn } = target.record;
+    let fault: string | undefined;
+    try {
+      await tryTarget(this.#deps, target, { ...wanted, real: false });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      // It went away again: its return is another reason to try.
+      if (error.code === "XMinioAdminReplicationRemoteConnectionError") return;
+      fault = error.detail.message ?? error.code;
+      this.#deps.warn(`target ${arn} of bucket ${target.bucket} will not take what is sent`, error);
+    }
+    const { identity } = this.#deps.targets.connect(target).endpoint;
+    const time = new Date(this.#deps.clock.nowMs()).toISOString();
+    const result: ProbeResult = { time, identity, ...(fault === undefined ? {} : { fault }) };
+    await this.#deps.index.commit(new CommitBuilder().put(rowKey(arn), encodeRow(result)));
+  }
+}
+
+/** Adds the end of a target's probe to the commit that removes the target. */
+export const dropProbe = (commit: CommitBuilder, arn: Arn): void => void commit.delete(rowKey(arn));
