@@ -142,12 +142,30 @@ function headerTime(request: SignedRequest): { amzDate: string; timeMs: number }
   });
 }
 
-/** `KEY/yyyymmdd/REGION/SERVICE/aws4_request`. Throws a StoreError with the code of the fault. */
-export function parseCredential(
-  text: string,
-  fault: "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError",
-  expected: SignatureExpectations,
-): { accessKey: string; scope: CredentialScope } {
+/** Remembers what was made of texts that clients repeat in every request; bounded, the oldest goes first. */
+function remembered<T>(make: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    let value = known.get(text);
+    if (value === undefined) {
+      value = make(text);
+      if (known.size >= REMEMBERED_TEXTS_MAX) known.delete(known.keys().next().value as string);
+      known.set(text, value);
+    }
+    return value;
+  };
+}
+
+const REMEMBERED_TEXTS_MAX = 512;
+
+interface Credential {
+  readonly accessKey: string;
+  readonly scope: CredentialScope;
+  readonly terminator: string;
+}
+
+/** The parts of a credential. AuthorizationQueryParametersError unless it has five and a date. */
+const splitCredential = remembered((text: string): Credential => {
   // From the right: an access key may contain slashes.
   const parts = text.trim().split("/");
   if (parts.length < 5) {
@@ -155,12 +173,22 @@ export function parseCredential(
     throw new StoreError("AuthorizationQueryParametersError", { message });
   }
   const [date, region, service, terminator] = parts.slice(-4) as [string, string, string, string];
-  const accessKey = parts.slice(0, -4).join("/");
   if (!/^\d{8}$/.test(date)) {
     throw new StoreError("AuthorizationQueryParametersError", {
       message: "The date in the Credential must be yyyymmdd.",
     });
   }
+  return { accessKey: parts.slice(0, -4).join("/"), scope: { date, region, service }, terminator };
+});
+
+/** `KEY/yyyymmdd/REGION/SERVICE/aws4_request`. Throws a StoreError with the code of the fault. */
+export function parseCredential(
+  text: string,
+  fault: "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError",
+  expected: SignatureExpectations,
+): { accessKey: string; scope: CredentialScope } {
+  const { accessKey, scope, terminator } = splitCredential(text);
+  const { region, service } = scope;
   const wanted = expected.service ?? "s3";
   if (service !== wanted || terminator !== "aws4_request") {
     throw new StoreError("AuthorizationParametersError", {
@@ -174,7 +202,7 @@ export function parseCredential(
     });
   }
   if (accessKey === "") throw new StoreError("InvalidAccessKeyId");
-  return { accessKey, scope: { date, region, service } };
+  return { accessKey, scope };
 }
 
 function sameRegion(a: string, b: string): boolean {
@@ -182,12 +210,12 @@ function sameRegion(a: string, b: string): boolean {
   return plain(a) === plain(b);
 }
 
-function parseSignedHeaders(text: string): string[] {
+const parseSignedHeaders = remembered((text: string): readonly string[] => {
   const names = text.toLowerCase().split(";");
   names.sort();
   if (!names.includes("host")) throw unsigned("host");
   return names;
-}
+});
 
 function unsigned(name: string): StoreError {
   const message = `There were headers present in the request which were not signed: ${name}`;

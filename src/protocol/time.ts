@@ -78,10 +78,16 @@ export function amzDate(ms: number): string {
 
 const AMZ_DATE = /^\d{8}T\d{6}Z$/;
 
+/** The last date that was read: requests of one second carry the same. */
+let lastAmz = { text: "", ms: 0 };
+
 /** Milliseconds of `20261123T004005Z`. */
 export function parseAmzDate(text: string): number | undefined {
+  if (text === lastAmz.text) return lastAmz.ms;
   if (!AMZ_DATE.test(text)) return undefined;
   const day = `${text.slice(0, 4)}-${text.slice(4, 6)}-${text.slice(6, 8)}`;
   const ms = Date.parse(`${day}T${text.slice(9, 11)}:${text.slice(11, 13)}:${text.slice(13, 15)}Z`);
-  return Number.isNaN(ms) || amzDate(ms) !== text ? undefined : ms;
+  if (Number.isNaN(ms) || amzDate(ms) !== text) return undefined;
+  lastAmz = { text, ms };
+  return ms;
 }

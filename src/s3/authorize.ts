@@ -104,8 +104,9 @@ function conditionsFor(request: S3Request, question: Question): Record<string, r
 /** A missing bucket has no policy (the operation says NoSuchBucket after the permission check). */
 async function bucketOf(request: S3Request, bucket: string): Promise<Bucket | undefined> {
   if (bucket === "") return undefined;
+  if (request.bucketSeen?.name === bucket) return request.bucketSeen;
   try {
-    return await request.deps.objects.bucket(bucket as BucketName);
+    return (request.bucketSeen = await request.deps.objects.bucket(bucket as BucketName));
   } catch (error) {
     if (hasCode(error, "NoSuchBucket")) return undefined;
     throw error;

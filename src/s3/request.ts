@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { directAddress } from "../iam/client-address.ts";
 import type { ClientAddress } from "../iam/client-address.ts";
 import type { Identity } from "../iam/types.ts";
+import type { Bucket } from "../model/bucket.ts";
 import { StoreError } from "../model/errors.ts";
 import type { BucketName, ObjectKey, VersionId } from "../model/names.ts";
 import { parseBucketName, parseObjectKey, parseVersionId } from "../model/names.ts";
@@ -22,6 +23,8 @@ export class S3Request {
   identity: Identity;
   /** How the body is signed; set by authentication. */
   bodyAuth: BodyAuth;
+  /** The bucket as it was when it was first asked for its policy or its object. */
+  bucketSeen: Bucket | undefined;
   /** Condition values of this request, built when a policy first needs them. */
   conditions: Record<string, readonly string[]> | undefined;
   /** The client waits for `100 Continue` before it sends the body. */
@@ -36,6 +39,7 @@ export class S3Request {
     this.requestId = requestId;
     this.identity = deps.iam.anonymous;
     this.bodyAuth = { kind: "plain" };
+    this.bucketSeen = undefined;
     this.conditions = undefined;
   }
 

@@ -123,6 +123,7 @@ async function findAuthorized(request: S3Request): Promise<FoundObject | { reado
   let fault: unknown;
   try {
     found = await request.deps.objects.find(selector);
+    request.bucketSeen = found.bucket;
   } catch (error) {
     fault = error;
   }

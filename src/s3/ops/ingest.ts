@@ -16,6 +16,7 @@ import {
 } from "../../protocol/ingest.ts";
 import { errorMessage, errorStatus } from "../../protocol/s3-errors.ts";
 import { RESILVER_PURGED } from "../../protocol/replication-headers.ts";
+import { allowed } from "../authorize.ts";
 import { checksumHeader, readDocument } from "../body.ts";
 import { isReplication, purgedHere } from "../replica.ts";
 import { asStoreError } from "../render-error.ts";
@@ -35,6 +36,7 @@ class ItemRequest extends S3Request {
     const target = { rawPath: INGEST_PATH, rawQuery: "", query, bucket, key: item.key };
     super(outer.deps, outer.incoming, outer.response, target, outer.requestId);
     this.identity = outer.identity;
+    this.bucketSeen = outer.bucketSeen;
     this.item = item;
     this.#headers = asOnTheWire(item.headers);
   }
@@ -72,6 +74,8 @@ export const ingest: Operation = {
     const bytes = await readDocument(request, INGEST_BYTES_MAX);
     const bucket = request.query.get("bucket") ?? "";
     const items = decodeIngest(bytes);
+    // Known to all items from here on; one that does not exist is each item's own fault.
+    await allowed(request, { action: "s3:ReplicateObject", bucket });
     const results = await Promise.all(items.map((item) => store(new ItemRequest(request, bucket, item))));
     return jsonReply(encodeIngestResults(results));
   },
