@@ -8,6 +8,7 @@ import type { ZipEntry } from "../protocol/zip.ts";
 import { writeZip } from "../protocol/zip.ts";
 import type { Answer } from "./answer.ts";
 import { json, OK } from "./answer.ts";
+import { IMPORTS_AT_ONCE } from "./limits.ts";
 import type { AdminRequest } from "./request.ts";
 import { parseJson } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -155,6 +156,18 @@ const nothing = (): Outcome => ({
   stsPolicies: [],
 });
 
+/** `work` on every item, several at once so that they share commits; the first failure ends it. */
+async function atOnce<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  // A loop that ends early closes the generator, and with it the others.
+  const rest = (function* () {
+    yield* items;
+  })();
+  const worker = async (): Promise<void> => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: IMPORTS_AT_ONCE }, worker));
+}
+
 /** One import under way: what became of each entity. */
 class Import {
   readonly skipped = nothing();
@@ -181,25 +194,33 @@ class Import {
 
   /** Policies before users, users before groups, keys after their parents, mappings last. */
   async run(assets: Assets): Promise<void> {
-    for (const [name, document] of Object.entries(assets.policies)) await this.#policy(name, document);
-    for (const [name, { secretKey, status }] of Object.entries(assets.users)) {
-      if (name === this.#iam.rootAccessKey) this.skipped.users.push(name);
-      else
-        await this.#try("users", name, () =>
-          this.#iam.users.put(name, { secretKey, enabled: enabledOf(status ?? "") === true }),
-        );
-    }
+    await atOnce(Object.entries(assets.policies), ([name, document]) => this.#policy(name, document));
+    await atOnce(Object.entries(assets.users), ([name, user]) => this.#user(name, user));
     for (const [name, { members, status }] of Object.entries(assets.groups)) {
       await this.#try("groups", name, async () => {
         await this.#iam.groups.addMembers(name, members ?? []);
         await this.#iam.groups.setEnabled(name, enabledOf(status ?? "") !== false);
       });
     }
-    for (const [name, key] of Object.entries(assets.svcaccts)) await this.#accessKey(name, key);
-    for (const [name, { policy }] of Object.entries(assets.user_mappings))
-      await this.#map({ kind: "user", name }, policy);
-    for (const [name, { policy }] of Object.entries(assets.group_mappings))
-      await this.#map({ kind: "group", name }, policy);
+    // Keys of one parent change the same row: one after another.
+    const byParent = Object.values(Object.groupBy(Object.entries(assets.svcaccts), ([, { parent }]) => parent));
+    await atOnce(byParent, async (keys = []) => {
+      for (const [name, key] of keys) await this.#accessKey(name, key);
+    });
+    await atOnce(Object.entries(assets.user_mappings), ([name, { policy }]) =>
+      this.#map({ kind: "user", name }, policy),
+    );
+    await atOnce(Object.entries(assets.group_mappings), ([name, { policy }]) =>
+      this.#map({ kind: "group", name }, policy),
+    );
+  }
+
+  async #user(name: string, { secretKey, status }: Assets["users"][string]): Promise<void> {
+    if (name === this.#iam.rootAccessKey) this.skipped.users.push(name);
+    else {
+      const enabled = enabledOf(status ?? "") === true;
+      await this.#try("users", name, () => this.#iam.users.put(name, { secretKey, enabled }));
+    }
   }
 
   async #try(

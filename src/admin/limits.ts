@@ -12,6 +12,8 @@ export const STREAM_KEEPALIVE_MS = 500;
 export const IMPORT_BYTES_MAX = 32 * 1024 * 1024;
 export const IMPORT_UNPACKED_BYTES_MAX = 128 * 1024 * 1024;
 export const IMPORT_ENTRIES_MAX = 60_000;
+/** Changes of an import that are under way together: as many as one commit of the index gathers gladly. */
+export const IMPORTS_AT_ONCE = 64;
 /** Old log lines that one follower is shown. */
 export const LOG_LINES_MAX = 1000;
 /** Longest token that is looked at. */

@@ -102,6 +102,8 @@ export class AdminRequest {
   /** The whole body, compared with the hash that was signed. `tooLarge`: the code above `limit` bytes. */
   async body(limit: number, tooLarge: string): Promise<Buffer> {
     const body = await readWhole(this.incoming, limit, tooLarge);
+    // The call may be at work for long now without a byte moving: the idle limit of the connection is not for that.
+    this.incoming.socket.setTimeout(0);
     const hash = this.payloadHash.toLowerCase();
     if (this.payloadHash !== UNSIGNED_PAYLOAD && createHash("sha256").update(body).digest("hex") !== hash) {
       throw new StoreError("XAmzContentSHA256Mismatch");

@@ -61,7 +61,7 @@ export interface KeyRow {
 export interface Stored<Row, Extra> {
   readonly name: string;
   readonly row: Row;
-  /** What is made from the row once per change: opened secret, parsed policy. */
+  /** What is made from the row when it is first asked for: opened secret, parsed policy. */
   readonly extra: Extra;
   readonly key: Buffer;
   readonly raw: Buffer;
@@ -109,24 +109,49 @@ export class Rows<Row extends object, Extra> {
     return this.#remember(name, key, raw);
   }
 
+  /** Every row in the order of names, as it is read; nothing of it is kept. */
+  async *each(): AsyncIterable<Stored<Row, Extra>> {
+    for await (const { key, value } of scanAll(this.#index, this.#prefix)) {
+      yield new StoredRow(nameOfRow(key).slice(this.#prefix.length), key, value, this.#expand);
+    }
+  }
+
   /** Every row in the order of names. */
   async all(): Promise<Stored<Row, Extra>[]> {
     const out: Stored<Row, Extra>[] = [];
-    for await (const entry of scanAll(this.#index, this.#prefix)) {
-      const name = nameOfRow(entry.key).slice(this.#prefix.length);
-      const cached = this.#cache.get(name);
-      const same = cached !== undefined && cached.raw.equals(entry.value);
-      out.push(same ? cached : this.#remember(name, entry.key, entry.value));
-    }
+    for await (const stored of this.each()) out.push(stored);
     return out;
   }
 
   #remember(name: string, key: Buffer, raw: Buffer): Stored<Row, Extra> {
-    const row = decodeRow<Row>(raw);
-    const stored = { name, row, extra: this.#expand(row), key, raw };
-    if (this.#cache.size >= ROW_CACHE_MAX) this.#cache.clear();
+    const stored = new StoredRow(name, key, raw, this.#expand);
+    // The one that came first goes: a site with more users than this must not read all of them anew each time.
+    const [first] = this.#cache.size >= ROW_CACHE_MAX ? this.#cache.keys() : [];
+    if (first !== undefined) this.#cache.delete(first);
     this.#cache.set(name, stored);
     return stored;
+  }
+}
+
+/** Opening a secret costs as much as everything else about a row together, and a listing needs none. */
+class StoredRow<Row extends object, Extra> implements Stored<Row, Extra> {
+  readonly name: string;
+  readonly row: Row;
+  readonly key: Buffer;
+  readonly raw: Buffer;
+  readonly #expand: (row: Row) => Extra;
+  #extra: { readonly value: Extra } | undefined;
+
+  constructor(name: string, key: Buffer, raw: Buffer, expand: (row: Row) => Extra) {
+    this.name = name;
+    this.row = decodeRow<Row>(raw);
+    this.key = key;
+    this.raw = raw;
+    this.#expand = expand;
+  }
+
+  get extra(): Extra {
+    return (this.#extra ??= { value: this.#expand(this.row) }).value;
   }
 }
 
