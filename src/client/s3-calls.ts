@@ -411,58 +411,9 @@ export async function deleteBucketPolicy(client: S3Client, name: ResourceName): 
   await done(client, { method: "DELETE", ...subResource(name, "policy") });
 }
 
-/** One target in an answer about resyncs (replication.md 7.2). */
-export interface ResyncTarget {
-  readonly arn: string;
-  readonly resetid: string;
-  readonly startTime: string;
-  readonly endTime: string;
-  readonly resyncStatus?: string;
-  readonly completedReplicationSize?: number;
-  readonly failedReplicationSize?: number;
-  readonly failedReplicationCount?: number;
-  readonly replicationCount?: number;
-  readonly bucket?: string;
-  readonly object?: string;
-}
-export interface ResyncAnswer {
-  readonly target?: readonly ResyncTarget[];
-}
-
-async function json<T>(client: S3Client, request: S3Request): Promise<T> {
-  return JSON.parse((await read(client, request)).toString("utf8")) as T;
-}
-
-/** `olderThan`: Go duration whose nanoseconds mean hours (`168ns` is seven days). */
-export async function startResync(
-  client: S3Client,
-  options: ResourceName & { readonly arn: string; readonly resetId: string; readonly olderThan?: string | undefined },
-): Promise<ResyncAnswer> {
-  const { bucket, arn, signal } = options;
-  const query = queryOf({ "replication-reset": "", arn, "reset-id": options.resetId, "older-than": options.olderThan });
-  return json(client, { method: "PUT", bucket, query, signal });
-}
-
-export async function resyncStatus(
-  client: S3Client,
-  name: ResourceName & { readonly arn?: string | undefined },
-): Promise<ResyncAnswer> {
-  const query = queryOf({ "replication-reset-status": "", arn: name.arn });
-  return json(client, { method: "GET", bucket: name.bucket, query, signal: name.signal });
-}
-
-/** The id of the cancelled resync. */
-export async function cancelResync(client: S3Client, name: ResourceName & { readonly arn: string }): Promise<string> {
-  const query = { "replication-reset-cancel": "", arn: name.arn };
-  return (await read(client, { method: "PUT", bucket: name.bucket, query, signal: name.signal })).toString("utf8");
-}
-
 /** Replication metrics, second form (replication.md 9.1). */
 export async function replicationMetrics<T>(client: S3Client, name: ResourceName): Promise<T> {
-  return json<T>(client, {
-    method: "GET",
-    bucket: name.bucket,
-    query: { "replication-metrics": "2" },
-    signal: name.signal,
-  });
+  const query = { "replication-metrics": "2" };
+  const body = await read(client, { method: "GET", bucket: name.bucket, query, signal: name.signal });
+  return JSON.parse(body.toString("utf8")) as T;
 }

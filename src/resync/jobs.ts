@@ -124,7 +124,11 @@ export class ResyncJobs {
       badRequest(bucketName, `Resync of bucket ${bucketName} is already in progress for remote bucket ${record.arn}`);
     if (raw !== undefined && isRunning(decodeRow<ResyncRecord>(raw))) throw refuseRunning();
     const why = named === undefined ? await this.#refusal(bucket, connection, record) : undefined;
-    if (why !== undefined) throw badRequest(bucketName, `${why}. Start from the healthy side, or use --force`);
+    if (why !== undefined)
+      throw badRequest(
+        bucketName,
+        `This looks like the wrong direction: ${why}. Start from the healthy side, or use --force`,
+      );
     await clearIntents(index, bucket.id, record.arn);
     await clearList(index, bucket.id, record.arn);
     const job: ResyncRecord = named === undefined ? record : withListed(record, await saveList(index, record, named()));

@@ -18,6 +18,7 @@ const ENV = { MC_HOST_a: "http://AK:SK@a.example:9000", MC_HOST_b: "http://BK:BS
 export interface Answer {
   readonly status: number;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export const ok = (body = ""): Answer => ({ status: 200, body });
@@ -44,7 +45,7 @@ function response(answer: Answer): S3Response {
   const bytes = Buffer.from(answer.body);
   return {
     status: answer.status,
-    headers: {},
+    headers: answer.headers ?? {},
     stream: (async function* () {
       yield bytes;
     })(),

@@ -183,3 +183,41 @@ test("diff of 2022 is the full backlog; JSON is bare", async () => {
     /Replication status since 1 minute\n {2}b\.example:9000\n/,
   );
 });
+
+test("options of our own go only to a server that heeds them", async () => {
+  const server = await withRule();
+  const refused = await mc(server, "replicate resync start a/src --prefix p/ --deep");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /knows no options/);
+  assert.ok(!server.calls.some((call) => call.includes("replication-reset=")));
+  server.resilver = true;
+  assert.equal((await mc(server, "replicate resync start a/src/p/ --deep --bandwidth 1MiB --force")).code, 0);
+  assert.match(server.calls.at(-1) ?? "", /prefix=p%2F&deep=true&force=true&bandwidth=1048576/);
+});
+
+test("a dry run shows the plan and starts nothing; a plan that would be refused ends with 1", async () => {
+  const server = await withRule();
+  server.resilver = true;
+  const run = await mc(server, "replicate resync start a/src --dry-run");
+  assert.equal(run.code, 0, run.stderr);
+  assert.match(run.stdout, /To send: +3 versions, 3\.0 KiB/);
+  assert.match(run.stdout, /about 4 ?s.*as in the last resync/);
+  assert.ok(!server.calls.some((call) => call.includes("replication-reset=")));
+  server.planMore = { refusal: "the bucket is empty" };
+  assert.equal((await mc(server, "replicate resync start a/src --dry-run --json")).code, 1);
+});
+
+test("pause, resume and limit say what they ask; a server without them is named", async () => {
+  const server = await withRule();
+  for (const [line, asked] of [
+    ["pause a/src", "action=pause"],
+    ["resume a/src --bandwidth 0", "action=resume&bandwidth=0"],
+    ["limit a/src --concurrency 8", "action=limits&concurrency=8"],
+  ] as const) {
+    assert.equal((await mc(server, `replicate resync ${line}`)).code, 0);
+    assert.ok(server.calls.at(-1)?.includes(asked), server.calls.join("\n"));
+  }
+  assert.equal((await mc(server, "replicate resync limit a/src")).code, 1);
+  server.refuseControl = true;
+  assert.match((await mc(server, "replicate resync pause a/src")).stderr, /cannot change a resync/);
+});

@@ -1,5 +1,5 @@
 /** What a Resilver server tells of a resync beyond MinIO's members: totals, time left, damage, the closing check. Pure. */
-import { formatBinarySize, formatSpan } from "../../format.ts";
+import { formatBinarySize, formatRate, formatSpan } from "../../format.ts";
 
 interface Sample {
   readonly key: string;
@@ -24,11 +24,20 @@ export interface ResyncDetail {
   readonly eta?: number | undefined;
   readonly damage?: { readonly examined: number; readonly missing: number; readonly corrupt: number } | undefined;
   readonly verify?:
-    | { readonly compared: number; readonly different: number; readonly samples?: readonly Sample[] }
+    | {
+        readonly level?: string;
+        readonly compared: number;
+        readonly different: number;
+        readonly samples?: readonly Sample[];
+      }
     | undefined;
   readonly verified?: boolean | undefined;
   readonly samples?: readonly Sample[] | undefined;
   readonly error?: string | undefined;
+  /** While it runs. */
+  readonly paused?: boolean | undefined;
+  readonly limits?: { readonly bytesPerSecond: number; readonly inFlight: number } | undefined;
+  readonly hint?: string | undefined;
 }
 
 /** undefined for an answer of a server that does not know them. */
@@ -43,20 +52,31 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
   const left = detail.eta === undefined ? "" : `, ${formatSpan(detail.eta * 1000)} left`;
   const samples = [...(detail.samples ?? []), ...(verify?.samples ?? [])];
   return [
+    ...(detail.paused === true ? ["Paused; `resync resume` lets it go on"] : []),
     `Progress: ${detail.done} of ${detail.total} versions, ${detail.versionsPerSecond} a second${left} (${detail.phase})`,
     `Moved: ${detail.sent} versions, ${formatBinarySize(detail.bytes)}; already equal: ${detail.alreadyEqual}; ` +
       `not replicable: ${detail.notReplicable}; only at the target: ${detail.onlyAtTarget}`,
     ...(damage === undefined
       ? []
       : [`Damage at the target: ${damage.missing} missing, ${damage.corrupt} corrupt of ${damage.examined} examined`]),
-    ...(verify === undefined ? [] : [verifyLine(verify.compared, verify.different)]),
+    ...(verify === undefined ? [] : [verifyLine(verify.level, verify.compared, verify.different)]),
+    ...limitLines(detail),
     ...samples.map((sample) => `${sample.key} (${sample.versionId}): ${sample.reason}`),
     ...(detail.error === undefined ? [] : [`Error: ${detail.error}`]),
+    ...(detail.hint === undefined ? [] : [`Note: ${detail.hint}`]),
   ];
 }
 
-function verifyLine(compared: number, different: number): string {
+function verifyLine(level: string | undefined, compared: number, different: number): string {
+  const at = level === undefined ? "" : ` at level ${level}`;
   return different === 0
-    ? `Verified: equal, ${compared} versions compared`
-    : `Verified: ${different} of ${compared} versions differ`;
+    ? `Verified: equal, ${compared} versions compared${at}`
+    : `Verified: ${different} of ${compared} versions differ${at}`;
+}
+
+function limitLines({ limits }: ResyncDetail): string[] {
+  if (limits === undefined || (limits.bytesPerSecond === 0 && limits.inFlight === 0)) return [];
+  const rate = limits.bytesPerSecond === 0 ? "any rate" : `at most ${formatRate(limits.bytesPerSecond)}`;
+  const count = limits.inFlight === 0 ? "" : `, ${limits.inFlight} versions at a time`;
+  return [`Limits: ${rate}${count}`];
 }

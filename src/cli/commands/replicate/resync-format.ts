@@ -1,5 +1,5 @@
 /** What `replicate resync` prints (captures.md 6, mc-cli.md 6.5). Pure. */
-import type { ResyncAnswer, ResyncTarget } from "../../../client/s3-calls.ts";
+import type { ResyncAnswer, ResyncTarget } from "../../../client/resync-calls.ts";
 import { formatBinarySize, formatRate, formatSpan } from "../../format.ts";
 import { detailLines, resyncDetail } from "./resync-detail.ts";
 

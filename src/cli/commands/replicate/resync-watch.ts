@@ -1,6 +1,6 @@
 /** Following a resync until it ends (mc-cli.md 10 point 8). */
-import type { ResyncAnswer, ResyncTarget } from "../../../client/s3-calls.ts";
-import { resyncStatus } from "../../../client/s3-calls.ts";
+import type { ResyncAnswer, ResyncTarget } from "../../../client/resync-calls.ts";
+import { resyncStatus } from "../../../client/resync-calls.ts";
 import type { Clock } from "../../../runtime/clock.ts";
 import { CommandError } from "../../command.ts";
 import { attempt } from "../attempt.ts";

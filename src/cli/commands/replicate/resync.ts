@@ -1,27 +1,33 @@
-/** `replicate resync`, also `reset`: start, status, cancel, and the direct form of 2022 (mc-cli.md 6.5, 7.2). */
+/** `replicate resync`, also `reset`: start, plan, follow, change, report, cancel, and the direct form of 2022 (mc-cli.md 6.5, 7.2). */
 import { answeredWith } from "../../../client/errors.ts";
-import type { ResyncAnswer } from "../../../client/s3-calls.ts";
+import type { ResyncAnswer } from "../../../client/resync-calls.ts";
 import {
   cancelResync as cancelRunning,
+  controlResync,
   resyncStatus as readStatus,
   startResync as sendStart,
-} from "../../../client/s3-calls.ts";
+} from "../../../client/resync-calls.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import { ZERO_TIME } from "../../../protocol/time.ts";
 import { systemClock } from "../../../runtime/clock.ts";
 import { systemRandom } from "../../../runtime/random.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
+import { UsageError } from "../../usage-error.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
 import { bucketSite, named, requireConfig, resolveArn } from "./common.ts";
 import { encodeOlderThan, olderThanHours } from "./older-than.ts";
 import { resyncJson, resyncStartText, resyncStatusText } from "./resync-format.ts";
+import { EXTRA_FLAGS, extrasOf, LIMIT_FLAGS, limitsOf } from "./resync-options.ts";
+import { showPlan } from "./resync-plan.ts";
+import { checkReport, reportOf, saveReport } from "./resync-report.ts";
 import { watchResync } from "./resync-watch.ts";
 
 const START_WHAT = "Unable to start replication resync";
 const STATUS_WHAT = "Unable to get replication resync status";
 const CANCEL_WHAT = "Unable to cancel replication resync";
+const CONTROL_WHAT = "Unable to change the replication resync";
 
 const REMOTE_FLAG: FlagSpec = {
   name: "remote-bucket",
@@ -37,10 +43,13 @@ const WAIT_FLAGS: readonly FlagSpec[] = [
     help: "show the progress until the resync ends; exit code 1 on failures",
   },
   { name: "wait", kind: "bool", help: "wait until the resync ends; exit code 1 on failures" },
+  { name: "report", kind: "string", help: "with --watch or --wait: write the signed report to FILE at the end" },
 ];
 const START_FLAGS: readonly FlagSpec[] = [
   REMOTE_FLAG,
   { name: "older-than", kind: "string", help: "only versions older than 7d, 12h, 1d12h or a date" },
+  { name: "dry-run", kind: "bool", help: "only say what would move, what would come back and how long it would take" },
+  ...EXTRA_FLAGS,
   ...WAIT_FLAGS,
 ];
 
@@ -48,8 +57,9 @@ export const resyncCommand: Command = {
   name: "resync",
   aliases: ["reset"],
   summary: "bring a target up to date with everything the bucket holds",
-  usage: "start|status|cancel ALIAS/BUCKET, or (2022) ALIAS/BUCKET --remote-bucket ARN",
+  usage: "start|status|pause|resume|limit|cancel|report ALIAS/BUCKET, or (2022) ALIAS/BUCKET --remote-bucket ARN",
   examples: [
+    { what: "what it would do", line: "mc replicate resync start here/b --dry-run" },
     { what: "rebuild the only target and follow it", line: "mc replicate resync start here/b --watch" },
     { what: "how far it is", line: "mc replicate resync status here/b" },
     { what: "2022 form", line: "mc replicate resync --remote-bucket ARN --older-than 7d here/b" },
@@ -59,8 +69,17 @@ export const resyncCommand: Command = {
     {
       name: "start",
       summary: "start a resync",
-      usage: "ALIAS/BUCKET [--remote-bucket TARGET] [--older-than AGE] [--watch]",
-      examples: [{ what: "versions older than a week", line: "mc replicate resync start here/b --older-than 7d" }],
+      usage: "ALIAS/BUCKET[/PREFIX] [--remote-bucket TARGET] [--older-than AGE] [--dry-run] [--watch]",
+      examples: [
+        { what: "what it would do, and how long", line: "mc replicate resync start here/b --dry-run" },
+        { what: "versions older than a week", line: "mc replicate resync start here/b --older-than 7d" },
+        { what: "what failed the last time", line: "mc replicate resync start here/b --failed-only --wait" },
+        { what: "at night at full speed, now slowly", line: "mc replicate resync start here/b --bandwidth 20MiB" },
+        {
+          what: "find silent rot too, keep the proof",
+          line: "mc replicate resync start here/b --deep --wait --report r.json",
+        },
+      ],
       flags: START_FLAGS,
       run: (ctx, args, flags) => startResync(ctx, args, flags, false),
     },
@@ -73,12 +92,51 @@ export const resyncCommand: Command = {
       run: resyncStatus,
     },
     {
+      name: "pause",
+      summary: "halt a running resync; it keeps its place",
+      usage: "ALIAS/BUCKET [--remote-bucket TARGET]",
+      examples: [{ what: "until the evening", line: "mc replicate resync pause here/b" }],
+      flags: [REMOTE_FLAG],
+      run: (ctx, args, flags) => changeResync(ctx, args, flags, "pause"),
+    },
+    {
+      name: "resume",
+      summary: "let a halted resync go on",
+      usage: "ALIAS/BUCKET [--remote-bucket TARGET] [--bandwidth RATE] [--concurrency N]",
+      examples: [{ what: "at any speed", line: "mc replicate resync resume here/b --bandwidth 0" }],
+      flags: [REMOTE_FLAG, ...LIMIT_FLAGS],
+      run: (ctx, args, flags) => changeResync(ctx, args, flags, "resume"),
+    },
+    {
+      name: "limit",
+      summary: "change the speed of a running resync",
+      usage: "ALIAS/BUCKET [--remote-bucket TARGET] [--bandwidth RATE] [--concurrency N]",
+      examples: [{ what: "leave room for clients", line: "mc replicate resync limit here/b --bandwidth 50MiB" }],
+      flags: [REMOTE_FLAG, ...LIMIT_FLAGS],
+      run: (ctx, args, flags) => changeResync(ctx, args, flags, "limits"),
+    },
+    {
       name: "cancel",
       summary: "stop a running resync",
       usage: "ALIAS/BUCKET [--remote-bucket TARGET]",
       examples: [{ what: "stop the resync to the only target", line: "mc replicate resync cancel here/b" }],
       flags: [REMOTE_FLAG],
       run: cancelResync,
+    },
+    {
+      name: "report",
+      summary: "get the signed report of an ended resync, or check one",
+      usage: "ALIAS/BUCKET [--remote-bucket TARGET] [--output FILE], or --check FILE",
+      examples: [
+        { what: "keep it", line: "mc replicate resync report here/b --output resync.json" },
+        { what: "was it changed since?", line: "mc replicate resync report --check resync.json" },
+      ],
+      flags: [
+        REMOTE_FLAG,
+        { name: "output", aliases: ["o"], kind: "string", help: "write it to FILE" },
+        { name: "check", kind: "string", help: "check the signature of FILE; asks no server" },
+      ],
+      run: resyncReport,
     },
   ],
   run: (ctx, args, flags) => startResync(ctx, args, flags, true),
@@ -100,13 +158,32 @@ async function startResync(
   const arn = await attempt(START_WHAT, resolveArn(site, flags.string("remote-bucket"), config));
   const resetId = systemRandom.uuid();
   const olderThan = hours === undefined ? undefined : encodeOlderThan(hours);
-  const info = await explained(site, arn, sendStart(site.s3, { ...named(site), arn, resetId, olderThan }));
+  const extras = await extrasOf(site, flags, START_WHAT);
+  const start = { ...named(site), arn, resetId, olderThan, extras };
+  if (flags.bool("dry-run")) return showPlan(site, start, "Unable to plan the replication resync");
+  const info = await explained(site, arn, sendStart(site.s3, start));
   const started = info.target?.find((target) => target.arn === arn)?.resetid ?? resetId;
   // Scripts of 2022 read `.resetID`; it is added only in their form.
   const old = direct ? { resetID: started } : {};
   ctx.out.message(resyncStartText(site.url, started), { ...resyncJson("start", site.url, info), ...old });
-  if (!flags.bool("watch") && !flags.bool("wait")) return 0;
-  return watchResync({ site, clock, arn, resetId: started, show: flags.bool("watch") });
+  return followed(site, flags, arn, started);
+}
+
+/** Waits when it was asked for, and keeps the report then. */
+async function followed(
+  site: BucketSite,
+  flags: ParsedFlags,
+  arn: string | undefined,
+  resetId: string | undefined,
+): Promise<number> {
+  const file = flags.string("report");
+  if (!flags.bool("watch") && !flags.bool("wait")) {
+    if (file !== undefined) throw new UsageError("--report needs --watch or --wait: the report is made at the end");
+    return 0;
+  }
+  const code = await watchResync({ site, clock: systemClock(), arn, resetId, show: flags.bool("watch") });
+  if (file !== undefined) await saveReport(site, arn ?? "", file);
+  return code;
 }
 
 /** Says which rule to change when the server only says that none fits (mc-cli.md 10 point 10). */
@@ -134,12 +211,42 @@ async function resyncStatus(ctx: CommandContext, args: readonly string[], flags:
   const config = await attempt(STATUS_WHAT, requireConfig(site, STATUS_WHAT));
   const wanted = flags.string("remote-bucket");
   const arn = wanted === undefined ? undefined : await attempt(STATUS_WHAT, resolveArn(site, wanted, config));
-  if (flags.bool("watch") || flags.bool("wait")) {
-    return watchResync({ site, clock: systemClock(), arn, resetId: undefined, show: flags.bool("watch") });
-  }
+  if (flags.bool("watch") || flags.bool("wait")) return followed(site, flags, arn, undefined);
   const info = await attempt(STATUS_WHAT, readStatus(site.s3, { ...named(site), arn }));
   ctx.out.message(resyncStatusText(info), resyncJson("status", site.url, info));
   return 0;
+}
+
+async function changeResync(
+  ctx: CommandContext,
+  args: readonly string[],
+  flags: ParsedFlags,
+  action: "pause" | "resume" | "limits",
+): Promise<number> {
+  const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET");
+  const limits = limitsOf(flags);
+  if (action === "limits" && Object.keys(limits).length === 0)
+    throw new UsageError("Expected --bandwidth RATE or --concurrency N");
+  const site = bucketSite(ctx, text);
+  const config = await attempt(CONTROL_WHAT, requireConfig(site, CONTROL_WHAT));
+  const arn = await attempt(CONTROL_WHAT, resolveArn(site, flags.string("remote-bucket"), config));
+  const work = controlResync(site.s3, { ...named(site), arn }, action, limits);
+  const info = await attempt(CONTROL_WHAT, ownServer(work, "the server cannot change a resync that runs"));
+  ctx.out.message(resyncStatusText(info), resyncJson(action, site.url, info));
+  return 0;
+}
+
+async function resyncReport(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
+  const file = flags.string("check");
+  if (file !== undefined) {
+    countArgs(args, 0, 0, "--check FILE alone");
+    return checkReport(ctx, file);
+  }
+  const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET");
+  const site = bucketSite(ctx, text);
+  const config = await attempt(STATUS_WHAT, requireConfig(site, STATUS_WHAT));
+  const arn = await attempt(STATUS_WHAT, resolveArn(site, flags.string("remote-bucket"), config));
+  return reportOf(site, arn, flags);
 }
 
 async function cancelResync(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
@@ -154,11 +261,16 @@ async function cancelResync(ctx: CommandContext, args: readonly string[], flags:
 }
 
 async function sendCancel(site: BucketSite, arn: string): Promise<string> {
+  const work = cancelRunning(site.s3, { ...named(site), arn });
+  return (await ownServer(work, "the server cannot cancel the resync of a bucket")).trim();
+}
+
+/** Without the route a PUT reads as "make this bucket" (replication.md 7.3). */
+async function ownServer<T>(work: Promise<T>, reason: string): Promise<T> {
   try {
-    return (await cancelRunning(site.s3, { ...named(site), arn })).trim();
+    return await work;
   } catch (error) {
-    // Without the route the request reads as "make this bucket" (replication.md 7.3).
     if (!answeredWith(error, "BucketAlreadyOwnedByYou", "BucketAlreadyExists")) throw error;
-    throw new CommandError(CANCEL_WHAT, new Error("the server cannot cancel the resync of a bucket"));
+    throw new Error(reason, { cause: error });
   }
 }

@@ -14,6 +14,11 @@ export class ReplicationServer implements FakeServer {
   /** The next PUT ?replication is refused with this code. */
   refuseConfig: string | undefined;
   resyncAnswers: object[] = [];
+  /** Whether it says that it is one of ours. */
+  resilver = false;
+  /** Added to the plan of a resync. */
+  planMore: object = {};
+  refuseControl = false;
   readonly #site: string;
   #made = 0;
 
@@ -25,6 +30,11 @@ export class ReplicationServer implements FakeServer {
     const query = request.query ?? {};
     if ("replication" in query) return this.#replication(request.method, body);
     if ("replication-reset-cancel" in query) return ok("CANCELLED-ID");
+    if (request.key === "minio/health/live")
+      return { status: 200, body: "", headers: this.resilver ? { "x-resilver": "1" } : {} };
+    if ("replication-reset-plan" in query) return ok(`${JSON.stringify({ ...PLAN, ...this.planMore })}\n`);
+    if ("replication-reset-control" in query)
+      return this.refuseControl ? s3Error(409, "BucketAlreadyOwnedByYou") : ok(JSON.stringify(resync("arn", "ID")));
     if ("replication-reset" in query)
       return ok(JSON.stringify(resync(String(query["arn"]), String(query["reset-id"]))));
     if ("replication-reset-status" in query) return ok(JSON.stringify(this.resyncAnswers.shift() ?? {}));
@@ -82,6 +92,25 @@ export class ReplicationServer implements FakeServer {
     return "";
   }
 }
+
+const PLAN = {
+  done: true,
+  phase: "done",
+  total: 5,
+  compared: 5,
+  toSend: 3,
+  bytesToSend: 3072,
+  alreadyEqual: 1,
+  notReplicable: 1,
+  restored: { absent: 1, purgedThere: 1, damaged: 1, different: 0 },
+  staysPurged: 1,
+  toPurge: 0,
+  onlyAtTarget: 0,
+  outOfScope: 0,
+  samples: [{ key: "k", versionId: "V", reason: "it was purged there for every site" }],
+  rate: { versionsPerSecond: 100, bytesPerSecond: 1000, from: "last resync" },
+  seconds: 4,
+};
 
 /** The answer of a start: one target with the id, times and counters at zero. */
 export function resync(arn: string, resetid: string, more: object = {}): object {
