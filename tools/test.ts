@@ -13,7 +13,9 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   process: ["test/**/*.process.test.ts"],
 };
 /** A test that hangs is a failure with a name, not a run without an end. */
-const FILE_TIMEOUT_MS = 8 * 60_000;
+const FILE_TIMEOUT_MS = 6 * 60_000;
+/** A group that is not done by then is stopped, and what was counted so far is told. */
+const GROUP_TIMEOUT_MS = 40 * 60_000;
 /** Servers and clients of one process test fill a core: more at a time only makes them slower. */
 const CONCURRENCY: Readonly<Record<string, number>> = { unit: 2, sim: 1, process: 1 };
 
@@ -57,7 +59,13 @@ function run(files: readonly string[], concurrency: number): Promise<Count> {
         if (failing) process.stdout.write(`${line}\n`);
       }
     });
+    const late = setTimeout(() => {
+      process.stdout.write("not ok: the group took too long\n");
+      count.failed++;
+      child.kill("SIGKILL");
+    }, GROUP_TIMEOUT_MS);
     child.on("close", (code) => {
+      clearTimeout(late);
       if (code !== 0 && count.failed === 0) count.failed = 1;
       done(count);
     });
