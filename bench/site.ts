@@ -35,8 +35,12 @@ export interface BenchSite {
 export const benchDir = (): string =>
   mkdtempSync(join(process.env["RESILVER_BENCH_DIR"] ?? tmpdir(), "resilver-bench-"));
 
-/** `at`: an earlier site's folder and port, for a start anew. */
-export async function startSite(workers: number, at?: { dir: string; port: number }): Promise<BenchSite> {
+/** `at`: an earlier site's folder and port, for a start anew; `env`: further settings. */
+export async function startSite(
+  workers: number,
+  at?: { dir: string; port: number },
+  env: Readonly<Record<string, string>> = {},
+): Promise<BenchSite> {
   const dir = at?.dir ?? benchDir();
   const { RESILVER_BENCH_DIR: _unused, ...environment } = process.env;
   const child: ChildProcess = spawn(
@@ -44,7 +48,7 @@ export async function startSite(workers: number, at?: { dir: string; port: numbe
     ["server", "--address", `127.0.0.1:${at?.port ?? 0}`, "--workers", String(workers), join(dir, "site")],
     {
       stdio: ["ignore", "pipe", "inherit"],
-      env: { ...environment, RESILVER_ROOT_USER: ACCESS, RESILVER_ROOT_PASSWORD: SECRET },
+      env: { ...environment, RESILVER_ROOT_USER: ACCESS, RESILVER_ROOT_PASSWORD: SECRET, ...env },
     },
   );
   const line = await new Promise<string>((ready, fail) => {

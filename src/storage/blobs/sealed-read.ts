@@ -4,11 +4,12 @@
  */
 import type { BlobRef } from "../../model/version.ts";
 import { assert } from "../../runtime/assert.ts";
-import { PIECE_BYTES, PIECE_MEMORY_BYTES, READ_RING_PIECES, READ_RINGS_BYTES } from "../limits.ts";
+import { LENT_RING_PIECES, PIECE_BYTES, PIECE_MEMORY_BYTES, READ_RING_PIECES, READ_RINGS_BYTES } from "../limits.ts";
 import { BlobDamagedError } from "./blobs.ts";
 import type { FileLayer, ReadableFile } from "./files.ts";
 import { inlineBytes, inlineState } from "./format.ts";
-import { borrow, giveBack, readFailure, type FileRange } from "./read.ts";
+import type { PackageOpener } from "./opener.ts";
+import { readFailure, type FileRange } from "./read.ts";
 import {
   CLOSING_BYTES,
   openAtOnce,
@@ -52,6 +53,7 @@ export async function* readSealedRow(
 
 /** Plain bytes of the sealed blob file at `path`, in pieces as `readFile` gives them; see BlobStore.read. */
 export async function* readSealedFile(
+  opener: PackageOpener,
   sealKey: Uint8Array,
   files: FileLayer,
   path: string,
@@ -67,7 +69,7 @@ export async function* readSealedFile(
     // Behind the last package is the closing tag: whoever reads to the end learns that it is the end.
     const packages = { first, from, to, size, atEnd: end === size, lent };
     let at = first * PACKAGE_BYTES;
-    for await (const piece of openedPieces(new Opener(sealKey), file, ref, packages)) {
+    for await (const piece of openedPieces(opener, sealKey, file, ref, packages)) {
       const wanted = piece.subarray(Math.max(0, start - at), Math.min(piece.length, end - at));
       at += piece.length;
       yield wanted;
@@ -92,18 +94,19 @@ interface Packages {
 }
 
 /**
- * Opened pieces of whole packages; the next one is read while the consumer has the last. Memory goes round in rings as
- * in `readAhead` of read.ts, and for the same reasons.
+ * Opened pieces of whole packages; the next one is read and opened while the consumer has the last. Memory goes round in
+ * rings as in `readAhead` of read.ts, and for the same reasons.
  */
 async function* openedPieces(
-  opener: Opener,
+  opener: PackageOpener,
+  key: Uint8Array,
   file: ReadableFile,
   ref: BlobRef,
   { first, from, to, size, atEnd, lent }: Packages,
 ): AsyncGenerator<Buffer> {
   const single = to - from <= PIECE_PACKAGES * SEALED_PACKAGE_BYTES;
-  const plainSlots = lent ? 1 : READ_RING_PIECES;
-  const full = single ? 0 : (2 + plainSlots) * PIECE_BYTES;
+  const slots = lent ? LENT_RING_PIECES : READ_RING_PIECES;
+  const full = single ? 0 : (1 + slots) * PIECE_BYTES;
   const fits = ringBytes + full <= READ_RINGS_BYTES;
   const held = fits ? full : 0;
   ringBytes += held;
@@ -112,59 +115,37 @@ async function* openedPieces(
   const packages = fits || short ? PIECE_PACKAGES : 1;
   const step = packages * SEALED_PACKAGE_BYTES;
   const stop = atEnd ? to + CLOSING_BYTES : to;
-  const pooled = lent && packages > 1;
-  const sealed = new Ring(single ? 1 : 2, Math.min(step + CLOSING_BYTES, stop - from), packages > 1);
-  const plain = new Ring(plainSlots, Math.min(packages * PACKAGE_BYTES, size), pooled);
+  const sealed = opener.borrow();
+  const ring: Buffer[] = [];
+  let turn = 0;
   const fetch = async (at: number): Promise<Buffer> => {
-    const end = at + step >= to ? stop : at + step;
-    const bytes = sealed.next(end - at);
+    const last = at + step >= to;
+    const bytes = sealed.subarray(0, (last ? stop : at + step) - at);
+    const slot = turn++ % slots;
+    const memory = (ring[slot] ??= opener.borrow());
     if ((await file.read(bytes, at)) !== bytes.length) throw new BlobDamagedError(ref.id, "corrupt");
-    return bytes;
+    const closes = last && atEnd ? size : undefined;
+    const body = bytes.length - (closes === undefined ? 0 : CLOSING_BYTES);
+    const out = memory.subarray(0, body - CLOSING_BYTES * Math.ceil(body / SEALED_PACKAGE_BYTES));
+    const number = first + (at - from) / SEALED_PACKAGE_BYTES;
+    if (!(await opener.open({ key, first: number, sealed: bytes, out, closes })))
+      throw new BlobDamagedError(ref.id, "corrupt");
+    return out;
   };
   let next: Promise<Buffer> | undefined = fetch(from);
   try {
-    for (let at = from, number = first; next !== undefined; at += step, number += packages) {
-      const bytes: Buffer = await next;
+    for (let at = from; next !== undefined; at += step) {
+      const piece: Buffer = await next;
       next = at + step < to ? fetch(at + step) : undefined;
-      const body = next === undefined && atEnd ? bytes.subarray(0, bytes.length - CLOSING_BYTES) : bytes;
-      const out = plain.next(body.length - CLOSING_BYTES * Math.ceil(body.length / SEALED_PACKAGE_BYTES));
-      const good =
-        opener.packages(number, body, out) && (body === bytes || opener.closing(size, bytes.subarray(body.length)));
-      if (!good) throw new BlobDamagedError(ref.id, "corrupt");
-      yield out;
+      // A failure that nobody waits for yet is told when this piece has left.
+      next?.catch(() => undefined);
+      yield piece;
     }
   } finally {
     // The file is closed after this: a read under way must not meet a closed (or reused) descriptor.
     await next?.catch(() => undefined);
     ringBytes -= held;
-    sealed.free();
-    plain.free();
-  }
-}
-
-/** A few buffers that are used in turn, each made (or borrowed, when `pooled`) when it is first needed. */
-class Ring {
-  readonly #slots: Buffer[] = [];
-  readonly #count: number;
-  readonly #bytes: number;
-  readonly #pooled: boolean;
-  #turn = 0;
-
-  constructor(count: number, bytes: number, pooled: boolean) {
-    this.#count = count;
-    this.#bytes = bytes;
-    this.#pooled = pooled;
-  }
-
-  next(length: number): Buffer {
-    const slot = this.#turn++ % this.#count;
-    const memory = (this.#slots[slot] ??= this.#pooled ? borrow() : Buffer.allocUnsafeSlow(this.#bytes));
-    return memory.subarray(0, length);
-  }
-
-  /** Nobody uses any of it any more. */
-  free(): void {
-    if (this.#pooled) for (const memory of this.#slots) giveBack(memory);
-    this.#slots.length = 0;
+    opener.giveBack(sealed);
+    if (lent) for (const memory of ring) opener.giveBack(memory);
   }
 }

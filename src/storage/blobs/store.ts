@@ -12,6 +12,8 @@ import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState, tableCr
 import { inlinePump, type Pump, type PumpBody } from "./pump.ts";
 import { readFailure, readFile } from "./read.ts";
 import { sealAtOnce } from "./seal.ts";
+import { inlineOpener, type PackageOpener } from "./opener.ts";
+import { threadOpener } from "./thread-opener.ts";
 import { readSealedFile, readSealedRow } from "./sealed-read.ts";
 import { DiskSpace } from "./space.ts";
 import { threadPump } from "./thread-pump.ts";
@@ -37,6 +39,7 @@ class FileBlobStore implements BlobStore {
   readonly #random: Random;
   readonly #syncs: DirectorySyncs;
   readonly #pump: Pump;
+  readonly #opener: PackageOpener;
   readonly #inlineMax: number;
   readonly #inlineIds: InlineIds;
   readonly #space: DiskSpace;
@@ -49,6 +52,7 @@ class FileBlobStore implements BlobStore {
     this.#inlineIds = new InlineIds(options.random);
     this.#syncs = new DirectorySyncs(this.#files);
     this.#pump = options.files === undefined ? threadPump() : inlinePump(options.files);
+    this.#opener = options.files === undefined ? threadOpener() : inlineOpener();
     this.#space = new DiskSpace(this.#files, options.directory);
     this.#inlineMax = options.inlineMax ?? INLINE_BYTES_MAX;
     assert(this.#inlineMax <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");
@@ -130,7 +134,7 @@ class FileBlobStore implements BlobStore {
     if (sealKey !== undefined) {
       if (ref.inline) return readSealedRow(sealKey, ref, start, end, inlineRow);
       const range = { ref, start, end, lent: lent === true };
-      return readSealedFile(sealKey, this.#files, this.#path(ref.id), range);
+      return readSealedFile(this.#opener, sealKey, this.#files, this.#path(ref.id), range);
     }
     assert(start >= 0 && start <= end && end <= ref.size, "a range within the blob");
     if (ref.inline) return readInline(ref, start, end, inlineRow);
@@ -194,8 +198,9 @@ class FileBlobStore implements BlobStore {
     return this.#space.low();
   }
 
-  close(): Promise<void> {
-    return this.#pump.close();
+  async close(): Promise<void> {
+    await this.#opener.close();
+    await this.#pump.close();
   }
 
   #path(id: string): string {
