@@ -14,6 +14,7 @@ export const LAYERS = [
   "replication",
   "reconcile",
   "resync",
+  "verify",
   "s3",
   "admin",
   "cli",

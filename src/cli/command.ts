@@ -84,6 +84,8 @@ export interface CommandContext {
   readonly stdin: AsyncIterable<Buffer>;
   /** Global flags (mc-cli.md 2.2). */
   readonly global: ParsedFlags;
+  /** Folder of the configuration; may not exist yet. */
+  readonly configDir: string;
   target(text: string): Target;
   /** All aliases (file and MC_HOST_*). */
   aliases(): Readonly<Record<string, AliasEntry & { readonly source: "file" | "env" }>>;

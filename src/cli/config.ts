@@ -90,12 +90,13 @@ function isObject(value: unknown): value is Json {
 /** Aliases of one run: environment before MC_CONFIG_ENV_FILE before the file. Reads lazily, writes atomically. */
 export class AliasStore {
   readonly #file: string;
-  readonly #dir: string;
+  /** Where the file is, or will be made. */
+  readonly dir: string;
   readonly #env: Env;
   #document: Json | undefined;
 
   constructor(dir: string, env: Env) {
-    this.#dir = dir;
+    this.dir = dir;
     this.#file = join(dir, "config.json");
     this.#env = env;
   }
@@ -171,7 +172,7 @@ export class AliasStore {
   #save(): void {
     const document = { ...this.#load(), version: CONFIG_VERSION };
     try {
-      mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+      mkdirSync(this.dir, { recursive: true, mode: 0o700 });
       const staged = `${this.#file}.${process.pid}.tmp`;
       rmSync(staged, { force: true });
       writeFileSync(staged, `${JSON.stringify(document, undefined, "\t")}\n`, { mode: 0o600 });

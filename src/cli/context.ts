@@ -37,6 +37,10 @@ export class RunContext implements CommandContext {
     this.#clients = options.clients;
   }
 
+  get configDir(): string {
+    return this.store.dir;
+  }
+
   target(text: string): Target {
     const aliases = this.aliases();
     return parseTarget(text, (name) => Object.hasOwn(aliases, name));

@@ -52,3 +52,6 @@ export const RESILVER_LEGAL_HOLD_TIME = "x-resilver-legal-hold-time";
 
 /** Value of REPLICATION_STATUS on a replica write. */
 export const REPLICA = "REPLICA";
+
+/** ETag under which a damaged version is listed to a peer: that of no content. */
+export const DAMAGED_ETAG = "damaged";

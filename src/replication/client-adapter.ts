@@ -24,7 +24,8 @@ export interface ClientSettings {
   readonly transport?: S3Endpoint["transport"];
 }
 
-async function collected(response: S3Response, onData: TargetRequest["onData"]): Promise<TargetResponse> {
+/** The answer with its body; a 2xx body goes to `onData` when that is given. */
+export async function collected(response: S3Response, onData: TargetRequest["onData"]): Promise<TargetResponse> {
   if (onData === undefined || response.status >= 300) {
     return { status: response.status, headers: response.headers, body: await response.bytes() };
   }

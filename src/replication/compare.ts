@@ -35,16 +35,16 @@ export type Comparison =
   /** Null versions only: the target's is newer than ours and stays. */
   | { readonly kind: "newerThere" };
 
-const COMPARED_HEADERS = [
+export const COMPARED_HEADERS = [
   "content-encoding",
   "cache-control",
   "content-disposition",
   "content-language",
   "expires",
 ] as const;
-const LOCK_MODE = "x-amz-object-lock-mode";
-const LOCK_UNTIL = "x-amz-object-lock-retain-until-date";
-const LOCK_HOLD = "x-amz-object-lock-legal-hold";
+export const LOCK_MODE = "x-amz-object-lock-mode";
+export const LOCK_UNTIL = "x-amz-object-lock-retain-until-date";
+export const LOCK_HOLD = "x-amz-object-lock-legal-hold";
 
 function sameTime(local: ObjectVersion, remote: RemoteObject): boolean {
   const ms = msOf(local.mtime);
@@ -135,12 +135,12 @@ function compareFixed(local: ObjectVersion, remote: RemoteObject): Comparison | 
 }
 
 /** Some servers keep the transfer's `aws-chunked` in the stored encoding. */
-function plainEncoding(name: string, value: string): string {
+export function plainEncoding(name: string, value: string): string {
   return name === "content-encoding" ? value.replace(/^aws-chunked,?\s*/, "") : value;
 }
 
 /** Values that are not ASCII come as MIME words, as raw UTF-8 bytes, or as text. */
-function decodeValue(value: string): string {
+export function decodeValue(value: string): string {
   const word = /^=\?UTF-8\?(B|Q)\?(.*)\?=$/i.exec(value);
   if (word?.[1]?.toUpperCase() === "B") return Buffer.from(word[2] ?? "", "base64").toString("utf8");
   if (word !== null) {
@@ -155,7 +155,7 @@ function decodeValue(value: string): string {
   return text.includes("\ufffd") ? value : text;
 }
 
-function sameMap(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+export function sameMap(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }

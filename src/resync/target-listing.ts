@@ -46,7 +46,10 @@ export interface ListOptions {
 }
 
 /** Rejects with ListingError, or as the client does when no answer came. The next page is fetched while one is used. */
-export async function* listTarget(client: TargetClient, options: ListOptions): AsyncGenerator<RemoteKey> {
+export async function* listTarget(
+  client: Pick<TargetClient, "request">,
+  options: ListOptions,
+): AsyncGenerator<RemoteKey> {
   let open: { key: string; versions: RemoteVersion[] } | undefined;
   let fetching: Promise<Page> | undefined = fetchPage(client, options, { key: options.afterKey, versionId: "" });
   try {
@@ -70,7 +73,7 @@ export async function* listTarget(client: TargetClient, options: ListOptions): A
 }
 
 async function fetchPage(
-  client: TargetClient,
+  client: Pick<TargetClient, "request">,
   options: ListOptions,
   marker: { key: string; versionId: string },
 ): Promise<Page> {

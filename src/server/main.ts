@@ -9,8 +9,11 @@ const HELP = `Examples:
   resilver server --address 127.0.0.1:0 ./data                 serve on a free port; the ready line names it
   RESILVER_ROOT_USER=admin RESILVER_ROOT_PASSWORD=... resilver server --address :9000 /srv/resilver
 
+  resilver verify here/photos away/photos                      prove two buckets equal, or say what differs
+
 Usage:
   resilver server [--address [HOST]:PORT] [--certs-dir DIR] [--workers N] [--quiet] [--json] DIR
+  resilver verify [--level identity|metadata|bytes] [--report FILE] [--json] SOURCE TARGET
 
 Flags:
   --address [HOST]:PORT   where to listen; default :9000, port 0 takes a free one
@@ -19,12 +22,24 @@ Flags:
   --quiet                 no ready line
   --json                  ready line and logs as JSON, one object a line
 
+resilver verify takes the aliases of mc (mc alias set, MC_HOST_NAME); SOURCE and TARGET are ALIAS/BUCKET[/PREFIX], or ALIAS
+for all buckets. Exit codes: 0 equal, 3 different, 1 could not look. resilver verify --help says more.
+
 Every setting is documented in docs/reference/server.md.
 `;
 
 function version(): string {
   const path = join(resolve(import.meta.dirname, "..", ".."), "package.json");
   return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+}
+
+/** The client's `replicate verify` with its aliases, under the name of the contract. Loaded only when it is asked for. */
+async function runVerify(argv: readonly string[]): Promise<number> {
+  const { runMc } = await import("../cli/main.ts");
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  const { stdin, stdout, stderr } = process;
+  return runMc(["replicate", "verify", ...argv], process.env, { stdin, stdout, stderr, signal: stop.signal });
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -36,12 +51,13 @@ async function main(argv: readonly string[]): Promise<number> {
   const wantsHelp =
     command === undefined ||
     command === "help" ||
-    [command, ...rest].some((word) => word === "--help" || word === "-h");
+    (command !== "verify" && [command, ...rest].some((word) => word === "--help" || word === "-h"));
   if (wantsHelp) {
     process.stdout.write(HELP);
     return command === undefined ? 2 : 0;
   }
   if (command === "server") return runServer(rest, process.env, version());
+  if (command === "verify") return runVerify(rest);
   if (command === "server-process") return runFurtherProcess(rest, process.env, version());
   throw new UsageError(`unknown command ${command}. Type: resilver --help`);
 }

@@ -1,4 +1,5 @@
 /** ListObjects v1 and v2, ListObjectVersions; all with MinIO's `metadata=true` (s3-api.md section 8). */
+import { DAMAGED_ETAG } from "../../protocol/replication-headers.ts";
 import { StoreError } from "../../model/errors.ts";
 import { parseVersionId } from "../../model/names.ts";
 import type { ObjectVersion } from "../../model/version.ts";
@@ -149,9 +150,6 @@ function listedMetadata(version: ObjectVersion, locks: readonly string[]): Recor
   for (let i = 0; i + 1 < locks.length; i += 2) out[locks[i] as string] = locks[i + 1] as string;
   return { ...out, ...version.headers, ...version.userMetadata };
 }
-
-/** ETag of no content. */
-const DAMAGED_ETAG = "damaged";
 
 export const listObjectVersions: Operation = {
   name: "ListObjectVersions",

@@ -8,6 +8,7 @@ import { removeCommand } from "./remove.ts";
 import { resyncCommand } from "./resync.ts";
 import { statusCommand } from "./status.ts";
 import { updateCommand } from "./update.ts";
+import { verifyCommand } from "./verify.ts";
 
 export const replicateCommand: Command = {
   name: "replicate",
@@ -23,6 +24,7 @@ export const replicateCommand: Command = {
     listCommand,
     statusCommand,
     resyncCommand,
+    verifyCommand,
     exportCommand,
     importCommand,
     removeCommand,
