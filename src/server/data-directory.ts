@@ -32,8 +32,32 @@ const OTHER_PROGRAMS: Readonly<Record<string, string>> = {
   ".sgwtmp": "a directory of VersityGW",
 };
 
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "this user may not; give it the directory (chown), or choose another",
+  EPERM: "this user may not; give it the directory (chown), or choose another",
+  EROFS: "the file system is read-only; choose another directory",
+  ENOTDIR: "a part of the path is a file; choose another directory",
+  EEXIST: "it is a file; choose another directory",
+  ENOSPC: "the disk is full",
+};
+
+/** What the system refused, as what to do about it; anything else stays as it is. */
+function explained(dir: string, error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const reason = REASONS[code ?? ""];
+  return reason === undefined ? error : new UsageError(`${dir} cannot be used: ${reason} (${message})`);
+}
+
 /** Makes DIR when absent, or checks that it is ours and not newer than this program. Throws UsageError. */
 export function openDataDirectory(dir: string): Format {
+  try {
+    return openFormat(dir);
+  } catch (error) {
+    throw explained(dir, error);
+  }
+}
+
+function openFormat(dir: string): Format {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const formatPath = join(dir, "format.json");
   if (existsSync(formatPath)) return readFormat(formatPath);
@@ -105,6 +129,14 @@ const LOCK_NAMES = new Set([LOCK_NAME]);
  * with its process, so kill -9 leaves nothing to clean up by hand. Throws UsageError when another server holds it.
  */
 export async function lockDataDirectory(dir: string): Promise<Server> {
+  try {
+    return await lock(dir);
+  } catch (error) {
+    throw explained(dir, error);
+  }
+}
+
+async function lock(dir: string): Promise<Server> {
   // A socket's path is limited to about 100 bytes; through the open directory any DIR is short.
   const handle = openSync(dir, "r");
   const path = process.platform === "linux" ? `/proc/self/fd/${handle}/${LOCK_NAME}` : join(dir, LOCK_NAME);

@@ -9,6 +9,12 @@ import { UsageError } from "./settings.ts";
 const CONNECTIONS_BACKLOG = 2048;
 const STOP_GRACE_MS = 10_000;
 
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EACCES: "this user may not; ports below 1024 need a right of their own (CAP_NET_BIND_SERVICE)",
+  EADDRNOTAVAIL: "this machine has no such address",
+  ENOTFOUND: "this name has no address",
+};
+
 export interface Listener {
   readonly port: number;
   readonly host: string;
@@ -63,7 +69,7 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     server.once("error", (error: NodeJS.ErrnoException) => {
       const where = `${options.host ?? ""}:${options.port}`;
       if (error.code === "EADDRINUSE") reject(new UsageError(`${where} is in use; choose another with --address`));
-      else reject(new UsageError(`cannot listen on ${where}: ${error.message}`));
+      else reject(new UsageError(`cannot listen on ${where}: ${LISTEN_HINTS[error.code ?? ""] ?? error.message}`));
     });
     server.listen(
       { port: options.port, host: options.host, backlog: CONNECTIONS_BACKLOG, reusePort: options.shared },

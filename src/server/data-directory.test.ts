@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { lockDataDirectory, openDataDirectory } from "./data-directory.ts";
+import { UsageError } from "./settings.ts";
+
+const root = mkdtempSync(join(tmpdir(), "resilver-directory-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+function refused(dir: string, message: RegExp): void {
+  assert.throws(
+    () => openDataDirectory(dir),
+    (error) => error instanceof UsageError && message.test(error.message),
+    dir,
+  );
+}
+
+test("a new directory is made, with its parents, and known again", () => {
+  const dir = join(root, "a", "new one");
+  const made = openDataDirectory(dir);
+  assert.deepEqual(openDataDirectory(dir), made);
+});
+
+test("what is not ours is left alone, with what to do", () => {
+  const at = (name: string, files: Readonly<Record<string, string>>): string => {
+    mkdirSync(join(root, name));
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(root, name, file), text);
+    return join(root, name);
+  };
+  const drive = at("drive", {});
+  mkdirSync(join(drive, ".minio.sys"));
+  refused(drive, /a drive of MinIO; choose an empty directory/);
+  refused(at("full", { photo: "x" }), /holds other files \(photo/);
+  refused(at("odd", { "format.json": "{}" }), /not written by Resilver/);
+  refused(at("torn", { "format.json": "{" }), /cannot be read/);
+  const newer = JSON.stringify({ product: "resilver", format: 999, siteId: "x" });
+  refused(at("newer", { "format.json": newer }), /Use a newer Resilver/);
+  assert.ok(!existsSync(join(root, "full", "format.json")));
+});
+
+test("a path that cannot be a directory is said so, not thrown as a fault of the program", () => {
+  const file = join(root, "file");
+  writeFileSync(file, "x");
+  refused(file, /cannot be used: it is a file; choose another directory/);
+  refused(join(file, "below"), /cannot be used: a part of the path is a file/);
+});
+
+test("only one server at a time owns a directory; its end frees it", async () => {
+  const dir = join(root, "owned");
+  openDataDirectory(dir);
+  const lock = await lockDataDirectory(dir);
+  await assert.rejects(lockDataDirectory(dir), /in use by another Resilver server/);
+  await new Promise((done) => lock.close(done));
+  await new Promise((done) => lockDataDirectory(dir).then((again) => again.close(done)));
+});
