@@ -7,6 +7,8 @@ import type { TargetAddress } from "./client-adapter.ts";
 import { carriesSecrets } from "./encryption.ts";
 import { Endpoint, type HealthView } from "./health.ts";
 import { Ingest } from "./ingest.ts";
+import { genericClient } from "./generic-client.ts";
+import { remoteIds } from "./remote-ids.ts";
 import { KeyMutex } from "./key-mutex.ts";
 import { resumeStore, type ResumeStore } from "./resume.ts";
 import type { SendObserver, SendTarget } from "./sender.ts";
@@ -66,6 +68,7 @@ export class Connections {
       record.accessKey,
       record.secret,
       record.region,
+      record.dialect,
     ].join("\n");
     const known = this.#entries.get(record.arn);
     if (known !== undefined) {
@@ -82,7 +85,8 @@ export class Connections {
 
   #open(record: TargetRecord, fingerprint: string): Connection {
     const secretKey = this.#deps.sealer.open(record.secret);
-    const client = this.#deps.clientFor({ ...record, bucket: record.targetBucket, secretKey });
+    const direct = this.#deps.clientFor({ ...record, bucket: record.targetBucket, secretKey });
+    const client = record.dialect === "s3" ? genericClient(direct, remoteIds(this.#deps.index, record.arn)) : direct;
     const rate = { bytesPerSecond: record.bandwidth };
     const limiter = tokenBucket(this.#deps.clock, () => rate.bytesPerSecond);
     const endpoint = this.#endpoint(record, client);

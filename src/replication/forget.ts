@@ -11,6 +11,7 @@ import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import { FALLBACK_POLL_MS } from "./limits.ts";
 import { dropLog } from "./log.ts";
+import { dropRemoteIds } from "./remote-ids.ts";
 
 const PREFIX = "forget/";
 
@@ -71,6 +72,7 @@ export class ForgottenTargets {
       } while (from !== undefined);
       // A row written by a commit that was under way when the target went.
       await dropLog(index, job.arn);
+      await dropRemoteIds(index, job.arn);
       await index.commit(new CommitBuilder().delete(key));
     }
   }

@@ -47,6 +47,8 @@ export const REFUSED_RETRY_MS = 15 * 60_000;
 
 /** Whether a target came back, or became another, since it was tried is looked at this often. */
 export const PROBE_AGAIN_MS = 5_000;
+/** Pages of a key's versions that are looked through for one that a target may have without our knowing. */
+export const REMOTE_SEARCH_PAGES_MAX = 20;
 /** Health probe of a target: how often when all is well, how long it may take. */
 export const PROBE_INTERVAL_MS = 5_000;
 export const PROBE_TIMEOUT_MS = 3_000;

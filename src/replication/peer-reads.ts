@@ -70,7 +70,7 @@ export class PeerReads {
     if (arns.length === 0) return [];
     const known = await this.#deps.targets.ofBucket(bucket.name);
     return known
-      .filter(({ record }) => arns.includes(record.arn) && !record.disableProxy)
+      .filter(({ record }) => arns.includes(record.arn) && !record.disableProxy && record.dialect === undefined)
       .map((target) => this.#deps.targets.connect(target))
       .filter(({ endpoint }) => endpoint.isOpenForWork)
       .map((connection) => ({

@@ -67,7 +67,7 @@ export async function tryTarget(
   target: KnownTarget,
   wanted: { needs: checks.WriteNeeds; locked: boolean; real: boolean },
 ): Promise<void> {
-  const { client } = deps.targets.connect(target);
+  const { client, record } = deps.targets.connect(target);
   await checks.checkBucketThere(client, "RemoteDestinationNotFoundError");
   if (wanted.locked) await checks.checkLocked(client);
   await checks.checkVersioned(client);
@@ -78,7 +78,8 @@ export async function tryTarget(
   };
   await checks.checkWrites(client, object, wanted.needs);
   const ours = (await checks.checkAlive(client)).headers[RESILVER] !== undefined;
-  if (wanted.real && wanted.needs.purges && !ours) await checks.checkRealWrites(client, object);
+  const real = record.dialect === "s3" || wanted.needs.purges;
+  if (wanted.real && real && !ours) await checks.checkRealWrites(client, object);
 }
 
 /** Tries targets again when they came back or say another name; only the process that does the background work runs it. */

@@ -77,6 +77,23 @@ export async function checkAlive(client: TargetClient): Promise<TargetResponse> 
   return answer;
 }
 
+/**
+ * `minio`: the endpoint has MinIO's health call and with it the rest of the wire. `s3`: it is plain S3, which mints its
+ * own version ids. A MinIO that does not answer well is unreachable, never plain S3.
+ */
+export async function dialectOf(client: TargetClient): Promise<"minio" | "s3"> {
+  try {
+    await checkAlive(client);
+    return "minio";
+  } catch (error) {
+    const probe = await client.probe("/minio/health/live", PROBE_TIMEOUT_MS).catch(() => undefined);
+    if (probe === undefined || probe.status < 400 || probe.status >= 500) throw error;
+    const { headers } = await ask(client, { method: "HEAD", payload: "hashed" });
+    if (/minio/i.test(headers["server"] ?? "")) throw error;
+    return "s3";
+  }
+}
+
 /** True when the endpoint answers with this site's own id (replication.md 2.4, the second self check). */
 export async function isThisSite(client: TargetClient, hostId: string): Promise<boolean> {
   if (hostId === "") return false;

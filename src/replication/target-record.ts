@@ -27,6 +27,8 @@ export interface TargetRecord {
   readonly disableProxy: boolean;
   readonly healthCheckNs: number;
   readonly storageClass: string;
+  /** `s3`: plain S3 that mints its own version ids (generic-client.ts). Absent: MinIO's wire. */
+  readonly dialect?: "s3" | undefined;
   readonly resetId: string;
   /** RFC 3339. */
   readonly resetBefore: string;
@@ -111,6 +113,7 @@ export function listedTarget(record: TargetRecord, sourceBucket: string, health:
     lastOnline,
     isOnline: health.isOnline,
     latency: health.latency,
+    ...(record.dialect === undefined ? {} : { dialect: record.dialect }),
     edge: false,
     edgeSyncBeforeExpiry: false,
     offlineCount: health.offlineCount,

@@ -86,8 +86,8 @@ export class Targets {
     const update = flagged.has("update");
     const record = update ? this.#updated(loaded, input, flagged) : this.#added(loaded, input);
     if (record.unchanged) return record.target.arn;
-    await this.#check(loaded, record.target, record.secret);
-    await this.#store(loaded, record.target);
+    const dialect = await this.#check(loaded, record.target, record.secret);
+    await this.#store(loaded, { ...record.target, dialect: dialect === "s3" ? dialect : undefined });
     return record.target.arn;
   }
 
@@ -188,7 +188,7 @@ export class Targets {
   }
 
   /** replication.md 2.4, rows 1 and 4 to 8. */
-  async #check(loaded: Loaded, target: TargetRecord, secretKey: string): Promise<void> {
+  async #check(loaded: Loaded, target: TargetRecord, secretKey: string): Promise<"minio" | "s3"> {
     if (target.bandwidth < 0)
       throw new StoreError("XMinioAdminReplicationBandwidthLimitError", {
         message: "The bandwidth limit must not be negative",
@@ -205,10 +205,13 @@ export class Targets {
       }
       await checks.checkBucketThere(client, "XMinioAdminRemoteTargetNotFoundError");
       await checks.checkVersioned(client);
-      await checks.checkAlive(client);
+      const dialect = await checks.dialectOf(client);
+      // Plain S3 is encrypted by what each request asks for: there is no key to look for.
+      if (dialect === "s3") return dialect;
       const carries = carriesSecrets(target, this.#deps.encryptedOverHttp === true);
       const carrier = { client, carriesSecrets: carries };
       await checkEncryption(this.#deps.objects, loaded.bucket.name, carrier, this.#deps.clock.nowNs());
+      return dialect;
     } finally {
       await client.close();
     }

@@ -21,6 +21,7 @@ export const SPACE = {
   log: 0x4c, // L target id, time, tie -> LogRow
   retry: 0x52, // R target id, due time, tie -> LogRow
   age: 0x59, // Y target id, time written, tie -> "" : one for each row of the retry queue, oldest first
+  remoteId: 0x4e, // N target id, key 00 version id -> the id of that version at a target that mints its own
   counter: 0x43, // C name -> signed 64-bit
   upload: 0x55, // U bucket key 00 upload id -> Upload
   uploadPart: 0x51, // Q upload id, part number -> Part
@@ -168,6 +169,12 @@ export function logRowKey(space: number, arn: Arn, time: UnixNs, tie: Buffer): B
   return spaced(space, targetIdOf(arn), u64(time), tie);
 }
 export const targetRange = (space: number, arn: Arn): KeyRange => prefixRange(spaced(space, targetIdOf(arn)));
+/** The row of a version at a target that mints its own ids. */
+export function remoteIdKey(arn: Arn, key: string, versionId: VersionId): Buffer {
+  const id = Buffer.allocUnsafe(16);
+  writeVersionId(id, 0, versionId);
+  return spaced(SPACE.remoteId, targetIdOf(arn), Buffer.from(key), ZERO, id);
+}
 /** Time in a row made by `logRowKey`. */
 export const logRowTime = (row: Buffer): UnixNs => row.readBigUInt64BE(17);
 /** What makes a row made by `logRowKey` unique: kept when it moves between spaces. */
