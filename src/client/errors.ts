@@ -1,5 +1,7 @@
 /** How a call to another server failed: no answer at all, or an error answer. */
 
+import { tlsWords } from "./tls-errors.ts";
+
 /** The transport failed; nothing is known of what the other side did. Trying again can help. */
 export class NetworkError extends Error {
   override name = "NetworkError";
@@ -8,7 +10,8 @@ export class NetworkError extends Error {
   readonly code: string;
   constructor(what: string, cause: unknown) {
     const code = codeOf(cause);
-    super(`${what}: ${(cause as Error | undefined)?.message || code}`, { cause });
+    const detail = (cause as Error | undefined)?.message || code;
+    super(`${what}: ${tlsWords(code, detail) ?? detail}`, { cause });
     this.code = code;
   }
 }
