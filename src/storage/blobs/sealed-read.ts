@@ -13,7 +13,6 @@ import { readFailure, type FileRange } from "./read.ts";
 import {
   CLOSING_BYTES,
   openAtOnce,
-  Opener,
   packageSpan,
   plainSize,
   PACKAGE_BYTES,
