@@ -8,7 +8,7 @@ import { NULL_VERSION, type UploadId } from "../model/names.ts";
 import type { BlobRef, Checksum, ChecksumType, ObjectVersion, Part } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
-import { decodeRow, encodeRow } from "../storage/records.ts";
+import { decodeRow, decodeVersion, encodeRow } from "../storage/records.ts";
 import { checkCopySource, checkWrite, hasConditions } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import { checkLockAllowed } from "./locks.ts";
@@ -33,6 +33,8 @@ import type {
 /** s3-api.md section 12. */
 const PART_SIZE_MIN = 5 * 1024 * 1024;
 const PARTS_PAGE = 1000;
+/** Newest versions of a key among which the object of a repeated completion is looked for. */
+const COMPLETED_LOOKED_AT = 100;
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
 
 interface PartRow {
@@ -333,12 +335,16 @@ export async function completeUpload(context: Context, request: CompleteUploadRe
   return complete(context, request, row as UploadRow);
 }
 
-/** The answer to the first completion was lost and the client asks again: the object is still the newest one. */
+/** The answer to the first completion was lost and the client asks again: the object is among the newest of its key. */
 async function completedBefore(context: Context, request: CompleteUploadRequest): Promise<PutResult | undefined> {
   const { bucket } = await context.bucketRow(request.bucket);
-  const current = (await context.currentRow(bucket.id, request.key))?.version;
-  if (current?.kind !== "object" || current.uploadId !== request.uploadId) return undefined;
-  return { bucket, version: current, versioned: current.versionId !== NULL_VERSION };
+  const range = keys.prefixRange(keys.objectPrefix(keys.SPACE.version, bucket.id, request.key));
+  for (const { value } of await context.index.scan(range, { limit: COMPLETED_LOOKED_AT })) {
+    const version = decodeVersion(value);
+    if (version.kind === "object" && version.uploadId === request.uploadId)
+      return { bucket, version, versioned: version.versionId !== NULL_VERSION };
+  }
+  return undefined;
 }
 
 /** The registers came with the creation, so their times do too; the version's time comes with the completion. */

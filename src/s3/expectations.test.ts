@@ -186,3 +186,21 @@ test("Content-Encoding loses aws-chunked alone; a V1 listing shows its prefix as
   const second = await send("GET", "/plain", { query: "encoding-type=url&list-type=2&prefix=a%2Fb%20c" });
   assert.ok(second.body.includes("<Prefix>a/b%20c</Prefix>"), second.body);
 });
+
+test("a completion that is asked again is answered as the first time, also when the key has a newer version", async () => {
+  const path = "/versioned/completed";
+  const created = await send("POST", path, { query: "uploads" });
+  const id = /<UploadId>(.*?)</.exec(created.body)?.[1] ?? "";
+  const part = await send("PUT", path, { query: `partNumber=1&uploadId=${id}`, body: "part" });
+  const body = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${part.headers["etag"]}</ETag></Part></CompleteMultipartUpload>`;
+  const complete = (uploadId: string) => send("POST", path, { query: `uploadId=${uploadId}`, body });
+  const first = await complete(id);
+  assert.equal(first.status, 200);
+  await send("PUT", path, { body: "newer" });
+  await send("DELETE", path);
+  const again = await complete(id);
+  assert.deepEqual([again.status, again.body], [200, first.body]);
+  assert.equal(again.headers["x-amz-version-id"], first.headers["x-amz-version-id"]);
+  assert.equal((await send("GET", path)).status, 404);
+  assert.equal((await complete(id.replace(/./, (c) => (c === "0" ? "1" : "0")))).code, "NoSuchUpload");
+});
