@@ -1,5 +1,6 @@
 /** Live connections to targets: one per record as it is stored now; endpoints and their health are shared between them. */
 import type { Arn } from "../model/names.ts";
+import { assert } from "../runtime/assert.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { tokenBucket, type Limiter } from "./bandwidth.ts";
@@ -12,16 +13,19 @@ import { remoteIds } from "./remote-ids.ts";
 import { KeyMutex } from "./key-mutex.ts";
 import { resumeStore, type ResumeStore } from "./resume.ts";
 import type { SendObserver, SendTarget } from "./sender.ts";
-import type { TargetRecord } from "./target-record.ts";
+import { failoverClient, Link } from "./link.ts";
+import { endpointsOf, type TargetRecord } from "./target-record.ts";
 import type { TargetClient } from "./wire.ts";
 
 export interface Connection extends SendTarget {
   readonly record: TargetRecord;
-  readonly endpoint: Endpoint;
+  readonly endpoint: Link;
 }
 
 interface Entry {
   connection: Connection;
+  /** One for each endpoint. */
+  readonly clients: readonly TargetClient[];
   fingerprint: string;
   /** Read by the limiter on every call, so that a changed limit holds at once. */
   rate: { bytesPerSecond: number };
@@ -80,16 +84,23 @@ export class Connections {
       // Requests under way on it fail as network errors and are repeated on the new one.
       void known.connection.client.close();
     }
-    return this.#open(record, fingerprint);
+    const opened = this.#open(record, fingerprint);
+    for (const [i, endpoint] of known?.connection.endpoint.endpoints.entries() ?? [])
+      if (!opened.endpoint.endpoints.includes(endpoint)) this.#release(endpoint, known?.clients[i]);
+    return opened;
   }
 
   #open(record: TargetRecord, fingerprint: string): Connection {
     const secretKey = this.#deps.sealer.open(record.secret);
-    const direct = this.#deps.clientFor({ ...record, bucket: record.targetBucket, secretKey });
-    const client = record.dialect === "s3" ? genericClient(direct, remoteIds(this.#deps.index, record.arn)) : direct;
+    const ids = remoteIds(this.#deps.index, record.arn);
+    const clients = endpointsOf(record).map((place) => {
+      const direct = this.#deps.clientFor({ ...record, endpoint: place, bucket: record.targetBucket, secretKey });
+      return record.dialect === "s3" ? genericClient(direct, ids) : direct;
+    });
+    const endpoint = new Link(endpointsOf(record).map((place, i) => this.#endpoint(record, place, clients[i])));
+    const client = failoverClient(clients, endpoint);
     const rate = { bytesPerSecond: record.bandwidth };
     const limiter = tokenBucket(this.#deps.clock, () => rate.bytesPerSecond);
-    const endpoint = this.#endpoint(record, client);
     const ingest = new Ingest(client, () => endpoint.resilver !== undefined);
     const shared = { resume: this.#resume, mutex: this.#mutex, observer: this.#deps.observer, ingest };
     const carries = carriesSecrets(record, this.#deps.encryptedOverHttp === true);
@@ -102,12 +113,13 @@ export class Connections {
       record,
       endpoint,
     };
-    this.#entries.set(record.arn, { connection, fingerprint, rate, limiter });
+    this.#entries.set(record.arn, { connection, clients, fingerprint, rate, limiter });
     return connection;
   }
 
-  #endpoint(record: TargetRecord, client: TargetClient): Endpoint {
-    const name = `${record.secure ? "https" : "http"}://${record.endpoint}`;
+  #endpoint(record: TargetRecord, place: string, client: TargetClient | undefined): Endpoint {
+    assert(client !== undefined, "a client for each endpoint");
+    const name = `${record.secure ? "https" : "http"}://${place}`;
     const known = this.#endpoints.get(name);
     if (known !== undefined) {
       known.endpoint.use(client);
@@ -127,14 +139,21 @@ export class Connections {
     const entry = this.#entries.get(arn);
     if (entry === undefined) return;
     this.#entries.delete(arn);
-    const { endpoint } = entry.connection;
-    const [other] = [...this.#entries.values()].filter((known) => known.connection.endpoint === endpoint);
-    if (other !== undefined) endpoint.use(other.connection.client);
-    else {
-      endpoint.stop();
-      this.#endpoints.delete(endpoint.name);
-    }
+    for (const [i, endpoint] of entry.connection.endpoint.endpoints.entries())
+      this.#release(endpoint, entry.clients[i]);
     await entry.connection.client.close();
+  }
+
+  /** An endpoint that a target no longer uses goes on with another target's client, or ends. */
+  #release(endpoint: Endpoint, client: TargetClient | undefined): void {
+    for (const { connection, clients } of this.#entries.values()) {
+      const at = connection.endpoint.endpoints.indexOf(endpoint);
+      const other = clients[at];
+      if (at < 0 || other === undefined || other === client) continue;
+      return endpoint.use(other);
+    }
+    endpoint.stop();
+    this.#endpoints.delete(endpoint.name);
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@ import { msToNs } from "./health.ts";
 
 export interface TargetRecord {
   readonly arn: Arn;
-  /** `host:port`, port always spelled out, lower-case. */
+  /** `host:port`, port always spelled out, lower-case; several with commas between them, the preferred one first. */
   readonly endpoint: string;
   /** As the client wrote it: what lists answer. */
   readonly endpointAsGiven: string;
@@ -71,8 +71,20 @@ function safeJson(json: string): unknown {
   }
 }
 
-/** `host:port` in lower case with the port spelled out. Throws XMinioAdminConfigBadJSON. */
-export function normalEndpoint(given: string, secure: boolean): string {
+const ENDPOINTS_MAX = 32;
+
+/** Each `host:port` of a target. */
+export const endpointsOf = ({ endpoint }: Pick<TargetRecord, "endpoint">): string[] => endpoint.split(",");
+
+/** `host:port[,host:port...]` in lower case with the ports spelled out. Throws XMinioAdminConfigBadJSON. */
+export function normalEndpoints(given: string, secure: boolean): string {
+  const all = given.split(",").map((one) => normalEndpoint(one.trim(), secure));
+  if (all.length > ENDPOINTS_MAX)
+    throw new StoreError("XMinioAdminConfigBadJSON", { message: `A target has at most ${ENDPOINTS_MAX} endpoints` });
+  return [...new Set(all)].join(",");
+}
+
+function normalEndpoint(given: string, secure: boolean): string {
   const bare = given.replace(/^https?:\/\//i, "").replace(/\/+$/, "");
   let url: URL;
   try {

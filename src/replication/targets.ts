@@ -22,7 +22,14 @@ import { putForgetJob } from "./forget.ts";
 import { dropLog } from "./log.ts";
 import { dropProbe } from "./probe.ts";
 import * as checks from "./target-checks.ts";
-import { listedTarget, normalEndpoint, parseTargetJson, type TargetInput, type TargetRecord } from "./target-record.ts";
+import {
+  endpointsOf,
+  listedTarget,
+  normalEndpoints,
+  parseTargetJson,
+  type TargetInput,
+  type TargetRecord,
+} from "./target-record.ts";
 import type { SendObserver } from "./sender.ts";
 import type { TargetClient } from "./wire.ts";
 
@@ -127,7 +134,7 @@ export class Targets {
     const region = input.region || input.omitempty || "";
     const target: TargetRecord = {
       arn: `arn:minio:replication:${region}:${this.#deps.random.uuid()}:${targetbucket}` as Arn,
-      endpoint: normalEndpoint(endpoint, secure),
+      endpoint: normalEndpoints(endpoint, secure),
       endpointAsGiven: endpoint,
       secure,
       targetBucket: targetbucket,
@@ -196,6 +203,16 @@ export class Targets {
     if (loaded.bucket.versioning?.status !== "Enabled") {
       throw new StoreError("ReplicationSourceNotVersionedError", { bucket: loaded.bucket.name });
     }
+    const dialects = new Set<"minio" | "s3">();
+    for (const endpoint of endpointsOf(target))
+      dialects.add(await this.#checkEndpoint(loaded, { ...target, endpoint }, secretKey));
+    const [dialect] = dialects;
+    if (dialect === undefined || dialects.size > 1)
+      throw new StoreError("InvalidRequest", { message: "The endpoints of a target must be those of one site" });
+    return dialect;
+  }
+
+  async #checkEndpoint(loaded: Loaded, target: TargetRecord, secretKey: string): Promise<"minio" | "s3"> {
     const client = this.#deps.clientFor({ ...target, bucket: target.targetBucket, secretKey });
     try {
       if (target.targetBucket === loaded.bucket.name) {
@@ -331,7 +348,9 @@ export class Targets {
 }
 
 const sameBucket = (a: TargetRecord, b: TargetRecord): boolean =>
-  a.endpoint === b.endpoint && a.secure === b.secure && a.targetBucket === b.targetBucket;
+  a.secure === b.secure &&
+  a.targetBucket === b.targetBucket &&
+  endpointsOf(a).some((endpoint) => endpointsOf(b).includes(endpoint));
 
 /** An enabled rule sends to the ARN. */
 function isUsed(bucket: Bucket, arn: Arn): boolean {

@@ -1,0 +1,77 @@
+/** The endpoints of one target as one: whatever is asked goes to the first that answers its health call. */
+import type { Endpoint, HealthView } from "./health.ts";
+import type { TargetClient } from "./wire.ts";
+
+export class Link {
+  readonly endpoints: readonly Endpoint[];
+
+  /** At least one; the order is the preference. */
+  constructor(endpoints: readonly Endpoint[]) {
+    this.endpoints = endpoints;
+  }
+
+  /** Position of the endpoint that requests go to now. */
+  get currentIndex(): number {
+    const open = this.endpoints.findIndex((endpoint) => endpoint.isOpenForWork);
+    return Math.max(open, 0);
+  }
+
+  get #current(): Endpoint {
+    return this.endpoints[this.currentIndex] as Endpoint;
+  }
+
+  /** Requests may go out. */
+  get isOpenForWork(): boolean {
+    return this.endpoints.some((endpoint) => endpoint.isOpenForWork);
+  }
+
+  /** Protocol version when the endpoint in use is this program. */
+  get resilver(): string | undefined {
+    return this.#current.resilver;
+  }
+
+  /** What the endpoint in use says of itself; empty: it never answered. */
+  get identity(): string {
+    return this.#current.identity;
+  }
+
+  /** Called whenever one of the endpoints comes back. Returns the way to stop listening. */
+  onOnline(listener: () => void): () => void {
+    const stops = this.endpoints.map((endpoint) => endpoint.onOnline(listener));
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  /** Online while one endpoint is; times and latency are those of the one in use. */
+  view(): HealthView {
+    return { ...this.#current.view(), isOnline: this.isOpenForWork };
+  }
+
+  /** The same, but never a guess. */
+  async known(): Promise<HealthView> {
+    await Promise.all(this.endpoints.map((endpoint) => endpoint.known()));
+    return this.view();
+  }
+
+  /** A request got no answer: asks the endpoint that it went to whether it lives. False: it, or another, is tried later. */
+  confirm(): Promise<boolean> {
+    return this.#current.confirm();
+  }
+}
+
+/** Clients of the same target at each endpoint of `link`, as one. */
+export function failoverClient(clients: readonly TargetClient[], link: Link): TargetClient {
+  const [first] = clients as [TargetClient];
+  if (clients.length === 1) return first;
+  const current = (): TargetClient => clients[link.currentIndex] as TargetClient;
+  return {
+    bucket: first.bucket,
+    request: (request) => current().request(request),
+    open: (request, timeoutMs) => current().open(request, timeoutMs),
+    probe: (path, timeoutMs) => current().probe(path, timeoutMs),
+    async close() {
+      await Promise.all(clients.map((client) => client.close()));
+    },
+  };
+}
