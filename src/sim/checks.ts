@@ -41,8 +41,8 @@ function shown({ version, parts }: Held): string {
     ...common,
     ...fixed,
     tags: tags?.value ?? {},
-    retention: retention?.value,
-    legalHold: legalHold?.value,
+    retention: retention?.value ?? null,
+    legalHold: legalHold?.value ?? false,
   });
 }
 

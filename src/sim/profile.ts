@@ -37,7 +37,12 @@ export const OPERATIONS = {
   deleteMany: 4,
   read: 6,
 } as const;
-export type Operation = keyof typeof OPERATIONS;
+export type Operation = keyof typeof OPERATIONS | "lock";
+
+/** Weight of changes of locks where there are any. */
+const LOCK_WEIGHT = 14;
+/** Longest retention, by the clock of its site. */
+export const RETENTION_MS_MAX = 20_000;
 
 export interface Profile {
   readonly sites: readonly string[];
@@ -47,6 +52,8 @@ export interface Profile {
   readonly writers: readonly string[];
   readonly processes: number;
   readonly bucketMode: BucketMode;
+  /** The bucket has object lock, and clients use it. */
+  readonly locks: boolean;
   /** Versions are written before there is any replication. */
   readonly prehistory: boolean;
   readonly keys: readonly string[];
@@ -97,13 +104,15 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
       name,
       heavy.includes(name) ? weight * 4 : weight,
     ]),
-  ) as Record<Operation, number>;
+  ) as Record<keyof typeof OPERATIONS, number>;
+  const locks = bucketMode === "versioned" && dice.fork("locks").chance(0.35);
   return {
     sites,
     edges: oneWay ? edges.filter(([from]) => from === "east") : edges,
     writers: oneWay ? ["east"] : sites,
     processes: dice.chance(0.3) ? 2 : 1,
     bucketMode,
+    locks,
     prehistory: dice.chance(0.3),
     keys:
       bucketMode === "excluded"
@@ -124,7 +133,7 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
     operationsMax: dice.between(20, options.brief === true ? 50 : 160),
     clientsPerSite: dice.between(1, 3),
     thinkMs: dice.pick([30, 150, 800]),
-    operations,
+    operations: { ...operations, lock: locks ? LOCK_WEIGHT : 0 },
     convergesAlone: !troubles.some((trouble) => NEED_RESYNC.has(trouble)),
   };
 }

@@ -1,10 +1,11 @@
 /** One run of one seed: set up, trouble, rest, proof. */
+import { hasCode } from "../model/errors.ts";
 import { FORCED } from "../resync/options.ts";
 import * as checks from "./checks.ts";
 import { checkIntegrity } from "./integrity.ts";
 import { Nemesis } from "./nemesis.ts";
-import { idOf, targetsOf, waitingRows } from "./peek.ts";
-import { drawProfile, type Profile, type ProfileOptions } from "./profile.ts";
+import { heldBy, idOf, targetsOf, waitingRows } from "./peek.ts";
+import { drawProfile, RETENTION_MS_MAX, type Profile, type ProfileOptions } from "./profile.ts";
 import { Dice } from "./random.ts";
 import { BUCKET, type Site } from "./site.ts";
 import { Stuck } from "./time.ts";
@@ -83,7 +84,24 @@ async function scenario(world: World): Promise<void> {
   await Promise.all([nemesis.run(untilMs), ...clients.map((client) => client.run(untilMs))]);
   world.note("REST");
   await nemesis.heal();
+  if (profile.locks) await unlock(world);
   await prove(world);
+}
+
+/** Holds end; retentions do by themselves, at every clock. Purges that a lock stopped are carried out after it. */
+async function unlock(world: World): Promise<void> {
+  for (const site of sitesOfWriters(world)) {
+    const { objects } = site.leader;
+    for (const { version } of (await heldBy(site)).values()) {
+      if (version.kind !== "object" || version.legalHold?.value !== true) continue;
+      const { key, versionId } = version;
+      await objects.setLegalHold({ bucket: BUCKET, key, versionId }, false).catch((error: unknown) => {
+        // A peer purged it meanwhile.
+        if (!hasCode(error, "NoSuchVersion")) throw error;
+      });
+    }
+  }
+  await world.time.sleep(RETENTION_MS_MAX + 2 * world.profile.skewMsMax);
 }
 
 const sitesOfWriters = (world: World): Site[] => world.profile.writers.map((name) => world.named(name));

@@ -23,7 +23,7 @@ import { Life } from "./life.ts";
 import type { Network, Place } from "./network.ts";
 import { simRandom, type Dice } from "./random.ts";
 import { SiteStorage, type StorageProfile } from "./storage.ts";
-import { simClock, type SimTime, type Skew } from "./time.ts";
+import { simClock, wallMs, type SimTime, type Skew } from "./time.ts";
 
 export const ROOT = { accessKey: "rootuser", secretKey: "rootsecret" } as const;
 export const BUCKET = "shared" as BucketName;
@@ -84,6 +84,11 @@ export class Site implements Place {
     this.#around = around;
     this.#options = options;
     this.storage = new SiteStorage(around.time, options.dice.fork("storage"), options.storage);
+  }
+
+  /** By its own clock. */
+  nowMs(): number {
+    return wallMs(this.#around.time, this.skew);
   }
 
   get up(): boolean {

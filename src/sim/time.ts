@@ -116,10 +116,13 @@ export interface Skew {
   readonly stepNs: number;
 }
 
+/** What a site's clock shows, ms since the Unix epoch. */
+export const wallMs = (time: SimTime, skew: Skew): number => Math.floor(EPOCH_MS + time.nowMs + skew.ms);
+
 /** The clock of one process; the waits of a dead one never end. */
 export function simClock(time: SimTime, skew: Skew, life: Life): Clock {
   let last = 0n;
-  const nowMs = (): number => Math.floor(EPOCH_MS + time.nowMs + skew.ms);
+  const nowMs = (): number => wallMs(time, skew);
   return {
     nowMs,
     nowNs() {

@@ -1,11 +1,13 @@
 /** Clients: writers on a few hot keys of every site, over the real S3 client and handlers. */
 import { createHash } from "node:crypto";
 import { NetworkError, S3ResponseError } from "../client/errors.ts";
+import * as lock from "../client/lock-calls.ts";
 import * as s3 from "../client/s3-calls.ts";
 import type { S3Client } from "../client/s3-client.ts";
 import { md5 } from "./history.ts";
+import type { Retention } from "../model/version.ts";
 import { heldBy, idOf, tombstoneOf } from "./peek.ts";
-import type { Operation } from "./profile.ts";
+import { RETENTION_MS_MAX, type Operation, type Trouble } from "./profile.ts";
 import type { Dice } from "./random.ts";
 import { BUCKET, type Site } from "./site.ts";
 import type { World } from "./world.ts";
@@ -26,6 +28,9 @@ const EXPECTED = new Set([
   "RequestTimeTooSkewed",
   "NoSuchTagSet",
 ]);
+
+/** After these a site may have forgotten a lock, or its clock may have been where the lock had ended. */
+const UNLOCKING: readonly Trouble[] = ["restore", "wipe", "skew"];
 
 /** Smallest part before the last (s3-api.md section 12). */
 const PART_BYTES_MIN = 5 * 1024 * 1024;
@@ -63,6 +68,7 @@ export class Client {
       counts.refused++;
       if (error instanceof NetworkError) return;
       if (error instanceof S3ResponseError && EXPECTED.has(error.code)) return;
+      if (this.#world.profile.locks && error instanceof S3ResponseError && error.code === "AccessDenied") return;
       this.#world.violation(
         "an operation failed",
         `${operation} at ${this.#site.name}: ${error instanceof S3ResponseError ? error.code : ""} ${(error as Error).stack}`,
@@ -91,6 +97,8 @@ export class Client {
         return this.#deleteMany();
       case "read":
         return this.#read(key);
+      case "lock":
+        return this.#lock(key);
     }
   }
 
@@ -109,6 +117,12 @@ export class Client {
     if (dice.chance(0.3)) out["x-amz-meta-note"] = `n${dice.below(100)}`;
     if (dice.chance(0.2)) out["content-type"] = "text/plain";
     if (dice.chance(0.3)) out["x-amz-tagging"] = `t=${dice.below(5)}`;
+    if (this.#world.profile.locks && dice.chance(0.2)) {
+      const { mode, until } = this.#retention();
+      out["x-amz-object-lock-mode"] = mode;
+      out["x-amz-object-lock-retain-until-date"] = until;
+    }
+    if (this.#world.profile.locks && dice.chance(0.1)) out["x-amz-object-lock-legal-hold"] = "ON";
     return out;
   }
 
@@ -151,14 +165,18 @@ export class Client {
   async #someVersion(key: string): Promise<string | undefined> {
     const page = await s3.listVersions(this.#s3, { bucket: BUCKET, prefix: key });
     const ids = page.versions.flatMap((entry) => (entry.key === key ? [entry.versionId] : []));
-    return ids.length === 0 ? undefined : this.#dice.pick(ids);
+    if (ids.length === 0) return undefined;
+    // Locks and purges mean something where they meet.
+    return this.#world.profile.locks && this.#dice.chance(0.6) ? ids.at(-1) : this.#dice.pick(ids);
   }
 
   async #purge(key: string): Promise<void> {
     const versionId = await this.#someVersion(key);
     if (versionId === undefined) return;
     this.#world.history.purgeTried.add(idOf({ key, versionId }));
-    await s3.deleteObject(this.#s3, { bucket: BUCKET, key, versionId });
+    const bypass = this.#world.profile.locks && this.#dice.chance(0.5);
+    const headers = bypass ? { "x-amz-bypass-governance-retention": "true" } : {};
+    await s3.deleteObject(this.#s3, { bucket: BUCKET, key, versionId, headers });
     await this.#purged(key, versionId);
   }
 
@@ -172,6 +190,35 @@ export class Client {
   async #tag(key: string): Promise<void> {
     const versionId = this.#dice.chance(0.5) ? await this.#someVersion(key) : undefined;
     await s3.putTags(this.#s3, { bucket: BUCKET, key, versionId }, { t: String(this.#dice.below(5)) });
+  }
+
+  #retention(): Retention {
+    const until = new Date(this.#site.nowMs() + this.#dice.between(1, RETENTION_MS_MAX)).toISOString();
+    return { mode: this.#dice.chance(0.5) ? "COMPLIANCE" : "GOVERNANCE", until };
+  }
+
+  /** A change of one version's locks. */
+  async #lock(key: string): Promise<void> {
+    const dice = this.#dice;
+    const versionId = dice.chance(0.7) ? await this.#someVersion(key) : undefined;
+    const name = { bucket: BUCKET, key, versionId };
+    if (dice.chance(0.4)) return lock.putLegalHold(this.#s3, name, dice.chance(0.4));
+    const retention = dice.chance(0.2) ? null : this.#retention();
+    await lock.putRetention(this.#s3, name, retention, { bypassGovernance: dice.chance(0.5) });
+    if (retention?.mode === "COMPLIANCE" && versionId !== undefined) await this.#isKept(key, versionId, retention);
+  }
+
+  /** Whatever clients and peers do meanwhile: until its time the version is here. */
+  async #isKept(key: string, versionId: string, { until }: Retention): Promise<void> {
+    const { profile, time } = this.#world;
+    if (profile.troubles.some((trouble) => UNLOCKING.includes(trouble))) return;
+    await time.sleep(this.#dice.between(0, RETENTION_MS_MAX));
+    const isHeld = !this.#site.up || (await heldBy(this.#site)).has(idOf({ key, versionId }));
+    if (!isHeld && this.#site.nowMs() < Date.parse(until))
+      this.#world.violation(
+        "lost before its time",
+        `${idOf({ key, versionId })} at ${this.#site.name}, kept until ${until}`,
+      );
   }
 
   async #untag(key: string): Promise<void> {

@@ -110,12 +110,13 @@ export class World {
     });
   }
 
-  /** As targets and rules want it; with prefixes below which versions are null when the profile says so. */
+  /** As targets, rules and object lock want it; with prefixes below which versions are null when the profile says so. */
   async enableVersioning(site: Site): Promise<void> {
     const excludedPrefixes = this.profile.bucketMode === "excluded" ? ["null/"] : undefined;
     await site.leader.objects.updateBucket(BUCKET, (bucket) => ({
       ...bucket,
       versioning: { status: "Enabled", excludedPrefixes },
+      ...(this.profile.locks ? { objectLock: bucket.objectLock ?? {} } : {}),
     }));
   }
 
