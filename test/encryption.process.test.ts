@@ -15,7 +15,7 @@ import {
   UploadPartCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { awsClient } from "./support/clients.ts";
+import { awsClient, mc } from "./support/clients.ts";
 import { cleanUp, startServer, temporaryFolder } from "./support/server.ts";
 import { setRule, Site, until } from "./support/site.ts";
 
@@ -228,6 +228,59 @@ test("default encryption of a bucket", async () => {
   await client.send(new PutObjectCommand({ ...at, Key: "x", Body: "plain request" }));
   const head = await client.send(new HeadObjectCommand({ ...at, Key: "x" }));
   assert.deepEqual([head.ServerSideEncryption, head.SSEKMSKeyId], ["aws:kms", "arn:aws:kms:shared"]);
+});
+
+test("mc: keys, defaults of buckets, and encrypted copies in both forms", async () => {
+  const folder = temporaryFolder();
+  const run = async (...args: string[]): Promise<string> => {
+    const aliases = { here: here.server };
+    const result = await mc(["--insecure", ...args], { aliases, configDir: join(folder, "mc") });
+    assert.equal(result.code, 0, `${args.join(" ")}: ${result.stderr} ${result.stdout}`);
+    return result.stdout;
+  };
+  await run("admin", "kms", "key", "create", "here", "made");
+  assert.match(await run("admin", "kms", "key", "ls", "here"), /^here\nmade\nshared\n/m);
+  assert.match(await run("admin", "kms", "key", "status", "here", "made"), /Key: made\n.*Encryption ✔\n.*Decryption ✔/);
+  await here.makeBucket("tools");
+  await run("encrypt", "set", "sse-kms", "made", "here/tools");
+  assert.match(await run("encrypt", "info", "here/tools"), /sse-kms.*made/);
+  const file = join(folder, "file");
+  const bytes = bodyOf(200 * KIB);
+  writeFileSync(file, bytes);
+  await run("cp", file, "here/tools/default");
+  await run("encrypt", "clear", "here/tools");
+  assert.match(await run("encrypt", "info", "here/tools"), /not enabled/);
+  const key = CUSTOMER.toString("base64").replace(/=+$/, "");
+  const forms: Readonly<Record<string, string[]>> = {
+    s3: ["--enc-s3", "here/tools"],
+    "old-s3": ["--encrypt", "here/tools"],
+    kms: ["--enc-kms", "here/tools=shared"],
+    c: ["--enc-c", `here/tools=${key}`],
+    "old-c": ["--encrypt-key", "here/tools=thirty-two characters of a key!!"],
+  };
+  for (const [name, flags] of Object.entries(forms)) await run("cp", ...flags, file, `here/tools/${name}`);
+  const kindOf = async (name: string, extra = {}): Promise<string> => {
+    const head = await client.send(new HeadObjectCommand({ Bucket: "tools", Key: name, ...extra }));
+    return head.ServerSideEncryption ?? head.SSECustomerAlgorithm ?? "none";
+  };
+  assert.deepEqual(
+    [
+      await kindOf("default"),
+      await kindOf("s3"),
+      await kindOf("old-s3"),
+      await kindOf("kms"),
+      await kindOf("c", customerKey),
+    ],
+    ["aws:kms", "AES256", "AES256", "aws:kms", "AES256"],
+  );
+  for (const [name, flags] of Object.entries(forms)) {
+    const back = name.endsWith("c") ? flags : [];
+    await run("cp", ...back, `here/tools/${name}`, join(folder, `back-${name}`));
+    assert.ok(readFileSync(join(folder, `back-${name}`)).equals(bytes), name);
+  }
+  assert.match(await run("admin", "kms", "key", "rotate", "here", "made", "shared"), /^1 objects/);
+  const head = await client.send(new HeadObjectCommand({ Bucket: "tools", Key: "default" }));
+  assert.equal(head.SSEKMSKeyId, "arn:aws:kms:shared");
 });
 
 test("after a start without a key its objects say so, and the others are read", async () => {

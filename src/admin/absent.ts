@@ -8,7 +8,6 @@ import type { Route } from "./route.ts";
 
 type Row = readonly [method: Route["method"], path: string, what: string, action: string];
 
-const KMS = "There is no key management service: objects are not encrypted by this server.";
 const SITES = "Whole sites are not replicated here; buckets are, with `mc replicate`.";
 const DRIVES = "A site here is one directory: there are no pools, sets or drives to work on.";
 const TIERS = "There are no storage tiers here.";
@@ -23,10 +22,6 @@ const NETWORK = "Bandwidth is not streamed here; `mc replicate status` shows wha
 const DIAGNOSIS = "Diagnostic bundles are not made here; see the log and the metrics.";
 
 const ROWS: readonly Row[] = [
-  ["POST", "kms/status", KMS, "KMSKeyStatus"],
-  ["GET", "kms/status", KMS, "KMSKeyStatus"],
-  ["POST", "kms/key/create", KMS, "KMSCreateKey"],
-  ["GET", "kms/key/status", KMS, "KMSKeyStatus"],
   ["PUT", "site-replication/add", SITES, "SiteReplicationAdd"],
   ["PUT", "site-replication/edit", SITES, "SiteReplicationAdd"],
   ["PUT", "site-replication/remove", SITES, "SiteReplicationRemove"],

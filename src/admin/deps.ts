@@ -11,6 +11,7 @@ import type { BucketName } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import type { KeyRing } from "../storage/keyring/keyring.ts";
 import type { ConfigStore } from "./config-store.ts";
 import type { BacklogApi, TargetsApi } from "./targets-api.ts";
 
@@ -64,6 +65,8 @@ export interface AdminDeps {
   readonly settings: AdminSettings;
   readonly site: Site;
   readonly targets: TargetsApi;
+  /** Absent: nothing is encrypted here. */
+  readonly keyRing?: KeyRing | undefined;
   readonly backlog: BacklogApi;
   /** Numbers of a bucket's replication: the document of replication.md 9.1. Absent: metrics leave replication out. */
   readonly replication?: { metrics(bucket: BucketName, version: 1 | 2): Promise<object> } | undefined;

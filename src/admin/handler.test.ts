@@ -83,7 +83,9 @@ test("unknown calls are 426 before anyone is asked for a name", async () => {
     assert.ok(text.endsWith("\n"));
   }
   assert.equal((await fetch(`${admin.url}/minio/other`)).status, 404, "not ours");
-  assert.equal((await fetch(`${admin.url}/minio/kms/v1/status`)).status, 501);
+  assert.equal((await fetch(`${admin.url}/minio/kms/v1/nothing`)).status, 501);
+  assert.equal((await fetch(`${admin.url}/minio/kms/v1/status`)).status, 403);
+  await refused(admin.root, get("/minio/kms/v1/status"), 501, "NotImplemented");
 });
 
 test("who may ask: signatures, keys, bodies", async () => {

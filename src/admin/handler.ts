@@ -16,6 +16,7 @@ import type { AdminDeps } from "./deps.ts";
 import { answerHealth, HEALTH_PREFIX } from "./health.ts";
 import { IAM_TRANSFER_ROUTES } from "./iam-transfer.ts";
 import { INFO_ROUTES } from "./info.ts";
+import { KMS_ROUTES, OLD_KMS_ROUTES } from "./kms.ts";
 import { isMetricsPath, metricsText } from "./metrics.ts";
 import { metricsTokenValid } from "./metrics-token.ts";
 import { POLICY_ROUTES } from "./policies.ts";
@@ -46,10 +47,13 @@ export const ROUTES: readonly Route[] = [
   ...CONFIG_ROUTES,
   ...IAM_TRANSFER_ROUTES,
   ...BUCKET_TRANSFER_ROUTES,
+  ...OLD_KMS_ROUTES,
   ...ABSENT_ROUTES,
 ];
 
-const BY_PATH: ReadonlyMap<string, Route> = new Map(ROUTES.map((route) => [`${route.method} ${route.path}`, route]));
+const under = (prefix: string, routes: readonly Route[]): [string, Route][] =>
+  routes.map((route) => [`${route.method} ${prefix}${route.path}`, route]);
+const BY_PATH: ReadonlyMap<string, Route> = new Map([...under(PREFIX, ROUTES), ...under(KMS, KMS_ROUTES)]);
 
 /** The route of exactly this path, else the one that ends in `/*` and holds the most of it. */
 function routeAt(method: string, path: string): Route | undefined {
@@ -63,8 +67,7 @@ function routeAt(method: string, path: string): Route | undefined {
 }
 
 function routeOf(request: AdminRequest): Route | undefined {
-  if (!request.path.startsWith(PREFIX)) return undefined;
-  const route = routeAt(request.method, request.path.slice(PREFIX.length));
+  const route = routeAt(request.method, request.path);
   return route?.query.every((name) => request.has(name)) === true ? route : undefined;
 }
 
@@ -74,6 +77,7 @@ function nameOf({ path }: Route): string {
 }
 
 function unknownRoute(path: string): StoreError {
+  if (path.startsWith(KMS)) return new StoreError("NotImplemented");
   const version = /^\/minio\/admin\/(v\d+)/.exec(path)?.[1];
   const known = version === undefined || version === "v3";
   const message = known ? undefined : `This server speaks version v3 of the admin API, the request is for ${version}.`;
@@ -147,7 +151,7 @@ export function createAdminHandler(deps: AdminDeps): AdminHandler {
       void answerSts(context, incoming, query);
       return true;
     }
-    if (path.startsWith(`${ADMIN}/`) || path === ADMIN) {
+    if (path.startsWith(`${ADMIN}/`) || path === ADMIN || path.startsWith(KMS)) {
       void answerAdmin(context, new AdminRequest({ deps, incoming, path, rawQuery: query, requestId }));
       return true;
     }
@@ -159,8 +163,6 @@ export function createAdminHandler(deps: AdminDeps): AdminHandler {
       void answerMetrics(context, incoming, path, query);
       return true;
     }
-    if (!path.startsWith(KMS)) return false;
-    sendError(context, { error: new StoreError("NotImplemented"), resource: path });
-    return true;
+    return false;
   };
 }

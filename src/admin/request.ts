@@ -80,11 +80,15 @@ export class AdminRequest {
   }
 
   /** May the caller do `action`? `denyOnly`: unless a policy denies it (acting on oneself). */
-  may(action: string, options: { denyOnly?: boolean; conditions?: Record<string, string[]> } = {}): Promise<boolean> {
+  may(
+    action: string,
+    options: { denyOnly?: boolean; key?: string; conditions?: Record<string, string[]> } = {},
+  ): Promise<boolean> {
     return this.deps.iam.allowed(this.identity, {
       action,
       conditions: { ...requestConditions(this.deps, this.incoming), ...options.conditions },
       denyOnly: options.denyOnly,
+      key: options.key,
     });
   }
 
@@ -102,13 +106,17 @@ export class AdminRequest {
   /** The whole body, compared with the hash that was signed. `tooLarge`: the code above `limit` bytes. */
   async body(limit: number, tooLarge: string): Promise<Buffer> {
     const body = await readWhole(this.incoming, limit, tooLarge);
-    // The call may be at work for long now without a byte moving: the idle limit of the connection is not for that.
-    this.incoming.socket.setTimeout(0);
+    this.longRunning();
     const hash = this.payloadHash.toLowerCase();
     if (this.payloadHash !== UNSIGNED_PAYLOAD && createHash("sha256").update(body).digest("hex") !== hash) {
       throw new StoreError("XAmzContentSHA256Mismatch");
     }
     return body;
+  }
+
+  /** The call may be at work for long now without a byte moving: the idle limit of the connection is not for that. */
+  longRunning(): void {
+    this.incoming.socket.setTimeout(0);
   }
 
   /** A sealed JSON body, opened with the caller's secret. XMinioAdminConfigTooLarge, XMinioAdminConfigBadJSON. */

@@ -32,6 +32,7 @@ const ENTRIES: readonly Entry[] = [
   { name: "tag", load: async () => (await import("./commands/tag.ts")).tagCommand },
   { name: "retention", load: async () => (await import("./commands/retention.ts")).retentionCommand },
   { name: "legalhold", load: async () => (await import("./commands/legalhold.ts")).legalholdCommand },
+  { name: "encrypt", load: async () => (await import("./commands/encrypt.ts")).encryptCommand },
   { name: "replicate", load: async () => (await import("./commands/replicate/index.ts")).replicateCommand },
   { name: "admin", load: async () => (await import("./commands/admin/index.ts")).adminCommand },
   { name: "anonymous", load: async () => (await import("./commands/anonymous.ts")).anonymousCommand },

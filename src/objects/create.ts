@@ -10,6 +10,7 @@ import type { Objects } from "./objects.ts";
 import { put } from "./put.ts";
 import * as read from "./read.ts";
 import * as registers from "./registers.ts";
+import { rewrap } from "./rewrap.ts";
 import * as status from "./status.ts";
 import * as uploads from "./uploads.ts";
 
@@ -25,6 +26,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     usage: (bucket) => buckets.usage(context, bucket),
     put: (request) => put(context, request),
     encryptedWith: (bucket) => encryptedWith(context, bucket),
+    rewrap: async (from, to) => rewrap(context, await buckets.listBuckets(context), from, to),
     checkEncryptionKey: (keyId) => checkKey(context, keyId),
     find: (selector) => read.find(context, selector),
     version: (selector) => read.version(context, selector),

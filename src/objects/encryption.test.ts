@@ -240,3 +240,39 @@ test("changed bytes are damage", async () => {
   const seen = await objects.version({ bucket: B, key: K, versionId: NULL_VERSION });
   assert.equal(seen?.version.kind === "object" && seen.version.damaged, "corrupt");
 });
+
+test("a rotation puts keys under another one and touches no byte", async () => {
+  const site = await siteOf();
+  const { objects, blobs } = site;
+  const bytes = randomBytes(70_000);
+  await put(objects, bytes, { kind: "SSE-KMS", keyId: "second", context: Buffer.from('{"a":"b"}').toString("base64") });
+  await put(objects, bytes, { kind: "SSE-C", customerKey: KEY }, objectKey("c"));
+  const upload = await objects.createUpload({
+    bucket: B,
+    key: objectKey("parts"),
+    attributes: PLAIN,
+    initiator: "root",
+    encryption: { kind: "SSE-KMS", keyId: "second" },
+  });
+  const at = { bucket: B, key: objectKey("parts"), uploadId: upload.uploadId };
+  const part = await objects.putPart(at, 1, bodyOf("a part from before"));
+  const files = [...blobs.files.values()].map((file) => Buffer.from(file));
+  assert.deepEqual(await objects.rewrap("second", "main"), { rewrapped: 2, failed: 0 });
+  assert.deepEqual(await objects.rewrap("second", "main"), { rewrapped: 0, failed: 0 });
+  assert.deepEqual([...blobs.files.values()], files);
+  const [main] = site.keys;
+  assert.ok(main !== undefined);
+  const deps = { index: site.index, clock: systemClock(), random: systemRandom };
+  const after = site.with(await openEmbeddedRing({ ...deps, keys: [main] }));
+  assert.ok((await readBack(after)).equals(bytes));
+  await after.completeUpload({ ...at, parts: [part] });
+  assert.equal((await readBack(after, objectKey("parts"))).toString(), "a part from before");
+  const ways = await after.encryptedWith(await after.bucket(B));
+  assert.deepEqual(
+    ways.map(({ kind, keyId, versions }) => [kind, keyId, versions]),
+    [
+      ["SSE-C", undefined, 1],
+      ["SSE-KMS", "main", 2],
+    ],
+  );
+});

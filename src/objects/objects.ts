@@ -27,6 +27,7 @@ import type {
   PutResult,
   ReadConditions,
   ReplicaMetadataRequest,
+  RewrapCounts,
   StoredPart,
   Upload,
   UploadSelector,
@@ -51,6 +52,8 @@ export interface Objects {
 
   /** How the versions of a bucket are encrypted: each way and key with their number (exact, from counters). */
   encryptedWith(bucket: Bucket): Promise<EncryptedWith[]>;
+  /** Puts the data keys of all objects and uploads that `from` sealed under `to`; no byte of an object is touched. */
+  rewrap(from: string, to: string): Promise<RewrapCounts>;
   put(request: PutRequest): Promise<PutResult>;
   /**
    * The key ring has this key (absent: its default one), and it works. Throws NotImplemented without a key ring,

@@ -248,6 +248,13 @@ export interface EncryptedWith {
   readonly versions: number;
 }
 
+/** What a rotation did; `error`: the first reason of those that failed. */
+export interface RewrapCounts {
+  readonly rewrapped: number;
+  readonly failed: number;
+  readonly error?: string | undefined;
+}
+
 /** One page of a listing of current versions. */
 export interface ListRequest {
   readonly bucket: BucketName;

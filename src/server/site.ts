@@ -140,6 +140,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     },
     site: adminSite(options, nodeName, openedMs, control),
     targets: replication.targets,
+    keyRing,
     backlog: replication.backlog,
     replication: replication.api,
     metrics,

@@ -10,14 +10,7 @@ import type { FileLayer, ReadableFile } from "./files.ts";
 import { inlineBytes, inlineState } from "./format.ts";
 import type { PackageOpener } from "./opener.ts";
 import { readFailure, type FileRange } from "./read.ts";
-import {
-  CLOSING_BYTES,
-  openAtOnce,
-  packageSpan,
-  plainSize,
-  PACKAGE_BYTES,
-  SEALED_PACKAGE_BYTES,
-} from "./seal.ts";
+import { CLOSING_BYTES, openAtOnce, packageSpan, plainSize, PACKAGE_BYTES, SEALED_PACKAGE_BYTES } from "./seal.ts";
 
 /** Memory of the long reads under way in full pieces: sealed bytes and plain ones. */
 let ringBytes = 0;

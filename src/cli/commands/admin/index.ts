@@ -9,6 +9,7 @@ import { adminConfigCommand } from "./config.ts";
 import { groupCommand } from "./group.ts";
 import type { ServerInfo } from "./info-format.ts";
 import { infoText } from "./info-format.ts";
+import { kmsCommand } from "./kms.ts";
 import { policyCommand } from "./policy.ts";
 import { prometheusCommand } from "./prometheus.ts";
 import { serviceCommand } from "./service.ts";
@@ -51,6 +52,7 @@ export const adminCommand: Command = {
     policyCommand,
     accesskeyCommand,
     prometheusCommand,
+    kmsCommand,
     siteReplicateCommand,
     ...ELSEWHERE_COMMANDS,
     {
