@@ -45,6 +45,14 @@ const origins = (value: string): string | undefined =>
     ? undefined
     : "expected origins separated by commas, or *";
 
+const UNITS: Readonly<Record<string, number>> = { "": 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** `16MiB` as bytes; undefined: it is no size. */
+export function sizeOf(text: string): number | undefined {
+  const [, number = "", unit = ""] = /^(\d{1,15})\s*(KiB|MiB|GiB)?$/.exec(text) ?? [];
+  return number === "" ? undefined : Number(number) * (UNITS[unit] as number);
+}
+
 const COMMENT: ConfigKey = { name: "comment", description: "a note to this setting", type: "sentence", fallback: "" };
 
 export const SUB_SYSTEMS: readonly SubSystem[] = [
@@ -76,6 +84,30 @@ export const SUB_SYSTEMS: readonly SubSystem[] = [
         fallback: "on",
         environment: "API_ROOT_ACCESS",
         fault: oneOf("on", "off"),
+      },
+      COMMENT,
+    ],
+  },
+  {
+    name: "heal",
+    description: "the scrub that reads stored bytes again and repairs them from peers",
+    live: true,
+    keys: [
+      {
+        name: "bitrotscan",
+        description: "off stops the reading in the background; damage that reads find is repaired all the same",
+        type: "on|off",
+        fallback: "on",
+        environment: "HEAL_BITROTSCAN",
+        fault: oneOf("on", "off"),
+      },
+      {
+        name: "rate",
+        description: "most bytes a second that the scrub reads, such as 16MiB; 0 for no limit",
+        type: "size",
+        fallback: "16MiB",
+        environment: "HEAL_RATE",
+        fault: (value) => (sizeOf(value) === undefined ? "expected a number of bytes, KiB, MiB or GiB" : undefined),
       },
       COMMENT,
     ],
@@ -124,7 +156,7 @@ export const SUB_SYSTEMS: readonly SubSystem[] = [
 /** Sub-systems of MinIO that have nothing to set here. */
 const ELSEWHERE = new Set(
   (
-    "storage_class compression heal scanner batch ilm drive browser subnet callhome etcd cache identity_openid identity_ldap identity_tls " +
+    "storage_class compression scanner batch ilm drive browser subnet callhome etcd cache identity_openid identity_ldap identity_tls " +
     "identity_plugin policy_plugin policy_opa logger_webhook audit_webhook audit_kafka lambda_webhook notify_amqp notify_kafka notify_mqtt " +
     "notify_mysql notify_nats notify_nsq notify_elasticsearch notify_postgres notify_redis notify_webhook"
   ).split(" "),

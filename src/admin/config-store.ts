@@ -4,7 +4,7 @@ import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
-import { configKey, SUB_SYSTEMS } from "./config-keys.ts";
+import { configKey, sizeOf, SUB_SYSTEMS } from "./config-keys.ts";
 import type { SubSystem } from "./config-keys.ts";
 
 export interface ConfigStoreOptions {
@@ -24,6 +24,7 @@ export interface LiveConfig {
   readonly siteName: string;
   /** Empty: any. Holds from the next start. */
   readonly region: string;
+  readonly scrub: { readonly on: boolean; readonly bytesPerSecond: number };
 }
 
 type Values = Readonly<Record<string, string>>;
@@ -143,6 +144,7 @@ export class ConfigStore {
       rootAccess: read("api", "root_access") !== "off",
       siteName: read("site", "name"),
       region: read("site", "region"),
+      scrub: { on: read("heal", "bitrotscan") !== "off", bytesPerSecond: sizeOf(read("heal", "rate")) ?? 0 },
     };
   }
 }

@@ -102,7 +102,7 @@ test("help names what there is, with exactly the members that clients know", asy
   });
   assert.deepEqual(
     help.keysHelp.map((key) => (key as { key: string }).key),
-    ["api", "site", "region"],
+    ["api", "heal", "site", "region"],
   );
   const api = await admin.root.json<{ keysHelp: object[] }>({
     method: "GET",

@@ -10,8 +10,10 @@ import type { TraceRecord } from "../observe/trace.ts";
 import type { BucketName } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { Heals } from "../resync/heal.ts";
 import type { Random } from "../runtime/random.ts";
 import type { KeyRing } from "../storage/keyring/keyring.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
 import type { ConfigStore } from "./config-store.ts";
 import type { BacklogApi, TargetsApi } from "./targets-api.ts";
 
@@ -70,6 +72,10 @@ export interface AdminDeps {
   readonly backlog: BacklogApi;
   /** Numbers of a bucket's replication: the document of replication.md 9.1. Absent: metrics leave replication out. */
   readonly replication?: { metrics(bucket: BucketName, version: 1 | 2): Promise<object> } | undefined;
+  /** Checks and repairs stored bytes; absent: this server cannot. */
+  readonly healing?:
+    | { readonly index: OrderedIndex; readonly heals: Pick<Heals, "start" | "stop" | "status"> }
+    | undefined;
   /** Settings that can be changed; absent: none. */
   readonly config?: ConfigStore | undefined;
   /** Traces of everything that answers or sends here; absent: there are none. */

@@ -13,6 +13,7 @@ import { authenticate } from "./authenticate.ts";
 import { BUCKET_TRANSFER_ROUTES } from "./bucket-transfer.ts";
 import { CONFIG_ROUTES } from "./config.ts";
 import type { AdminDeps } from "./deps.ts";
+import { HEAL_ROUTES } from "./heal.ts";
 import { answerHealth, HEALTH_PREFIX } from "./health.ts";
 import { IAM_TRANSFER_ROUTES } from "./iam-transfer.ts";
 import { INFO_ROUTES } from "./info.ts";
@@ -48,6 +49,7 @@ export const ROUTES: readonly Route[] = [
   ...IAM_TRANSFER_ROUTES,
   ...BUCKET_TRANSFER_ROUTES,
   ...OLD_KMS_ROUTES,
+  ...HEAL_ROUTES,
   ...ABSENT_ROUTES,
 ];
 

@@ -4,6 +4,7 @@ import type { Family, FamilyOptions } from "../observe/metrics.ts";
 import { family, renderMetrics } from "../observe/metrics.ts";
 import type { AdminDeps } from "./deps.ts";
 import { linkFamilies, replicationFamilies } from "./metrics-replication.ts";
+import { scrubFamilies } from "./metrics-scrub.ts";
 import { siteUsage } from "./usage.ts";
 
 const V3 = "/minio/metrics/v3";
@@ -77,6 +78,10 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
       usage.buckets.map(({ bucket }) => bucket),
     )),
     ...(await linkFamilies(deps)),
+    ...(await scrubFamilies(
+      deps,
+      usage.buckets.map(({ bucket }) => bucket),
+    )),
   ];
 }
 

@@ -211,6 +211,8 @@ const ADMIN: readonly Row[] = [
   ["OpenIDNotEnabled", 400, "OpenID is not enabled."],
   ["XMinioHealNotImplemented", 400, "Healing is not implemented on this server."],
   ["XMinioHealNoSuchProcess", 400, "There is no such healing process."],
+  ["XMinioHealInvalidClientToken", 400, "The client token of the healing process is not valid."],
+  ["XMinioHealAlreadyRunning", 400, "Healing is already running on this path."],
   ["XMinioAdminTierNotFound", 404, "The specified tier does not exist."],
 ];
 

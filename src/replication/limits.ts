@@ -108,3 +108,26 @@ export const RESYNC_LOOK_VERSIONS = 5000;
 export const DAMAGE_CHECK_IN_FLIGHT_MAX = 32;
 /** A damage check reports its progress this often. */
 export const DAMAGE_CHECK_PROGRESS_MS = 500;
+
+/** The scrub begins so long after a start, looks so often whether it is due, and begins a pass at most once in a cycle. */
+export const SCRUB_FIRST_MS = 10 * 60_000;
+export const SCRUB_LOOK_MS = 60_000;
+export const SCRUB_CYCLE_MS = 7 * 86_400_000;
+/** Versions between two savings of its place. */
+export const SCRUB_PAGE = 250;
+/** What a version costs beside its bytes when the rate is reckoned: a file is opened, a row is read. */
+export const SCRUB_COST_BYTES = 4096;
+/** Damaged versions are brought back from peers this often; one that could not be is tried again after a while. */
+export const REPAIR_EVERY_MS = 30_000;
+export const REPAIR_AGAIN_MS = 15 * 60_000;
+export const REPAIR_MEMORY_MAX = 100_000;
+export const REPAIR_PAGE = 500;
+export const REPAIR_IN_FLIGHT_MAX = 4;
+/** Results of a heal that nobody has fetched: it waits for its reader, and gives up when none comes. */
+export const HEAL_ITEMS_MAX = 1000;
+export const HEAL_PAGE = 100;
+export const HEAL_LOOK_MS = 200;
+export const HEAL_UNREAD_MS = 10 * 60_000;
+/** A heal that has not said anything for so long lost its process. */
+export const HEAL_SILENT_MS = 60_000;
+export const HEAL_KEPT_MS = 60 * 60_000;

@@ -30,9 +30,12 @@ import type { Sealer } from "../model/sealer.ts";
 import { withSynchronousTargets } from "../replication/synchronous.ts";
 import { Targets } from "../replication/targets.ts";
 import type { TargetClient } from "../replication/wire.ts";
+import type { BlobStore } from "../storage/blobs/blobs.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import type { Forecast } from "./forecast.ts";
+import { Heals } from "./heal.ts";
 import { ResyncJobs, type ControlRequest, type StartRequest } from "./jobs.ts";
+import { Scrub, type ScrubSettings } from "./scrub.ts";
 
 export interface ReplicationDeps {
   readonly index: OrderedIndex;
@@ -54,6 +57,9 @@ export interface ReplicationDeps {
   readonly trace?: TraceSink | undefined;
   /** Set in processes that never `start`: reaches the one that does; no ARNs named: look at everything. */
   readonly tellOthers?: ((arns: readonly Arn[]) => void) | undefined;
+  readonly blobs: BlobStore;
+  /** What the scrub may do, asked all the time; absent: there is none. */
+  readonly scrub?: (() => ScrubSettings) | undefined;
   /** Keeps the report of a resync as a file; it never rejects. */
   readonly saveReport?: ((name: string, text: string) => Promise<void>) | undefined;
   /** What is encrypted at rest may travel over plain HTTP. */
@@ -92,6 +98,7 @@ export interface Replication {
   readonly targets: Targets;
   readonly api: ReplicationCalls;
   readonly backlog: BacklogCalls;
+  readonly heals: Heals;
   /** For the metrics of the site: every target with its queue, counters and health. */
   readonly status: StatusDeps;
   /** Begins the background work: sending, queueing existing objects, resyncs. */
@@ -124,6 +131,16 @@ export function createReplication(deps: ReplicationDeps): Replication {
     saveReport,
     warn,
   });
+  const bytes = {
+    objects,
+    index,
+    blobs: deps.blobs,
+    clock,
+    warn,
+    peersFor: (bucket: Bucket, key: string) => peers.peersFor(bucket, key),
+  };
+  const heals = new Heals({ ...bytes, random });
+  const scrub = deps.scrub === undefined ? undefined : new Scrub({ ...bytes, settings: deps.scrub });
   const config = { objects, targets, clock, random, hostId };
   const status: StatusDeps = {
     index,
@@ -138,7 +155,14 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const stopping = new AbortController();
   let ended: Promise<void> = Promise.resolve();
   const work = async (held: AbortSignal): Promise<void> => {
-    await Promise.all([scheduler.run(held), existing.run(held), forgotten.run(held), probes.run(held), jobs.run(held)]);
+    await Promise.all([
+      scheduler.run(held),
+      existing.run(held),
+      forgotten.run(held),
+      probes.run(held),
+      jobs.run(held),
+      scrub?.run(held),
+    ]);
   };
   const lookAround = (): void => {
     scheduler.poke();
@@ -150,6 +174,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
   return {
     clientObjects: withSynchronousTargets({ objects, targets, clock, warn }),
     targets,
+    heals,
     status,
     api: {
       validateConfig: (bucket, replication) => validateConfig(config, bucket, replication),
@@ -193,6 +218,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     },
     async stop() {
       stopping.abort();
+      await heals.close();
       await ended;
       await peers.close();
       await targets.connections.close();

@@ -115,6 +115,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     encryptedOverHttp: settings.encryptedOverHttp,
     trace: feeds.trace,
     tellOthers: options.background ? undefined : (arns) => options.tellOthers({ poke: arns }),
+    blobs,
+    scrub: () => config.live.scrub,
     saveReport: reportFiles(settings.dir, warn),
     warn,
   });
@@ -143,6 +145,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     keyRing,
     backlog: replication.backlog,
     replication: replication.api,
+    healing: { index, heals: replication.heals },
     metrics,
     log,
     config,

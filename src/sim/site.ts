@@ -153,6 +153,7 @@ export class Site implements Place {
     const objects = createObjects({ index, blobs, clock, random, poke });
     const replication: Replication = createReplication({
       index,
+      blobs,
       objects,
       sealer: openSealer,
       clock,

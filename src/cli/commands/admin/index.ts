@@ -7,6 +7,7 @@ import { adminSubcommand } from "./common.ts";
 import { clusterCommand } from "./cluster.ts";
 import { adminConfigCommand } from "./config.ts";
 import { groupCommand } from "./group.ts";
+import { healCommand } from "./heal.ts";
 import type { ServerInfo } from "./info-format.ts";
 import { infoText } from "./info-format.ts";
 import { kmsCommand } from "./kms.ts";
@@ -44,6 +45,7 @@ export const adminCommand: Command = {
     serviceCommand,
     adminConfigCommand,
     clusterCommand,
+    healCommand,
     traceCommand,
     logsCommand,
     topCommand,
