@@ -17,7 +17,6 @@ import {
 import type { Random } from "../runtime/random.ts";
 import type { BlobState } from "../storage/blobs/blobs.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
-import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
 import { examineVersion, type DamageCheckDeps } from "./damage-check.ts";

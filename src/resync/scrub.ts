@@ -19,7 +19,6 @@ import {
   SCRUB_LOOK_MS,
   SCRUB_PAGE,
 } from "../replication/limits.ts";
-import type { Clock } from "../runtime/clock.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { keyAfter, keyPrefixRange, namedRowKey, SPACE, splitIdRowKey } from "../storage/keys.ts";
