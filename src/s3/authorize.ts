@@ -9,6 +9,7 @@ import { hasCode, StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import { remainingDays } from "../model/object-lock.ts";
 import type { Tags } from "../model/version.ts";
+import type { HeaderView } from "./attributes.ts";
 import type { S3Request } from "./request.ts";
 
 export interface Question {
@@ -51,29 +52,29 @@ function baseConditions(request: S3Request): Record<string, readonly string[]> {
     const value = request.query.get(name);
     if (value !== undefined) out[name] = [value];
   }
-  addHeaders(request, out);
-  return out;
+  return Object.assign(out, headerConditions(request, nowMs));
 }
 
-function addHeaders(request: S3Request, out: Record<string, readonly string[]>): void {
-  for (const [name, value] of Object.entries(request.headers)) {
+/** Condition values that headers give, or the fields of a form that stand for them. */
+export function headerConditions(view: HeaderView, nowMs: number): Record<string, readonly string[]> {
+  const out: Record<string, readonly string[]> = {};
+  for (const [name, value] of Object.entries(view.headers)) {
     if (!name.startsWith("x-amz-") || typeof value !== "string") continue;
     if (name === "x-amz-security-token") continue;
     out[name] = [value];
     if (name.startsWith("x-amz-object-lock-")) out[name.slice("x-amz-".length)] = [value];
   }
-  const untilMs = Date.parse(request.header("x-amz-object-lock-retain-until-date") ?? "");
-  if (!Number.isNaN(untilMs)) {
-    out["object-lock-remaining-retention-days"] = [String(remainingDays(untilMs, request.deps.clock.nowMs()))];
-  }
-  const tagging = request.header("x-amz-tagging");
-  if (tagging === undefined || tagging === "") return;
+  const untilMs = Date.parse(view.header("x-amz-object-lock-retain-until-date") ?? "");
+  if (!Number.isNaN(untilMs)) out["object-lock-remaining-retention-days"] = [String(remainingDays(untilMs, nowMs))];
+  const tagging = view.header("x-amz-tagging");
+  if (tagging === undefined || tagging === "") return out;
   const names: string[] = [];
   for (const [key, value] of new URLSearchParams(tagging)) {
     names.push(key);
     out[`RequestObjectTag/${key}`] = [value];
   }
   out["RequestObjectTagKeys"] = names;
+  return out;
 }
 
 function principalType(kind: S3Request["identity"]["kind"]): string {

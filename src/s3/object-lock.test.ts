@@ -269,8 +269,9 @@ test("each way of locking needs its permission, on every way of writing", async 
 
 test("a form's lock fields need their permission, and then lock what it uploads", async () => {
   await root.send(new sdk.CreateBucketCommand({ Bucket: "forms", ObjectLockEnabledForBucket: true }));
-  const open = (...Action: string[]) => {
-    const statement = { Effect: "Allow", Principal: "*", Action, Resource: "arn:aws:s3:::forms/*" };
+  const open = (Condition: object, ...Action: string[]) => {
+    const Resource = "arn:aws:s3:::forms/*";
+    const statement = { Effect: "Allow", Principal: "*", Action, Resource, Condition };
     const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
     return root.send(new sdk.PutBucketPolicyCommand({ Bucket: "forms", Policy }));
   };
@@ -285,9 +286,12 @@ test("a form's lock fields need their permission, and then lock what it uploads"
   const body = `${parts.map((part) => `--b\r\nContent-Disposition: ${part}\r\n`).join("")}--b--\r\n`;
   const headers = { "content-type": "multipart/form-data; boundary=b" };
   const post = () => raw({ method: "POST", path: "/forms", credentials: null, body, headers });
-  await open("s3:PutObject", "s3:PutObjectRetention");
+  await open({}, "s3:PutObject", "s3:PutObjectRetention");
   assert.equal((await post()).code, "AccessDenied");
-  await open("s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold");
+  const all = ["s3:PutObject", "s3:PutObjectRetention", "s3:PutObjectLegalHold"];
+  await open({ NumericLessThan: { "s3:object-lock-remaining-retention-days": "3" } }, ...all);
+  assert.equal((await post()).code, "AccessDenied");
+  await open({ NumericLessThan: { "s3:object-lock-remaining-retention-days": "4" } }, ...all);
   assert.equal((await post()).status, 204);
   const head = await root.send(new sdk.HeadObjectCommand({ Bucket: "forms", Key: "uploaded" }));
   assert.deepEqual([head.ObjectLockMode, head.ObjectLockLegalHoldStatus], ["GOVERNANCE", "ON"]);
