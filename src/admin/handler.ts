@@ -86,6 +86,9 @@ function unknownRoute(path: string): StoreError {
   return new StoreError("XMinioAdminVersionMismatch", { message });
 }
 
+/** The code's own words are about a name that may not be used. */
+const noSuchKey = new StoreError("XMinioInvalidIAMCredentials", { message: "There is no such access key." });
+
 async function answerAdmin(context: AnswerContext, request: AdminRequest): Promise<void> {
   const route = routeOf(request);
   const resource = request.path;
@@ -100,7 +103,8 @@ async function answerAdmin(context: AnswerContext, request: AdminRequest): Promi
   } catch (error) {
     const badCredentials = error instanceof StoreError && error.code === "XMinioInvalidIAMCredentials";
     const status = badCredentials ? (route.badCredentialsStatus ?? 404) : undefined;
-    sendError(context, { error, resource, bucket: request.bucketText, status });
+    const said = status === 404 ? noSuchKey : error;
+    sendError(context, { error: said, resource, bucket: request.bucketText, status });
   }
 }
 

@@ -1,9 +1,11 @@
 /** `admin accesskey`: the newer words for access keys (mc-cli.md 8). */
+import { answeredWith } from "../../../client/errors.ts";
 import type { Command } from "../../command.ts";
+import { UsageError } from "../../usage-error.ts";
 import type { KeyInfo, ListedKey } from "./access-keys.ts";
 import { createKey, expiryText, keyChangeCommands, keyInfo, keyPolicy, NEW_KEY_FLAGS } from "./access-keys.ts";
 import type { AdminSite } from "./common.ts";
-import { adminSubcommand, fieldRows, NEVER } from "./common.ts";
+import { adminSubcommand, fieldRows, NEVER, send } from "./common.ts";
 
 export const accesskeyCommand: Command = {
   name: "accesskey",
@@ -43,6 +45,20 @@ export const accesskeyCommand: Command = {
       what: "Unable to get info for access key",
       work: showAccessKeys,
     }),
+    adminSubcommand({
+      name: "sts-revoke",
+      summary: "end the temporary keys of a user",
+      usage: "ALIAS USER | ALIAS --self, with --all or --token-type TYPE",
+      examples: [{ what: "all that a user has", line: "mc admin accesskey sts-revoke here U --all" }],
+      flags: [
+        { name: "all", kind: "bool", help: "all of them" },
+        { name: "self", kind: "bool", help: "one's own" },
+        { name: "token-type", kind: "string", help: "those that were asked for with this TokenRevokeType" },
+      ],
+      argCount: [0, 1],
+      what: "Unable to revoke the temporary keys",
+      work: revokeTemporary,
+    }),
     ...keyChangeCommands({
       what: "access key",
       removeNames: ["remove", "rm"],
@@ -70,6 +86,33 @@ interface UserKeys {
   readonly stsKeys?: readonly ListedKey[] | null | undefined;
 }
 
+async function revokeTemporary(site: AdminSite): Promise<void> {
+  const { flags, args, ctx } = site;
+  const [user = ""] = args;
+  const type = flags.string("token-type") ?? "";
+  if (flags.bool("self") === (user !== "")) throw new UsageError("Expected a USER or --self");
+  if (flags.bool("all") === (type !== "")) throw new UsageError("Expected --all or --token-type TYPE");
+  const query = { user, tokenRevokeType: type, fullRevoke: String(flags.bool("all")) };
+  await send(site, { method: "POST", path: "revoke-tokens/builtin", query });
+  const whose = user === "" ? "your own" : `those of \`${user}\``;
+  ctx.out.message(`Revoked temporary keys: ${whose}.`, { status: "success", user, tokenRevokeType: type });
+}
+
+/** Everybody's where that is allowed, one's own otherwise: the answer to a command line that names nobody. */
+async function usersKeys(
+  site: AdminSite,
+  query: Readonly<Record<string, string | readonly string[]>>,
+): Promise<Readonly<Record<string, UserKeys>>> {
+  const call = { method: "GET", path: "list-access-keys-bulk", query, signal: site.ctx.signal };
+  try {
+    return await site.client.sealedJson(call);
+  } catch (error) {
+    const unnamed = site.args.length === 0 && !site.flags.bool("all") && query["all"] === "true";
+    if (!unnamed || !answeredWith(error, "AccessDenied")) throw error;
+    return await site.client.sealedJson({ ...call, query: { listType: query["listType"] ?? "all" } });
+  }
+}
+
 async function listAccessKeys(site: AdminSite): Promise<void> {
   const { flags, args, ctx } = site;
   const listType = flags.bool("users-only")
@@ -81,8 +124,7 @@ async function listAccessKeys(site: AdminSite): Promise<void> {
         : "all";
   const all = args.length === 0 && !flags.bool("self");
   const query = { listType, ...(args.length === 0 ? {} : { users: args }), ...(all ? { all: "true" } : {}) };
-  const call = { method: "GET", path: "list-access-keys-bulk", query, signal: ctx.signal };
-  const users = await site.client.sealedJson<Readonly<Record<string, UserKeys>>>(call);
+  const users = await usersKeys(site, query);
   for (const user of Object.keys(users).sort()) {
     const stsKeys = users[user]?.stsKeys ?? [];
     const svcaccs = users[user]?.serviceAccounts ?? [];

@@ -1,6 +1,7 @@
 /** `mc admin`: users, policies, targets and the server itself. */
 import type { Command } from "../../command.ts";
 import { adminBucketQuotaCommand } from "../quota.ts";
+import { statCommand } from "../stat.ts";
 import { accesskeyCommand } from "./accesskey.ts";
 import { bucketRemoteCommand } from "./bucket-remote.ts";
 import { adminSubcommand } from "./common.ts";
@@ -60,7 +61,7 @@ export const adminCommand: Command = {
     {
       name: "bucket",
       summary: "settings of buckets in the words of 2022",
-      subcommands: [bucketRemoteCommand, adminBucketQuotaCommand],
+      subcommands: [bucketRemoteCommand, adminBucketQuotaCommand, { ...statCommand, name: "info", hidden: true }],
     },
   ],
 };

@@ -38,7 +38,7 @@ export const svcacctCommand: Command = {
       flags: [{ name: "policy", kind: "bool", help: "print its policy" }],
       argCount: [1, 1],
       what: "Unable to get information of the specified service account",
-      work: showAccount,
+      work: (site) => showAccount(site),
     }),
     ...keyChangeCommands({
       what: "the specified service account",
@@ -46,6 +46,22 @@ export const svcacctCommand: Command = {
       removeNames: ["rm", "remove"],
       changed: (past, accessKey) =>
         `${past.replace(/^./, (first) => first.toUpperCase())} service account \`${accessKey}\` successfully.`,
+    }),
+  ],
+};
+
+export const stsCommand: Command = {
+  name: "sts",
+  summary: "temporary keys that belong to a user",
+  subcommands: [
+    adminSubcommand({
+      name: "info",
+      summary: "show one temporary key",
+      usage: "ALIAS ACCESSKEY [--policy]",
+      flags: [{ name: "policy", kind: "bool", help: "print its policy" }],
+      argCount: [1, 1],
+      what: "Unable to get information of the specified temporary key",
+      work: (site) => showAccount(site, "temporary-account-info"),
     }),
   ],
 };
@@ -71,9 +87,9 @@ async function listAccounts(site: AdminSite): Promise<void> {
   else for (const key of keys) site.ctx.out.message(undefined, { status: "success", ...key });
 }
 
-async function showAccount(site: AdminSite): Promise<void> {
+async function showAccount(site: AdminSite, path?: string): Promise<void> {
   const [accessKey = ""] = site.args;
-  const info = await keyInfo(site, accessKey);
+  const info = await keyInfo(site, accessKey, path);
   const policy = keyPolicy(info);
   const json = accountJson(accessKey, info, policy);
   const text = site.flags.bool("policy") ? JSON.stringify(policy, undefined, 2) : accountText(accessKey, info);

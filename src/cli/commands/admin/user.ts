@@ -4,7 +4,7 @@ import { ask } from "../../prompt.ts";
 import type { AdminSite } from "./common.ts";
 import { adminSubcommand, jsonBody, send, splitList } from "./common.ts";
 import { groupDetail, policyDetail } from "./lookups.ts";
-import { svcacctCommand } from "./svcacct.ts";
+import { stsCommand, svcacctCommand } from "./svcacct.ts";
 import type { Membership, UserEntry } from "./user-format.ts";
 import { userInfoJson, userInfoText, userListJson, userListLine } from "./user-format.ts";
 
@@ -65,6 +65,7 @@ export const userCommand: Command = {
       work: showPolicy,
     }),
     svcacctCommand,
+    stsCommand,
   ],
 };
 
