@@ -19,6 +19,12 @@ export function versionAt(place: Place): { key: ObjectKey; versionId: VersionId 
   return splitIdRowKey(Buffer.concat([ROW_HEAD, place]));
 }
 
+/** Where the versions of the key begin that a place lies in. A place that lies in no key is taken as it is. */
+export function keyStart(place: Place): Place {
+  const end = place.indexOf(0);
+  return end < 0 ? place : Buffer.concat([place.subarray(0, end + 1), NULL_ID]);
+}
+
 /** All versions of keys that begin with `prefix`, those of `afterKey` and before left out when it is given. */
 export function spanOf(prefix: string, afterKey = ""): Span {
   const from = Buffer.from(prefix);
@@ -30,6 +36,7 @@ export function spanOf(prefix: string, afterKey = ""): Span {
   };
 }
 
+const NULL_ID = Buffer.alloc(ID_BYTES);
 // One byte more than any version id, all of them the largest.
 const MAX_ID = Buffer.alloc(ID_BYTES + 1, 0xff);
 

@@ -88,6 +88,19 @@ export class Intents {
     return bytes;
   }
 
+  /** The same for all versions up to `key`, where their equality was told by one sum. */
+  sentUpTo(key: string): Intent[] {
+    const out: Intent[] = [];
+    for (const [name, bytes] of this.#before) {
+      const at = name.indexOf("/");
+      const intent = { key: name.slice(at + 1), versionId: name.slice(0, at), bytes };
+      if (compareUtf8(intent.key, key) > 0) continue;
+      this.#before.delete(name);
+      out.push(intent);
+    }
+    return out;
+  }
+
   /** Takes the rows that nobody needs once everything up to `cursor` is saved as done; to be deleted in that commit. */
   settled(cursor: string): Buffer[] {
     let count = 0;

@@ -16,7 +16,7 @@ import { Intents, type Intent } from "./intents.ts";
 import type { LocalKey } from "./local-listing.ts";
 import { loadList } from "./named-versions.ts";
 import type { JobLimits } from "./options.ts";
-import { planKey, type KeyPlan } from "./plan.ts";
+import { planKey, type KeyPlan, type PlannedVersion } from "./plan.ts";
 import { OrderedPool } from "./pool.ts";
 import {
   NO_COUNTS,
@@ -32,6 +32,7 @@ import { inPass, passesOf, scopeOf } from "./scope.ts";
 import { Sending, sizeOf, type SendingDeps } from "./sending.ts";
 import { ListingError } from "./target-listing.ts";
 import { walk, type WalkStep } from "./walk.ts";
+import type { EqualCounts } from "./walk-digests.ts";
 
 export interface RunDeps extends SendingDeps {
   readonly index: OrderedIndex;
@@ -71,8 +72,16 @@ export function addCounters(a: Counters, b: Partial<Counters>): Counters {
   return sum as unknown as Counters;
 }
 
-interface KeyWork extends KeyPlan, Pick<LocalKey, "missing"> {
+interface PlannedWork extends PlannedVersion {
+  /** Bytes that an earlier run of this job meant to move for it. */
+  readonly before?: number | undefined;
+}
+
+interface KeyWork extends Omit<KeyPlan, "versions">, Pick<LocalKey, "missing"> {
   readonly key: string;
+  readonly versions: readonly PlannedWork[];
+  /** Versions up to this key, its own included, that a sum told equal; `sentBefore`: by this job, before it was interrupted. */
+  readonly equal?: { readonly counts: Partial<Counters>; readonly sentBefore: readonly Intent[] } | undefined;
   readonly weight: number;
 }
 
@@ -193,9 +202,18 @@ export class ResyncRun {
     const record = this.#record;
     const { client } = await this.#connection();
     const { signal } = this.#job;
+    const digests = (await this.#mayAskDigests()) ? this.#deps : undefined;
     const listed = optionsOf(record).listed !== undefined;
     const named = listed ? (after: string) => loadList(index, record, after) : undefined;
-    yield* walk({ objects, record, client, signal, metadata: this.#metadata, named }, afterKey);
+    yield* walk({ objects, record, client, signal, metadata: this.#metadata, digests, named }, afterKey);
+  }
+
+  /** Digests are of everything there is: what is left out by age or taken in turns by key is found in listings. */
+  async #mayAskDigests(): Promise<boolean> {
+    const { endpoint } = await this.#connection();
+    if (this.#record.beforeMs < Number.MAX_SAFE_INTEGER || optionsOf(this.#record).order === "current") return false;
+    if (endpoint.resilver === undefined) await endpoint.confirm();
+    return endpoint.resilver !== undefined;
   }
 
   async #compareAndSend(): Promise<void> {
@@ -235,13 +253,21 @@ export class ResyncRun {
     let batch: KeyWork[] = [];
     for await (const step of this.#walk(cursor)) {
       signal.throwIfAborted();
+      if (step.kind === "equal") {
+        const { key } = step;
+        const nothing = { key, versions: [], onlyAtTarget: [], outOfScope: 0, weight: 0 };
+        if (pass === 0) batch.push({ ...nothing, equal: this.#equal(key, step) });
+        continue;
+      }
       // What only the target has is looked at once.
+      const key = step.kind === "right" ? step.right.key : step.left.key;
       const there = step.kind === "left" ? [] : step.right.versions;
       const here = step.kind === "right" ? [] : step.left.versions;
       const { versions, outOfScope, ...plan } = planKey(here, there, scope, turn);
       batch.push({
-        key: step.kind === "right" ? step.right.key : step.left.key,
-        versions,
+        key,
+        versions: versions.map((planned) => this.#withBefore(planned)),
+        equal: step.equal === undefined || pass > 0 ? undefined : this.#equal(key, step.equal),
         onlyAtTarget: pass === 0 ? plan.onlyAtTarget : [],
         outOfScope,
         missing: step.kind === "left" ? step.left.missing : undefined,
@@ -255,6 +281,21 @@ export class ResyncRun {
       batch = [];
     }
     yield batch;
+  }
+
+  /** What a sum told equal, less what this job sent itself before it was interrupted. */
+  #equal(key: string, { count, bytes }: EqualCounts): KeyWork["equal"] {
+    const sentBefore = this.#intents.sentUpTo(key).slice(0, count);
+    const sent = sentBefore.length;
+    const sentBytes = sentBefore.reduce((sum, intent) => sum + intent.bytes, 0);
+    const counts = { compared: count, alreadyEqual: count - sent, sent, sentBytes, presentBytes: bytes };
+    return { counts, sentBefore };
+  }
+
+  /** Looked up while the walk is at the key: a sum told later counts what is left. */
+  #withBefore(planned: PlannedVersion): PlannedWork {
+    const { key, versionId } = planned.version;
+    return { ...planned, before: this.#intents.sentBefore(key, versionId) };
   }
 
   /** On disk before the first byte moves: what a later run finds equal of it was sent by this job. */
@@ -286,11 +327,12 @@ export class ResyncRun {
       counts = addCounters(counts, delta);
       this.state.ahead = addCounters(this.state.ahead, delta);
     };
+    if (work.equal !== undefined) add(work.equal.counts);
+    for (const intent of work.equal?.sentBefore ?? []) await this.#sending.arrivedBefore(bucket, intent);
     if (work.outOfScope > 0) add({ outOfScope: work.outOfScope });
     for (const planned of work.versions) {
       const { versionId } = planned.version;
-      const before = planned.verdict.kind === "equal" ? this.#intents.sentBefore(key, versionId) : undefined;
-      const { delta, reason } = await this.#sending.version(bucket, planned, before);
+      const { delta, reason } = await this.#sending.version(bucket, planned, planned.before);
       add(delta);
       if (reason !== undefined) samples.push({ key, versionId, reason });
     }
@@ -312,7 +354,8 @@ export class ResyncRun {
     const samples: Sample[] = [];
     for await (const step of this.#walk("")) {
       this.#job.signal.throwIfAborted();
-      if (step.kind === "right") continue;
+      compared += step.kind === "equal" ? step.count : (step.equal?.count ?? 0);
+      if (step.kind === "equal" || step.kind === "right") continue;
       const plan = planKey(step.left.versions, step.kind === "both" ? step.right.versions : [], scope);
       for (const planned of plan.versions) {
         compared++;

@@ -68,6 +68,13 @@ export class Sending {
     return done;
   }
 
+  /** This job sent it before it was interrupted, and it is equal now: its status may not say so yet. */
+  async arrivedBefore(bucket: Bucket, { key, versionId }: { key: string; versionId: string }): Promise<void> {
+    const selector = { bucket: bucket.name, key: key as ObjectKey, versionId: versionId as VersionId };
+    const found = await this.#deps.objects.version(selector);
+    if (found !== undefined) await this.#settle(bucket, found.version);
+  }
+
   /** The status COMPLETED; with `only`, in place of that status alone. */
   async #settle(bucket: Bucket, version: Version, only?: TargetStatus): Promise<void> {
     const now = version.replication.targets[this.#job.record.arn];

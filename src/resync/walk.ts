@@ -1,11 +1,12 @@
 /** Both sides of a resync as one stream of keys in order: what its comparison, its proof and its plan go over. */
 import type { Objects } from "../objects/objects.ts";
 import type { TargetClient } from "../replication/wire.ts";
-import { listHere, type LocalKey } from "./local-listing.ts";
-import { march, type Step } from "./march.ts";
+import { listHere } from "./local-listing.ts";
+import { march } from "./march.ts";
 import { lookUp, type Listed } from "./named-versions.ts";
 import { optionsOf, type ResyncRecord } from "./record.ts";
-import { listTarget, type RemoteKey } from "./target-listing.ts";
+import { listTarget } from "./target-listing.ts";
+import { NoDigests, walkDigests, type DigestStep, type DigestWalk } from "./walk-digests.ts";
 
 export interface Walk {
   readonly objects: Objects;
@@ -14,11 +15,13 @@ export interface Walk {
   readonly signal: AbortSignal;
   /** Set false once the target's listings turned out to carry no metadata. */
   readonly metadata: { wanted: boolean };
+  /** The target may keep digests: then it is not listed. */
+  readonly digests?: Pick<DigestWalk, "index" | "clock"> | undefined;
   /** The versions of a job that names them one by one, keys after `afterKey`. */
   readonly named?: ((afterKey: string) => AsyncIterable<Listed>) | undefined;
 }
 
-export type WalkStep = Step<LocalKey, RemoteKey>;
+export type WalkStep = DigestStep;
 
 /** Keys after `afterKey` that the job is about. Where versions are named, the target is not listed: it is asked. */
 export async function* walk(job: Walk, afterKey: string): AsyncGenerator<WalkStep> {
@@ -28,6 +31,14 @@ export async function* walk(job: Walk, afterKey: string): AsyncGenerator<WalkSte
     return;
   }
   const { prefix } = optionsOf(record);
+  if (job.digests !== undefined) {
+    try {
+      yield* walkDigests({ ...job.digests, bucketId: record.bucketId, client, prefix, signal }, afterKey);
+      return;
+    } catch (error) {
+      if (!(error instanceof NoDigests)) throw error;
+    }
+  }
   const there = listTarget(client, { resyncId: record.id, prefix, afterKey, signal, metadata });
   yield* march(listHere(objects, record.bucket, afterKey, prefix), there);
 }
