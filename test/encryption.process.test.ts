@@ -15,6 +15,8 @@ import {
   UploadPartCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
+import { identityOf, KesDouble } from "../src/client/kes-testing.ts";
+import { identityOfApiKey } from "../src/client/kes.ts";
 import { awsClient, mc } from "./support/clients.ts";
 import { cleanUp, startServer, temporaryFolder } from "./support/server.ts";
 import { setRule, Site, until } from "./support/site.ts";
@@ -281,6 +283,49 @@ test("mc: keys, defaults of buckets, and encrypted copies in both forms", async 
   assert.match(await run("admin", "kms", "key", "rotate", "here", "made", "shared"), /^1 objects/);
   const head = await client.send(new HeadObjectCommand({ Bucket: "tools", Key: "default" }));
   assert.equal(head.SSEKMSKeyId, "arn:aws:kms:shared");
+});
+
+test("keys in a key server: stopped and started, and a site that lives on meanwhile", async () => {
+  const seed = randomBytes(32);
+  const apiKey = `kes:v1:${Buffer.concat([Buffer.from([0]), seed]).toString("base64")}`;
+  const kes = new KesDouble({ allowed: identityOf(identityOfApiKey(apiKey, Date.now())?.cert ?? "") });
+  await kes.start();
+  const roots = join(temporaryFolder(), "kes.crt");
+  writeFileSync(roots, kes.certificate.cert);
+  const env = {
+    MINIO_KMS_KES_ENDPOINT: kes.endpoint,
+    MINIO_KMS_KES_KEY_NAME: "kes-key",
+    MINIO_KMS_KES_API_KEY: apiKey,
+    MINIO_KMS_KES_CAPATH: roots,
+  };
+  const site = await Site.start({ env });
+  const s3 = awsClient(site.server);
+  try {
+    await site.makeBucket(BUCKET);
+    const at = { Bucket: BUCKET, Key: "x" };
+    await until(
+      () => Promise.resolve(kes.keys.has("kes-key")),
+      WAIT_MS,
+      () => Promise.resolve("the default key is not there"),
+    );
+    const bytes = bodyOf(100 * KIB);
+    await s3.send(new PutObjectCommand({ ...at, Body: bytes, ServerSideEncryption: "AES256" }));
+    await s3.send(new PutObjectCommand({ ...at, Key: "plain", Body: bytes }));
+    assert.ok((await get(s3, "x", {})).equals(bytes));
+    await kes.stop();
+    const away = { name: "XResilverKeyServerUnavailable" };
+    await assert.rejects(get(s3, "x", {}), away);
+    await assert.rejects(s3.send(new PutObjectCommand({ ...at, Body: bytes, ServerSideEncryption: "AES256" })), away);
+    assert.ok((await get(s3, "plain", {})).equals(bytes));
+    assert.equal((await s3.send(new HeadObjectCommand(at))).ServerSideEncryption, "AES256");
+    await kes.start();
+    assert.ok((await get(s3, "x", {})).equals(bytes));
+  } finally {
+    s3.destroy();
+    await site.close();
+    await site.server.stop();
+    await kes.stop();
+  }
 });
 
 test("after a start without a key its objects say so, and the others are read", async () => {

@@ -7,6 +7,8 @@ export interface TransportOptions {
   readonly insecureTls?: boolean | undefined;
   /** PEM roots; absent: those of the machine. */
   readonly ca?: readonly string[] | undefined;
+  /** Certificate and key (PEM) that this side shows. */
+  readonly identity?: { readonly cert: string; readonly key: string } | undefined;
   /** `host:port` or `host` to address (`--resolve`). */
   readonly resolve?: Readonly<Record<string, string>> | undefined;
   /** Most connections at once; default 64. */
@@ -59,6 +61,7 @@ export class Transport {
         timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
         rejectUnauthorized: options.insecureTls !== true,
         ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
+        ...options.identity,
         ...(resolve === undefined
           ? {}
           : {

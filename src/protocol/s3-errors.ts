@@ -145,6 +145,7 @@ const OBJECTS: readonly Row[] = [
   ["KMS.NotFoundException", 400, "The encryption key does not exist."],
   ["KMS.DefaultKeyAlreadyConfiguredException", 409, "A default encryption key exists already."],
   ["KMS.InvalidCiphertextException", 400, "The data key was not sealed with the encryption key of this name."],
+  ["KMS.AccessDeniedException", 403, "The key server does not let this site use the encryption key."],
   ["XResilverKeyServerUnavailable", 503, "The key server gives no answer; please try again."],
   ["kms:KeyNotFound", 404, "The encryption key does not exist."],
   ["XMinioKMSKeyExists", 409, "The encryption key exists already."],

@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { SUB_SYSTEMS } from "../admin/config-keys.ts";
 import { clientAddressOf } from "../iam/client-address.ts";
+import { isKeyName } from "../storage/keyring/keyring.ts";
 import { parseNamedKeys, type NamedKey } from "../storage/keyring/embedded.ts";
 
 export interface Settings {
@@ -29,10 +30,24 @@ export interface Settings {
   readonly fixed: Readonly<Record<string, string>>;
   /** Keys of the embedded key ring; none: there is none, and secrets are sealed with a key that lies beside them. */
   readonly kmsKeys: readonly NamedKey[];
+  /** The key server that holds the keys in their place. */
+  readonly kes: KesSettings | undefined;
   /** Every new object is encrypted. */
   readonly autoEncryption: boolean;
   /** Encrypted versions may go to targets over plain HTTP. */
   readonly encryptedOverHttp: boolean;
+}
+
+export interface KesSettings {
+  readonly endpoints: readonly string[];
+  readonly keyName: string;
+  readonly apiKey: string | undefined;
+  /** Files, PEM; instead of an API key. */
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly keyPassword: string | undefined;
+  /** A file, or a folder of files, with roots. */
+  readonly caPath: string | undefined;
 }
 
 /** Exit code 2: wrong usage or configuration. */
@@ -58,6 +73,13 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   TRUSTED_PROXIES: [],
   KMS_SECRET_KEY: ["MINIO_KMS_SECRET_KEY"],
   KMS_SECRET_KEY_FILE: ["MINIO_KMS_SECRET_KEY_FILE"],
+  KMS_KES_ENDPOINT: ["MINIO_KMS_KES_ENDPOINT"],
+  KMS_KES_KEY_NAME: ["MINIO_KMS_KES_KEY_NAME"],
+  KMS_KES_API_KEY: ["MINIO_KMS_KES_API_KEY"],
+  KMS_KES_CERT_FILE: ["MINIO_KMS_KES_CERT_FILE"],
+  KMS_KES_KEY_FILE: ["MINIO_KMS_KES_KEY_FILE"],
+  KMS_KES_KEY_PASSWORD: ["MINIO_KMS_KES_KEY_PASSWORD"],
+  KMS_KES_CAPATH: ["MINIO_KMS_KES_CAPATH"],
   KMS_AUTO_ENCRYPTION: ["MINIO_KMS_AUTO_ENCRYPTION"],
   REPLICATE_ENCRYPTED_OVER_HTTP: [],
   PROMETHEUS_AUTH_TYPE: ["MINIO_PROMETHEUS_AUTH_TYPE"],
@@ -232,15 +254,45 @@ function switched(get: (name: string) => string | undefined, name: string): bool
   return text === "on";
 }
 
-function keyRingSettings(get: (name: string) => string | undefined): Pick<Settings, "kmsKeys" | "autoEncryption"> {
+/** MinIO's settings of a KES server. */
+function kesSettings(get: (name: string) => string | undefined): KesSettings | undefined {
+  const endpoints = (get("KMS_KES_ENDPOINT") ?? "")
+    .split(",")
+    .map((text) => text.trim().replace(/\/+$/, ""))
+    .filter((text) => text !== "");
+  if (endpoints.length === 0) return undefined;
+  const wrong = endpoints.find((text) => !/^https:\/\/[^/?#]+$/.test(text) || !URL.canParse(text));
+  if (wrong !== undefined)
+    throw new UsageError(
+      `RESILVER_KMS_KES_ENDPOINT has "${wrong}": expected https://HOST:PORT, or several with commas`,
+    );
+  const keyName = get("KMS_KES_KEY_NAME");
+  if (keyName === undefined || !isKeyName(keyName))
+    throw new UsageError("RESILVER_KMS_KES_ENDPOINT needs RESILVER_KMS_KES_KEY_NAME: the name of the default key");
+  const apiKey = get("KMS_KES_API_KEY");
+  const [certFile, keyFile] = [get("KMS_KES_CERT_FILE"), get("KMS_KES_KEY_FILE")];
+  if (apiKey === undefined ? certFile === undefined || keyFile === undefined : certFile !== undefined)
+    throw new UsageError(
+      "set either RESILVER_KMS_KES_API_KEY, or both RESILVER_KMS_KES_CERT_FILE and RESILVER_KMS_KES_KEY_FILE",
+    );
+  const [keyPassword, caPath] = [get("KMS_KES_KEY_PASSWORD"), get("KMS_KES_CAPATH")];
+  return { endpoints, keyName, apiKey, certFile, keyFile, keyPassword, caPath };
+}
+
+type KeyRingSettings = Pick<Settings, "kmsKeys" | "kes" | "autoEncryption">;
+
+function keyRingSettings(get: (name: string) => string | undefined): KeyRingSettings {
   const text = secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY");
   const kmsKeys = text === undefined ? [] : parseNamedKeys(text);
   if (kmsKeys === undefined)
     throw new UsageError("RESILVER_KMS_SECRET_KEY: expected NAME:BASE64 of 32 bytes, or several of them with commas");
   const automatic = switched(get, "KMS_AUTO_ENCRYPTION");
-  if (automatic && kmsKeys.length === 0)
+  const kes = kesSettings(get);
+  if (kes !== undefined && kmsKeys.length > 0)
+    throw new UsageError("set either RESILVER_KMS_SECRET_KEY or RESILVER_KMS_KES_ENDPOINT: a site has one key ring");
+  if (automatic && kmsKeys.length === 0 && kes === undefined)
     throw new UsageError("RESILVER_KMS_AUTO_ENCRYPTION needs keys: set RESILVER_KMS_SECRET_KEY");
-  return { kmsKeys, autoEncryption: automatic };
+  return { kmsKeys, kes, autoEncryption: automatic };
 }
 
 /** Reads the settings of `resilver server`. Throws UsageError. */

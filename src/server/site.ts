@@ -78,7 +78,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   if (options.background) await ensureDigests(index, log);
   const blobs = await openBlobStore({ directory: settings.dir, random });
   const sealer = await openSiteSealer(index, settings.kmsKeys);
-  const keyRing = await openKeyRing(settings, { index, clock, random });
+  const warn = (message: string, error: unknown): void =>
+    log.warn(message, { error: error instanceof Error ? error.message : String(error) });
+  const keyRing = await openKeyRing(settings, { index, clock, random, warn });
   const hostId = createHash("sha256").update(format.siteId).digest("hex");
   let poke = (arns: readonly Arn[]): void => options.tellOthers({ poke: arns });
   const objects = createObjects({ index, blobs, clock, random, keyRing, poke: (arns) => poke(arns) });
@@ -100,8 +102,6 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const feeds = { trace: new Feed<TraceRecord>(clock), log: options.logTail.feed };
   connectFeed(feeds.trace, "trace", options.tellOthers);
   connectFeed(feeds.log, "log", options.tellOthers);
-  const warn = (message: string, error: unknown): void =>
-    log.warn(message, { error: error instanceof Error ? error.message : String(error) });
   const replication = createReplication({
     index,
     objects,
