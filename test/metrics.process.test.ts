@@ -95,3 +95,20 @@ test("without the public mode a token is needed, and every process knows it", as
   for (let i = 0; i < 8; i++) assert.equal((await fetch(closed.url + path, { headers })).status, 200);
   assert.match((await mc("admin prometheus metrics closed")).stdout, /^# HELP minio_cluster_/m);
 });
+
+test("one answer holds the numbers of every process", async () => {
+  const { mc } = mcRunner({ closed }, temporaryFolder());
+  const scrape = async (): Promise<{ processes: number; calls: number }> => {
+    const { stdout } = await mc("admin prometheus metrics closed node");
+    const calls = stdout.split("\n").filter((line) => /^minio_s3_requests_total\{.*api="headbucket"/.test(line));
+    const uptimes = stdout.split("\n").filter((line) => line.startsWith("minio_node_process_uptime_seconds{"));
+    const sum = calls.reduce((total, line) => total + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+    return { processes: uptimes.length, calls: sum };
+  };
+  const before = await scrape();
+  const asked = 20;
+  for (let i = 0; i < asked; i++) {
+    await fetch(`${closed.url}/${Bucket}`, { method: "HEAD", headers: { connection: "close" } });
+  }
+  assert.deepEqual(await scrape(), { processes: 2, calls: before.calls + asked });
+});

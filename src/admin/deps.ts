@@ -85,6 +85,6 @@ export interface AdminDeps {
   readonly clientAddress?: ClientAddressOf | undefined;
   /** Slows down whoever sends bad signatures; absent: nobody is slowed down. */
   readonly failures?: Failures | undefined;
-  readonly metrics: MetricsRegistry;
+  readonly metrics: Pick<MetricsRegistry, "families">;
   readonly log: Logger;
 }

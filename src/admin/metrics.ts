@@ -34,7 +34,6 @@ const one = (options: FamilyOptions, value: number): Family => family("gauge", o
 async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
   const [usage, disk] = await Promise.all([siteUsage(deps), deps.site.disk()]);
   const ready = deps.site.ready() ? 1 : 0;
-  const memory = process.memoryUsage();
   const cluster = (name: string, help: string, path: string, v3: string): FamilyOptions =>
     place(
       "cluster",
@@ -43,8 +42,6 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
       `cluster/${path}`,
       `minio_cluster_${path.replaceAll("/", "_")}_${v3}`,
     );
-  const node = (name: string, help: string, v3: string): FamilyOptions =>
-    place("node", `minio_node_process_${name}`, help, "system/process", `minio_system_process_${v3}`);
   return [
     one(cluster("health_status", "1 when the site serves.", "health", "status"), ready),
     one(cluster("nodes_online_total", "Servers that are online.", "health", "nodes_online_count"), ready),
@@ -70,8 +67,6 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
       usage.deleteMarkers,
     ),
     one(cluster("bucket_total", "Buckets.", "usage/objects", "buckets_count"), usage.buckets.length),
-    one(node("uptime_seconds", "Seconds since the process started.", "uptime_seconds"), process.uptime()),
-    one(node("resident_memory_bytes", "Memory of the process.", "resident_memory_bytes"), memory.rss),
     ...bucketFamilies(usage.buckets),
     ...(await replicationFamilies(
       deps,
@@ -82,6 +77,16 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
       deps,
       usage.buckets.map(({ bucket }) => bucket),
     )),
+  ];
+}
+
+/** What each process of the site says of itself. */
+export function processFamilies(): Family[] {
+  const node = (name: string, help: string): FamilyOptions =>
+    place("node", `minio_node_process_${name}`, help, "system/process", `minio_system_process_${name}`);
+  return [
+    one(node("uptime_seconds", "Seconds since the process started."), process.uptime()),
+    one(node("resident_memory_bytes", "Memory of the process."), process.memoryUsage.rss()),
   ];
 }
 

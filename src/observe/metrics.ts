@@ -1,6 +1,7 @@
 /**
  * Counters, gauges and histograms, rendered in the Prometheus text format. Numbers are those of this process: where
- * several processes serve one site, constant labels (`server`, `process`) keep their series apart, and a query sums them.
+ * several processes serve one site, constant labels (`server`, `process`) keep their series apart, an answer holds those
+ * of all, and a query sums them.
  */
 
 export type Labels = Readonly<Record<string, string>>;

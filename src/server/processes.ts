@@ -5,6 +5,7 @@
  */
 import { fork, type ChildProcess } from "node:child_process";
 import type { ServiceAction } from "../admin/deps.ts";
+import type { Family } from "../observe/metrics.ts";
 
 /** Wake the senders of these targets, or look again at everything. */
 export interface Poke {
@@ -20,7 +21,13 @@ export type ProcessMessage =
   | { readonly config: true }
   /** Somebody follows a feed in the sending process until then (Unix ms): send it what there is. */
   | { readonly listening: FeedName; readonly untilMs: number }
-  | { readonly fed: FeedName; readonly item: object };
+  | { readonly fed: FeedName; readonly item: object }
+  | MetricsMessage;
+
+/** A question that every process answers to all, with the id that was asked. */
+export type MetricsMessage =
+  | { readonly metricsWanted: string }
+  | { readonly metricsFor: string; readonly families: readonly Family[] };
 
 export type FeedName = "trace" | "log";
 

@@ -13,6 +13,7 @@ import { createIam } from "../iam/identities.ts";
 import type { Arn } from "../model/names.ts";
 import { createObjects } from "../objects/create.ts";
 import type { Logger } from "../observe/log.ts";
+import { processFamilies } from "../admin/metrics.ts";
 import { Feed } from "../observe/feed.ts";
 import type { LogTail } from "../observe/log-tail.ts";
 import { MetricsRegistry } from "../observe/metrics.ts";
@@ -31,6 +32,7 @@ import { outgoingRoots } from "./certificates.ts";
 import type { Format } from "./data-directory.ts";
 import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
 import { Control } from "./control.ts";
+import { GatheredMetrics } from "./gather-metrics.ts";
 import type { FeedName, ProcessMessage } from "./processes.ts";
 import { openKeyRing } from "./key-ring.ts";
 import { reportFiles } from "./report-files.ts";
@@ -122,6 +124,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   });
   if (options.background) poke = (arns) => replication.poke(arns);
   const metrics = new MetricsRegistry({ server: nodeName, process: String(process.pid) });
+  metrics.collect(async () => processFamilies());
+  const others = settings.workers - 1;
+  const gathered = new GatheredMetrics({ registry: metrics, others, tellOthers: options.tellOthers, clock, random });
   const observer = createRequestObserver(metrics, log);
   const control = new Control();
   const callers = { clientAddress: clientAddressOf(settings.trustedProxies), failures: new Failures(clock) };
@@ -146,7 +151,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     backlog: replication.backlog,
     replication: replication.api,
     healing: { index, heals: replication.heals },
-    metrics,
+    metrics: gathered,
     log,
     config,
     traces: feeds.trace,
@@ -206,6 +211,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         void config.refresh().catch((error: unknown) => log.error("settings could not be read", { error }));
       else if ("listening" in message) feeds[message.listening].followedUntil(message.untilMs);
       else if ("fed" in message) (feeds[message.fed] as Feed<object>).deliver(message.item);
+      else if ("metricsWanted" in message || "metricsFor" in message)
+        void gathered.told(message).catch((error: unknown) => log.error("metrics could not be told", { error }));
       else if ("poke" in message && options.background) replication.poke(message.poke as readonly Arn[]);
     },
     greeting: () => (control.frozen ? { control: "freeze" } : undefined),
