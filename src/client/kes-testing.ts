@@ -2,8 +2,6 @@
 import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { systemRandom } from "../runtime/random.ts";
 import { openSecret, sealSecret } from "../storage/keyring/aead.ts";
 import { selfSigned, type KeyPair } from "./self-signed.ts";
@@ -15,6 +13,8 @@ export function identityOf(cert: string): string {
     .update(publicKey.export({ format: "der", type: "spki" }))
     .digest("hex");
 }
+
+type SecureSocket = IncomingMessage["socket"] & { getPeerX509Certificate(): X509Certificate | undefined };
 
 export interface KesDoubleOptions {
   readonly allowed: string;
@@ -53,7 +53,7 @@ export class KesDouble {
     );
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
-    this.#port = (server.address() as AddressInfo).port;
+    this.#port = (server.address() as { port: number }).port;
   }
 
   async stop(): Promise<void> {
@@ -75,7 +75,7 @@ export class KesDouble {
   }
 
   #run(request: IncomingMessage, body: Record<string, string>): [number, object | string] {
-    const peer = (request.socket as TLSSocket).getPeerX509Certificate();
+    const peer = (request.socket as SecureSocket).getPeerX509Certificate();
     if (peer === undefined || identityOf(peer.toString()) !== this.#options.allowed)
       return [403, { message: "not authorized: insufficient permissions" }];
     const [, , , action = "", name = ""] = (request.url ?? "").split("/");
