@@ -285,6 +285,17 @@ test("the same version sent again keeps the later lock of here; other content un
   await assert.rejects(put({ versionId: ID, source: peer(ns(START) + 9n, { etag: `f${etag.slice(1)}` }) }), denied);
 });
 
+test("who sends a damaged version again cannot put other bytes in its place", async () => {
+  const body = (text: string) => ({ ...bodyOf(text), checksumAlgorithm: "SHA256" as const });
+  const first = await put({ versionId: ID, source: peer(ns(START)), body: body("ours") });
+  await objects.setRetention(selector(first), keep("COMPLIANCE", 5));
+  await objects.markDamaged(selector(first), "missing");
+  const again = (text: string) =>
+    put({ versionId: ID, source: peer(ns(START), { etag: first.etag }), body: body(text) });
+  await assert.rejects(again("evil"), denied);
+  assert.equal((await again("ours")).damaged, undefined);
+});
+
 test("registers of a peer: the newer wins, COMPLIANCE is not cut short, not even by a clock that is ahead", async () => {
   const version = await putLocked(keep("COMPLIANCE", 5));
   const tell = (retention: Retention | null, atMs: number) =>

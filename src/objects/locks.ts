@@ -7,7 +7,7 @@ import type { Bucket } from "../model/bucket.ts";
 import type { UnixNs } from "../model/names.ts";
 import * as rules from "../model/object-lock.ts";
 import type { Remover } from "../model/object-lock.ts";
-import { newerRegister, type ObjectVersion, type Register, type Retention } from "../model/version.ts";
+import { newerRegister, type ObjectVersion, type Register, type Retention, type Version } from "../model/version.ts";
 import type { Brand } from "../runtime/brand.ts";
 import type { Context, VersionRow } from "./context.ts";
 import type { ObjectAttributesInput, ReplicaSource } from "./types.ts";
@@ -49,21 +49,20 @@ export function removable(context: Context, row: VersionRow, by: Remover): Remov
  * As `removable`, for a version that comes back in the same commit: the same bytes again (a repair, its exact time) lose
  * nothing, whatever its locks, which the new rows keep.
  */
-export function replaceable(
-  context: Context,
-  row: VersionRow,
-  next: { readonly etag: string; readonly size: number; readonly mtime: UnixNs; readonly by: Remover },
-): Removable {
-  return isSameContent(row, next) ? (row as Removable) : removable(context, row, next.by);
+export function replaceable(context: Context, row: VersionRow, next: ObjectVersion, by: Remover): Removable {
+  return isSameContent(row.version, next) ? (row as Removable) : removable(context, row, by);
 }
 
-/** The null id is used again and again: only the time tells whether it is the same version. */
-function isSameContent(
-  { version }: VersionRow,
-  next: { readonly etag: string; readonly size: number; readonly mtime: UnixNs },
-): boolean {
+/**
+ * The null id is used again and again: only the time tells whether it is the same version. An ETag is what the peer says;
+ * a checksum was computed here over the bytes that came.
+ */
+function isSameContent(version: Version, next: ObjectVersion): boolean {
   if (version.kind !== "object" || version.etag !== next.etag || version.size !== next.size) return false;
-  return version.versionId !== "null" || version.mtime === next.mtime;
+  if (version.versionId === "null" && version.mtime !== next.mtime) return false;
+  const [old, now] = [version.checksum, next.checksum];
+  const comparable = old?.algorithm === now?.algorithm && old?.type === now?.type;
+  return !comparable || old?.value === now?.value;
 }
 
 /**

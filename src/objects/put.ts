@@ -242,7 +242,7 @@ export async function commitObject(context: Context, object: NewObject): Promise
     if (before?.row !== undefined) {
       // The row may move to another time or be changed in place by a register write: its bytes are part of the check.
       commit.unchanged(before.row.key, before.row.raw);
-      const old = replaceable(context, before.row, { ...version, by: removerOf(context, object) });
+      const old = replaceable(context, before.row, version, removerOf(context, object));
       rows.removeVersion(commit, bucket.id, old, await rows.partsOf(context, bucket.id, old.version));
     }
     rows.putVersion(commit, bucket.id, version, object.parts);

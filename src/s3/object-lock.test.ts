@@ -323,6 +323,42 @@ test("the bypass counts for those who may, and hides nothing that is not locked"
   await remove(at);
 });
 
+test("whoever pretends to be a peer needs a peer's rights, and COMPLIANCE stops even those", async () => {
+  const until = { ObjectLockRetainUntilDate: inDays(1) };
+  const governed = (await put("forged", { ObjectLockMode: "GOVERNANCE", ...until })).VersionId ?? "";
+  const kept = (await put("forged", { ObjectLockMode: "COMPLIANCE", ...until })).VersionId ?? "";
+  const headers = {
+    "x-minio-source-replication-request": "true",
+    "x-amz-replication-status": "REPLICA",
+    "x-minio-source-mtime": inDays(300).toISOString(),
+  };
+  const path = `/${Bucket}/forged`;
+  const purge = (id: string) => raw({ method: "DELETE", path, query: `versionId=${id}`, headers, credentials: USER });
+  const clear = (id: string) => {
+    const empty = { "x-amz-object-lock-mode": "", "x-amz-object-lock-retain-until-date": "" };
+    const time = { "x-minio-source-replication-retention-timestamp": inDays(300).toISOString() };
+    const source = { "x-amz-copy-source": `${Bucket}/forged?versionId=${id}`, ...empty, ...time };
+    return raw({
+      method: "PUT",
+      path,
+      query: `versionId=${id}`,
+      headers: { ...headers, ...source },
+      credentials: USER,
+    });
+  };
+  const plain = ["s3:DeleteObject", "s3:PutObject", "s3:GetObject", "s3:PutObjectRetention"];
+  await mayDo([{ Action: plain }]);
+  for (const id of [governed, kept]) {
+    assert.equal((await purge(id)).code, "AccessDenied");
+    assert.equal((await clear(id)).code, "AccessDenied");
+  }
+  await mayDo([{ Action: [...plain, "s3:ReplicateDelete", "s3:ReplicateObject"] }]);
+  assert.equal((await purge(kept)).code, "AccessDenied");
+  assert.equal((await clear(kept)).code, "AccessDenied");
+  assert.equal((await clear(governed)).status, 200);
+  assert.equal((await purge(governed)).status, 204);
+});
+
 test("policies look at what a request asks for: mode, date, days, hold", async () => {
   const at = { Bucket, Key: "policy" };
   await put(at.Key);
