@@ -20,7 +20,7 @@ export type RepairOutcome =
   | "no peer"
   /** No peer has this version with its bytes. */
   | "not there"
-  /** Only clients have the key that it is encrypted with: a resync from the peer brings it, this cannot. */
+  /** Only clients have the key that it is encrypted with. */
   | "customer key"
   /** What came was not what was lost. */
   | "failed";
@@ -36,8 +36,8 @@ export interface RepairDeps {
 export async function repairVersion(deps: RepairDeps, bucket: Bucket, version: ObjectVersion): Promise<RepairOutcome> {
   if (version.encryption?.kind === "SSE-C") return "customer key";
   const peers = await deps.peersFor(bucket, version.key);
-  // What is encrypted here travels in plain: over TLS only.
-  const fit = version.encryption === undefined ? peers : peers.filter(({ secure }) => secure);
+  // What is encrypted here travels in plain.
+  const fit = version.encryption === undefined ? peers : peers.filter(({ carriesSecrets }) => carriesSecrets);
   let outcome: RepairOutcome = fit.length === 0 ? "no peer" : "not there";
   for (const peer of fit) {
     try {
