@@ -89,6 +89,8 @@ export const RESYNC_PAGE = 1000;
 export const RESYNC_CHECKPOINT_MS = 500;
 /** A version that fails is tried this many times in a resync before it counts as failed. */
 export const RESYNC_ATTEMPTS = 4;
+/** After so many refused versions in a row each further one is tried once, until one goes through. */
+export const RESYNC_REFUSED_IN_ROW = 100;
 /** Names of failed or not replicable versions kept in the record of a resync. */
 export const RESYNC_SAMPLES = 20;
 /** Most versions in flight that an operator may ask for: more would wait for connections. */

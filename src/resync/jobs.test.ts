@@ -114,6 +114,15 @@ describe("jobs of resync", { timeout: 30_000 }, () => {
     assert.deepEqual([(await resync()).counters.sent, lost.size], [20, 20]);
   });
 
+  test("a target that refuses everything is not asked four times for each version", async () => {
+    await fill(400);
+    fake.interfere = ({ method }) => (method === "PUT" ? { status: 403, code: "AccessDenied" } : undefined);
+    const done = await resync();
+    assert.deepEqual([done.counters.failed, done.verify?.different], [400, 400]);
+    // Four times for the first ones, which may be many at a time, once each for the rest, once each in the proof.
+    assert.ok(puts().length < 1400, String(puts().length));
+  });
+
   test("a plan says what would move and why, and moves nothing", async () => {
     const versions = await fill(40);
     await resync();

@@ -7,7 +7,7 @@ import type { Objects } from "../objects/objects.ts";
 import { msOf } from "../protocol/time.ts";
 import { backoffMs } from "../replication/backoff.ts";
 import type { Connection } from "../replication/connections.ts";
-import { RESYNC_ATTEMPTS } from "../replication/limits.ts";
+import { RESYNC_ATTEMPTS, RESYNC_REFUSED_IN_ROW } from "../replication/limits.ts";
 import { askAndCompare, sendVersion, type SendRequest, type Sent } from "../replication/sender.ts";
 import type { SendOutcome } from "../replication/wire.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -41,6 +41,8 @@ export const sizeOf = (version: Version): number => (version.kind === "object" ?
 export class Sending {
   readonly #deps: SendingDeps;
   readonly #job: SendingJob;
+  /** Versions in a row that the target refused to the end: one that refuses everything is not asked four times for each. */
+  #refusedInRow = 0;
 
   constructor(deps: SendingDeps, job: SendingJob) {
     this.#deps = deps;
@@ -124,9 +126,16 @@ export class Sending {
       const result = await sendVersion(this.#deps.objects, connection, request);
       const { outcome } = result;
       signal.throwIfAborted();
-      if (outcome.kind !== "retry") return { ...result, repeated };
+      if (outcome.kind !== "retry") {
+        this.#refusedInRow = 0;
+        return { ...result, repeated };
+      }
       const away = outcome.network && !(await connection.endpoint.confirm());
-      if (!away && ++attempts >= RESYNC_ATTEMPTS) return { ...result, repeated };
+      const most = this.#refusedInRow >= RESYNC_REFUSED_IN_ROW ? 1 : RESYNC_ATTEMPTS;
+      if (!away && ++attempts >= most) {
+        this.#refusedInRow++;
+        return { ...result, repeated };
+      }
       const pauseMs = outcome.afterMs ?? backoffMs(Math.max(attempts - 1, 0), this.#deps.random);
       await this.#deps.clock.sleep(pauseMs, signal);
       signal.throwIfAborted();

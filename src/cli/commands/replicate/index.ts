@@ -5,6 +5,7 @@ import { backlogCommand, diffCommand } from "./backlog.ts";
 import { exportCommand, importCommand } from "./export-import.ts";
 import { listCommand } from "./list.ts";
 import { removeCommand } from "./remove.ts";
+import { restoreCommand } from "./restore.ts";
 import { resyncCommand } from "./resync.ts";
 import { statusCommand } from "./status.ts";
 import { updateCommand } from "./update.ts";
@@ -24,6 +25,7 @@ export const replicateCommand: Command = {
     listCommand,
     statusCommand,
     resyncCommand,
+    restoreCommand,
     verifyCommand,
     exportCommand,
     importCommand,

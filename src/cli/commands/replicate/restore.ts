@@ -1,0 +1,111 @@
+/** `replicate restore`: a lost or damaged bucket, or all buckets of a site, brought back in one command. */
+import { listBuckets } from "../../../client/s3-calls.ts";
+import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
+import { CommandError } from "../../command.ts";
+import { remoteTarget } from "../../targets.ts";
+import { attempt, countArgs } from "../attempt.ts";
+import { bucketSite } from "./common.ts";
+import { saveReport } from "./resync-report.ts";
+import { disableRules, enableRules, makeAccount, makeBucket, resync, targetOf, type Restore } from "./restore-steps.ts";
+
+const WHAT = "Unable to restore";
+/** Buckets of a site at the same time. */
+const BUCKETS_AT_ONCE = 4;
+
+export const restoreCommand: Command = {
+  name: "restore",
+  summary: "bring a damaged or lost bucket back from a healthy site, all steps in one",
+  usage: "SOURCE/BUCKET TARGET[/BUCKET] or SOURCE TARGET, both aliases",
+  examples: [
+    { what: "one bucket, its rules as they were", line: "mc replicate restore alpha/documents baker" },
+    {
+      what: "after a total loss, with the account and the rule back",
+      line: "mc replicate restore alpha/documents baker --users --back alpha/documents",
+    },
+    { what: "every bucket of a site", line: "mc replicate restore alpha baker --users" },
+  ],
+  flags: [
+    { name: "users", kind: "bool", help: "make the account again that SOURCE uses at TARGET, limited to replication" },
+    { name: "back", kind: "string", help: "URL with keys or ALIAS/BUCKET: the rule that TARGET gets when it has none" },
+    { name: "deep", kind: "bool", help: "TARGET reads every stored byte first, so that silent rot comes back too" },
+    { name: "report", kind: "string", help: "write the signed report of the resync to FILE" },
+  ],
+  run: restore,
+};
+
+async function restore(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
+  const [from = "", to = ""] = countArgs(args, 2, 2, "SOURCE/BUCKET TARGET");
+  const source = remoteTarget(ctx, from);
+  const target = remoteTarget(ctx, to);
+  if (source.bucket !== "") return restoreOne(ctx, from, `${target.alias}/${target.bucket || source.bucket}`, flags);
+  if (target.bucket !== "") throw new CommandError(`${WHAT}: \`${from}\` is a site and \`${to}\` a bucket`);
+  if (flags.string("back") !== undefined || flags.string("report") !== undefined)
+    throw new CommandError(`${WHAT}: --back and --report are for one bucket`);
+  const buckets = await attempt(WHAT, listBuckets(ctx.s3(source.alias), ctx.signal));
+  return restoreAll(
+    ctx,
+    buckets.map(({ name }) => name),
+    { source: source.alias, target: target.alias, flags },
+  );
+}
+
+/** A bucket that fails does not hold up the others. */
+async function restoreAll(
+  ctx: CommandContext,
+  buckets: readonly string[],
+  site: { readonly source: string; readonly target: string; readonly flags: ParsedFlags },
+): Promise<number> {
+  const left = [...buckets];
+  const accounts: Restore["accounts"] = new Map();
+  let failed = 0;
+  const worker = async (): Promise<void> => {
+    for (let bucket = left.shift(); bucket !== undefined; bucket = left.shift()) {
+      try {
+        failed += await restoreOne(ctx, `${site.source}/${bucket}`, `${site.target}/${bucket}`, site.flags, accounts);
+      } catch (error) {
+        failed++;
+        ctx.out.error(`${WHAT} ${site.target}/${bucket}`, error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: BUCKETS_AT_ONCE }, worker));
+  const text = `${buckets.length - failed} of ${buckets.length} buckets are back`;
+  ctx.out.message(text, { op: "restore", status: failed === 0 ? "success" : "error", buckets: buckets.length, failed });
+  return failed === 0 ? 0 : 1;
+}
+
+async function restoreOne(
+  ctx: CommandContext,
+  from: string,
+  to: string,
+  flags: ParsedFlags,
+  accounts: Restore["accounts"] = new Map(),
+): Promise<number> {
+  let step = 0;
+  const job: Restore = {
+    ctx,
+    source: bucketSite(ctx, from),
+    target: bucketSite(ctx, to),
+    users: flags.bool("users"),
+    back: flags.string("back"),
+    deep: flags.bool("deep"),
+    accounts,
+    say: (text) =>
+      ctx.out.message(`${++step}. ${text}`, { op: "restore", step, source: from, target: to, text, status: "success" }),
+  };
+  const remote = await attempt(WHAT, targetOf(job));
+  const arn = remote.arn ?? "";
+  await attempt(WHAT, makeBucket(job));
+  await attempt(WHAT, makeAccount(job, remote));
+  await attempt(WHAT, disableRules(job));
+  const clean = await attempt(WHAT, resync(job, remote));
+  const file = flags.string("report");
+  if (file !== undefined) await saveReport(job.source, arn, file);
+  if (!clean) {
+    // Its rules stay disabled until it is whole; they are remembered.
+    throw new CommandError(`${WHAT} ${to}`, new Error("the resync did not end clean; see above, and run this again"));
+  }
+  await attempt(WHAT, enableRules(job));
+  job.say(`Traffic may return to ${to} now`);
+  return 0;
+}
