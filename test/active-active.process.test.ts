@@ -9,6 +9,8 @@ import { setRule, Site, until } from "./support/site.ts";
 const BUCKET = "both";
 const WAIT_MS = 40_000;
 const MIB = 1024 * 1024;
+/** A version that has not arrived after so many listings of the target is held back. */
+const LOOKS = 150;
 
 describe("two active sites, two processes each", { timeout: 120_000 }, () => {
   let a: Site;
@@ -51,21 +53,28 @@ describe("two active sites, two processes each", { timeout: 120_000 }, () => {
   test("a version that a slow link holds back is read and tagged through the other site; lifting the limit frees it", async () => {
     await edit("bandwidth", { bandwidthlimit: 1 });
     const body = bodyOf(1, 3 * MIB);
+    // The process that sends hears of the limit a moment later than the one that took it: until one is held back.
+    for (let puts = 1, arrived = 0; arrived === puts - 1; puts++) {
+      assert.ok(puts < 20, "the limit holds nothing back");
+      await (await a.call("PUT", BUCKET, { key: "first", body })).discard();
+      for (let look = 0; look < LOOKS && arrived < puts; look++) arrived = (await b.versions(BUCKET)).length;
+    }
+    const before = (await b.versions(BUCKET)).length;
+    const held = await waiting();
     const put = await a.call("PUT", BUCKET, { key: "slow", body });
     const versionId = put.headers["x-amz-version-id"] ?? "";
     await put.discard();
     const got = await b.call("GET", BUCKET, { key: "slow", query: { versionId } });
     assert.equal(got.status, 200);
     assert.ok((await got.bytes()).equals(body));
-    assert.deepEqual(await b.versions(BUCKET), [], "it has not arrived");
+    assert.equal((await b.versions(BUCKET)).length, before, "it has not arrived");
     const tags = "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>";
     await b.text("PUT", BUCKET, { key: "slow", query: { tagging: "" }, body: tags });
     assert.match(await a.text("GET", BUCKET, { key: "slow", query: { tagging: "" } }), /<Value>v<\/Value>/);
-    assert.equal(await waiting(), 2);
+    assert.equal(await waiting(), held + 2);
     await edit("bandwidth", { bandwidthlimit: 0 });
     await drained();
-    const [arrived] = await b.versions(BUCKET);
-    assert.equal(arrived?.versionId, versionId);
+    const arrived = (await b.versions(BUCKET)).find((version) => version.versionId === versionId);
     assert.equal(arrived?.tags, "k=v");
   });
 
