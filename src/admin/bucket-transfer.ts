@@ -7,6 +7,7 @@ import { hasCode, StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import { parseBucketName } from "../model/names.ts";
 import { parseCorsConfiguration, renderCorsConfiguration } from "../protocol/cors-xml.ts";
+import { parseLifecycle, renderLifecycle } from "../protocol/lifecycle-xml.ts";
 import { renderReplicationXml } from "../protocol/replication-xml.ts";
 import {
   parseOwnershipControls,
@@ -41,6 +42,7 @@ function filesOf(bucket: Bucket): ZipEntry[] {
     "ownership-controls.xml": bucket.ownership && renderOwnershipControls(bucket.ownership),
     "versioning.xml": bucket.versioning && renderVersioning(bucket.versioning),
     "cors.xml": bucket.cors && renderCorsConfiguration(bucket.cors),
+    "lifecycle.xml": bucket.lifecycle && renderLifecycle(bucket.lifecycle.rules),
     "replication.xml": bucket.replication && renderReplicationXml(bucket.replication),
   };
   return Object.entries(files).flatMap(([name, text]) =>
@@ -116,6 +118,12 @@ async function readEncryption(data: Buffer, { request }: { readonly request: Adm
   return (bucket) => ({ ...bucket, encryption });
 }
 
+async function readLifecycle(data: Buffer, { request }: { readonly request: AdminRequest }): Promise<Change> {
+  const { clock, random } = request.deps;
+  const lifecycle = { updatedMs: clock.nowMs(), rules: parseLifecycle(data, () => random.uuid()) };
+  return (bucket) => ({ ...bucket, lifecycle });
+}
+
 async function readCors(data: Buffer): Promise<Change> {
   const cors = parseCorsConfiguration(data);
   return (bucket) => ({ ...bucket, cors });
@@ -141,7 +149,7 @@ const PARTS: readonly Part[] = [
   { file: "tagging.xml", member: "tagging", read: readTags },
   { file: "quota.json", member: "quota", read: readQuota },
   { file: "bucket-encryption.xml", member: "sse", read: readEncryption },
-  { file: "lifecycle.xml", member: "lifecycle" },
+  { file: "lifecycle.xml", member: "lifecycle", read: readLifecycle },
   { file: "notification.xml", member: "notification" },
   { file: "cors.xml", member: "cors", read: readCors },
 ];

@@ -153,27 +153,33 @@ test("an administrator who is not root brings in no keys of root", async () => {
   );
 });
 
-test("buckets' settings move: versioning, policy, tags, quota", async () => {
+test("buckets' settings move: versioning, policy, tags, quota, lifecycle", async () => {
   const name = bucketName("moved");
   const open = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::moved/*" };
   const policy = JSON.stringify({ Version: "2012-10-17", Statement: [open] });
   await source.site.objects.createBucket(name, { owner: "x" });
+  const filter = { prefix: "logs/" };
+  const lifecycle = { id: "logs", enabled: true, oldForm: true, filter, expiration: { days: 3 } };
   const settings = {
     versioning: { status: "Enabled", excludeFolders: true },
     tags: { a: "b c" },
     policy,
     quota: 5000,
   } as const;
-  await source.site.objects.updateBucket(name, (bucket) => ({ ...bucket, ...settings }));
+  await source.site.objects.updateBucket(name, (bucket) => ({
+    ...bucket,
+    ...settings,
+    lifecycle: { updatedMs: 0, rules: [lifecycle] },
+  }));
   await source.site.objects.createBucket(bucketName("other"), { owner: "x" });
   const zip = await source.root.call({ method: "GET", path: "export-bucket-metadata", query: { bucket: "moved/" } });
-  const files = ["policy.json", "tagging.xml", "quota.json", "versioning.xml"];
+  const files = ["policy.json", "tagging.xml", "quota.json", "versioning.xml", "lifecycle.xml"];
   assert.deepEqual(
     readZip(zip, LIMITS).map((entry) => entry.name),
     files.map((file) => `moved/${file}`),
   );
   const more = [
-    ["moved/lifecycle.xml", "<x/>"],
+    ["moved/notification.xml", "<x/>"],
     ["Bad_Name/policy.json", "{}"],
   ] as const;
   const extra = writeZip(
@@ -187,13 +193,15 @@ test("buckets' settings move: versioning, policy, tags, quota", async () => {
   const set = Object.entries(buckets["moved"] ?? {})
     .filter(([, part]) => part.isSet)
     .map(([member]) => member);
-  assert.deepEqual(set.sort(), ["policy", "quota", "tagging", "versioning"]);
-  assert.match(buckets["moved"]?.["lifecycle"]?.error ?? "", /does not exist on this server/);
+  assert.deepEqual(set.sort(), ["lifecycle", "policy", "quota", "tagging", "versioning"]);
+  assert.match(buckets["moved"]?.["notification"]?.error ?? "", /does not exist on this server/);
   assert.ok("error" in (buckets["Bad_Name"] ?? {}));
   const { versioning, tags, policy: arrived, quota } = await target.site.objects.bucket(name);
   assert.deepEqual({ versioning, tags, policy: arrived, quota }, settings);
+  const [rule] = (await target.site.objects.bucket(name)).lifecycle?.rules ?? [];
+  assert.deepEqual(JSON.parse(JSON.stringify(rule)), lifecycle);
   const all = await source.root.call({ method: "GET", path: "export-bucket-metadata", query: { bucket: "" } });
-  assert.equal(readZip(all, LIMITS).length, 4);
+  assert.equal(readZip(all, LIMITS).length, 5);
 });
 
 test("object lock moves with its default, also to a bucket that is made for it", async () => {

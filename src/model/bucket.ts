@@ -1,5 +1,6 @@
 /** A bucket and its configuration, as one value: it is read on every request and replaced as a whole. */
 import type { CorsRule } from "./cors.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import type { BucketName, UnixNs } from "./names.ts";
 import type { ObjectLockConfig } from "./object-lock.ts";
 import type { BucketEncryption } from "./encryption.ts";
@@ -38,6 +39,7 @@ export interface Bucket {
   readonly publicAccessBlock?: PublicAccessBlock | undefined;
   /** Present when it was set: ACLs of requests are refused then, instead of having no effect. */
   readonly ownership?: "BucketOwnerEnforced" | undefined;
+  readonly lifecycle?: Lifecycle | undefined;
   /** Which pages of other origins may call; absent: what the operator allows for the whole port. */
   readonly cors?: readonly CorsRule[] | undefined;
   /** Most bytes that all versions together may hold; absent: no limit. */

@@ -20,12 +20,15 @@ export function checkWrite(conditions: WriteConditions | undefined, current: Ver
 
 /** Throws PreconditionFailed unless `found` is the object that the conditions describe; a delete marker only meets `*`. */
 export function checkDelete(conditions: DeleteConditions, found: Version): void {
-  const { etag, lastModifiedMs, size } = conditions;
+  const { etag, lastModifiedMs, size, mtime } = conditions;
+  const exact = mtime === undefined || mtime === found.mtime;
   if (found.kind === "delete-marker") {
-    if (etag === "*" && lastModifiedMs === undefined && size === undefined) return;
+    const any = etag === "*" || (etag === undefined && mtime !== undefined);
+    if (any && exact && lastModifiedMs === undefined && size === undefined) return;
     throw new StoreError("PreconditionFailed", { key: found.key });
   }
   const holds =
+    exact &&
     (etag === undefined || matches(etag, found.etag)) &&
     (lastModifiedMs === undefined || Math.floor(lastModifiedMs / 1000) === Number(found.mtime / 1_000_000_000n)) &&
     (size === undefined || size === found.size);

@@ -1,9 +1,9 @@
 /** DELETE: a marker, or the purge of one version; and both as they arrive from a peer (replication.md 3.7, 3.8). */
 import { StoreError } from "../model/errors.ts";
 import { keepsVersions, type Bucket } from "../model/bucket.ts";
-import { NULL_VERSION, type UnixNs, type VersionId } from "../model/names.ts";
+import { NULL_VERSION, type Arn, type UnixNs, type VersionId } from "../model/names.ts";
 import type { Remover } from "../model/object-lock.ts";
-import type { DeleteMarker, Tombstone, Version } from "../model/version.ts";
+import type { DeleteMarker, Tags, Tombstone, Version } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { checkDelete } from "./conditions.ts";
@@ -57,10 +57,32 @@ async function nothingToMatch(
     const byId = await context.rowById(bucketId, key, versionId);
     commit.unchanged(byId.idKey, byId.idRaw);
     found = byId.row;
+    const { place } = conditions;
+    if (found !== undefined && place !== undefined && !(await standsAt(context, commit, row, { found, place })))
+      return true;
   }
   if (found === undefined) return true;
   checkDelete(conditions, found.version);
-  return found.version.kind === "delete-marker";
+  // A marker is as good as no object, unless it is meant itself.
+  return found.version.kind === "delete-marker" && conditions.mtime === undefined;
+}
+
+/** Does the version stand there? The commit holds what the answer is read from. */
+async function standsAt(
+  context: Context,
+  commit: CommitBuilder,
+  { bucket }: BucketRow,
+  { found, place }: { readonly found: VersionRow; readonly place: "noncurrent" | "only" },
+): Promise<boolean> {
+  const range = keys.prefixRange(keys.objectPrefix(keys.SPACE.version, bucket.id, found.version.key));
+  const newest = await context.currentRow(bucket.id, found.version.key);
+  commit.first(range, newest?.key);
+  const isNewest = newest?.key.equals(found.key) === true;
+  if (place === "noncurrent") return !isNewest;
+  const older = { start: keys.keyAfter(found.key), end: range.end };
+  const [next] = await context.index.scan(older, { limit: 1, keysOnly: true });
+  commit.first(older, next?.key);
+  return isNewest && next === undefined;
 }
 
 /** A new delete marker made here; a null marker takes the place of the null version. */
@@ -84,11 +106,7 @@ async function addMarker(
     const by = removerOf(context, request);
     if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
   }
-  const arns = rows.followers(bucket, {
-    key: request.key,
-    operation: "delete-marker",
-    fromPeer: request.source !== undefined,
-  });
+  const arns = followers(bucket, request, { operation: "delete-marker" });
   const replication = request.source?.replica ? { replica: true, targets: {} } : rows.pending(arns);
   const marker: DeleteMarker = { kind: "delete-marker", key: request.key, versionId, mtime, replication };
   rows.putVersion(commit, bucket.id, marker);
@@ -100,6 +118,15 @@ async function addMarker(
     time: context.clock.nowNs(),
   });
   return { commit, result: { bucket, versionId, deleteMarker: true }, poke: arns };
+}
+
+/** The targets that must follow: none a lifecycle, whose work each site does by its own rules. */
+function followers(
+  bucket: Bucket,
+  { key, source, byLifecycle }: DeleteRequest,
+  change: { readonly operation: "delete-marker" | "purge"; readonly tags?: Tags | undefined },
+): Arn[] {
+  return byLifecycle ? [] : rows.followers(bucket, { ...change, key, fromPeer: source !== undefined });
 }
 
 async function replace(
@@ -207,7 +234,7 @@ async function purge(
   const known = stone.tombstone;
   if (fromPeer && old === undefined && known?.will === "everywhere" && known.time >= time) return { result };
   const tags = old?.kind === "object" ? old.tags?.value : undefined;
-  const arns = rows.followers(bucket, { key: request.key, tags, operation: "purge", fromPeer });
+  const arns = followers(bucket, request, { operation: "purge", tags });
   if (fromPeer || bucket.replication !== undefined || old?.replication.replica) {
     // Without rules and peers nothing can bring the version back, and no tombstone is needed.
     rows.putTombstone(commit, bucket.id, old ?? { key: request.key, versionId, kind: "object" }, {

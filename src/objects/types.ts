@@ -117,13 +117,17 @@ export interface FoundObject {
   readonly unlock?: ((customerKey: CustomerKey | undefined) => Promise<void>) | undefined;
 }
 
-/** What the object must be to be deleted; a delete marker is no object. */
+/** What the object must be to be deleted; a delete marker is no object, except for its time. */
 export interface DeleteConditions {
   /** Without quotes, or `*`. */
   readonly etag?: string | undefined;
   /** Compared in whole seconds. */
   readonly lastModifiedMs?: number | undefined;
   readonly size?: number | undefined;
+  /** The exact time of the version, object or marker. */
+  readonly mtime?: UnixNs | undefined;
+  /** With a version id, where the version stands: not the newest of its key, or all there is of it. Else nothing happens. */
+  readonly place?: "noncurrent" | "only" | undefined;
 }
 
 export interface DeleteRequest extends VersionSelector {
@@ -133,6 +137,8 @@ export interface DeleteRequest extends VersionSelector {
   /** Clients only: it asked to pass over governance retention, and may. */
   readonly bypassGovernance?: boolean | undefined;
   readonly conditions?: DeleteConditions | undefined;
+  /** The bucket's lifecycle asks for it: it is for this site alone, and no target follows. */
+  readonly byLifecycle?: boolean | undefined;
 }
 
 export interface DeleteResult {

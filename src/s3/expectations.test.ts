@@ -204,3 +204,28 @@ test("a completion that is asked again is answered as the first time, also when 
   assert.equal((await send("GET", path)).status, 404);
   assert.equal((await complete(id.replace(/./, (c) => (c === "0" ? "1" : "0")))).code, "NoSuchUpload");
 });
+
+test("a lifecycle is kept as it was set, and objects say when they expire and by which rule", async () => {
+  const query = "lifecycle";
+  await send("PUT", "/aging");
+  assert.equal((await send("GET", "/aging", { query })).code, "NoSuchLifecycleConfiguration");
+  const rule =
+    "<Rule><ID>two words</ID><Status>Enabled</Status><Prefix>logs/</Prefix><Expiration><Days>1</Days></Expiration></Rule>";
+  const body = `<LifecycleConfiguration>${rule}</LifecycleConfiguration>`;
+  assert.equal((await send("PUT", "/aging", { query, body })).status, 200);
+  const read = await send("GET", "/aging", { query: "lifecycle&withUpdatedAt=true" });
+  assert.ok(read.body.includes(rule), read.body);
+  assert.match(read.headers["x-minio-lifecycleconfig-updatedat"] ?? "", /^\d{4}-.*Z$/);
+  const stored = await send("PUT", "/aging/logs/a");
+  assert.match(
+    stored.headers["x-amz-expiration"] ?? "",
+    /^expiry-date="\w{3}, .* 00:00:00 GMT", rule-id="two%20words"$/,
+  );
+  assert.equal((await send("HEAD", "/aging/logs/a")).headers["x-amz-expiration"], stored.headers["x-amz-expiration"]);
+  assert.equal((await send("PUT", "/aging/other")).headers["x-amz-expiration"], undefined);
+  const days0 = body.replace("<Days>1<", "<Days>0<");
+  assert.equal((await send("PUT", "/aging", { query, body: days0 })).code, "InvalidArgument");
+  assert.equal((await send("DELETE", "/aging", { query })).status, 204);
+  assert.equal((await send("GET", "/aging", { query })).status, 404);
+  assert.equal((await send("HEAD", "/aging/logs/a")).headers["x-amz-expiration"], undefined);
+});

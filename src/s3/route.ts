@@ -12,6 +12,7 @@ import * as access from "./ops/bucket-access.ts";
 import * as config from "./ops/bucket-config.ts";
 import * as cors from "./ops/bucket-cors.ts";
 import * as encryption from "./ops/bucket-encryption.ts";
+import * as lifecycle from "./ops/bucket-lifecycle.ts";
 import * as replication from "./ops/bucket-replication.ts";
 import * as resync from "./ops/bucket-resync.ts";
 import * as buckets from "./ops/buckets.ts";
@@ -73,7 +74,7 @@ const BUCKET: Rows = {
     on("tagging", config.getBucketTagging),
     on("object-lock", lock.getObjectLock),
     on("encryption", encryption.getBucketEncryption),
-    on("lifecycle", unset.unset("GetBucketLifecycle", "s3:GetLifecycleConfiguration", "NoSuchLifecycleConfiguration")),
+    on("lifecycle", lifecycle.getBucketLifecycle),
     on("notification", unset.fixed("GetBucketNotification", "s3:GetBucketNotification", unset.NO_NOTIFICATIONS)),
     on("acl", acl.getBucketAcl),
     on("cors", cors.getBucketCors),
@@ -100,7 +101,7 @@ const BUCKET: Rows = {
     on("acl", acl.putBucketAcl),
     on("object-lock", lock.putObjectLock),
     on("encryption", encryption.putBucketEncryption),
-    on("lifecycle", unset.notImplemented("PutBucketLifecycle")),
+    on("lifecycle", lifecycle.putBucketLifecycle),
     on("notification", unset.notImplemented("PutBucketNotification")),
     on("cors", cors.putBucketCors),
     on("publicAccessBlock", access.putPublicAccessBlock),
@@ -118,7 +119,7 @@ const BUCKET: Rows = {
     on("tagging", config.deleteBucketTagging),
     on("replication", replication.deleteBucketReplication),
     on("encryption", encryption.deleteBucketEncryption),
-    on("lifecycle", unset.nothingToDelete("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration")),
+    on("lifecycle", lifecycle.deleteBucketLifecycle),
     on("cors", cors.deleteBucketCors),
     on("publicAccessBlock", access.deletePublicAccessBlock),
     on("ownershipControls", access.deleteOwnershipControls),

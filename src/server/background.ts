@@ -9,6 +9,8 @@ const COLLECT_LOW_MS = 2000;
 /** A sweep reads the names of all blob files: rarely, and only for what a crash left. */
 const SWEEP_EVERY_MS = 24 * 3_600_000;
 const SESSIONS_EVERY_MS = 600_000;
+/** Only looks whether something became due, which it does at midnights and with new rules. */
+const EXPIRE_EVERY_MS = 60_000;
 const ORPHAN_AGE_MS = 24 * 3_600_000;
 
 export interface Background {
@@ -22,6 +24,8 @@ export interface BackgroundDeps extends CollectorOptions {
   readonly openedMs: number;
   /** Removes the rows of temporary credentials that have ended. */
   readonly removeEndedSessions: () => Promise<void>;
+  /** Carries out the lifecycle of buckets whose day or rules are new. */
+  readonly expire: (signal: AbortSignal) => Promise<void>;
 }
 
 interface Task {
@@ -48,6 +52,7 @@ export function startBackground(deps: BackgroundDeps): Background {
       step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }),
     },
     { name: "removal of ended sessions", everyMs: () => SESSIONS_EVERY_MS, step: () => deps.removeEndedSessions() },
+    { name: "lifecycle", everyMs: () => EXPIRE_EVERY_MS, step: (signal) => deps.expire(signal) },
   ];
   const run = async (task: Task): Promise<void> => {
     while (!stopping.signal.aborted) {

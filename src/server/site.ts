@@ -12,6 +12,7 @@ import { Failures } from "../iam/failures.ts";
 import { createIam } from "../iam/identities.ts";
 import type { Arn } from "../model/names.ts";
 import { createObjects } from "../objects/create.ts";
+import { lifecycles } from "../objects/expire.ts";
 import type { Logger } from "../observe/log.ts";
 import { processFamilies } from "../admin/metrics.ts";
 import { Feed } from "../observe/feed.ts";
@@ -190,6 +191,11 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         : admin(request, response, path, query);
     },
   });
+  const expiring = lifecycles({ objects, clock }, (bucket, expired) => {
+    const { name } = bucket;
+    if (expired instanceof Error) log.warn("a lifecycle was not carried out", { bucket: name, error: expired.message });
+    else if (expired.versions + expired.uploads > 0) log.info("lifecycle", { bucket: name, ...expired });
+  });
   let background: Background | undefined;
   return {
     handler: control.wrap(s3),
@@ -202,6 +208,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         clock,
         log,
         openedMs,
+        expire: (signal) => expiring.step(signal),
         removeEndedSessions: () => iam.sessions.removeEnded(),
       });
     },

@@ -173,9 +173,11 @@ export class Site implements Place {
     const iam = createIam({ index, root: ROOT, sealer: openSealer, clock, random });
     const handler = this.#handler({ iam, clock, random, objects, index, blobs, replication });
     const removeEndedSessions = (): Promise<void> => iam.sessions.removeEnded();
+    // No simulated bucket has a lifecycle.
+    const expire = (): Promise<void> => Promise.resolve();
     const openedMs = clock.nowMs();
     const background = leads
-      ? startBackground({ index, blobs, clock, log: silentLog, openedMs, removeEndedSessions })
+      ? startBackground({ index, blobs, clock, log: silentLog, openedMs, removeEndedSessions, expire })
       : undefined;
     return { life, index, blobs, objects, replication, handler, background };
   }

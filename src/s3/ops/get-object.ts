@@ -8,6 +8,7 @@ import { allowed, authorizeFor } from "../authorize.ts";
 import { encryptionHeaders, readKey, unlockFor } from "../encryption.ts";
 import { PART_NUMBER_MAX, SMALL_REPLY_BYTES_MAX } from "../limits.ts";
 import { seesLocks } from "../lock-request.ts";
+import { expirationHeaders } from "../expiration.ts";
 import * as headers from "../object-headers.ts";
 import { bytesFromPeer, readFromPeer } from "../peer-read.ts";
 import { decideRead, parseRange, readConditions, type ByteRange } from "../read-conditions.ts";
@@ -212,6 +213,7 @@ async function addOptional(
   if (version.retention !== undefined || version.legalHold !== undefined) {
     out.push(...headers.lockHeaders(version, await seesLocks(request)));
   }
+  if (found.bucket.lifecycle !== undefined && found.isLatest) out.push(...expirationHeaders(found.bucket, version));
   if (request.headers["x-amz-checksum-mode"] !== undefined) addChecksum(request, version, shape, out);
   if (version.tags !== undefined && request.header(names.TAGGING_DIRECTIVE)?.toUpperCase() === "ACCESS") {
     const text = taggingHeader(version.tags.value);

@@ -7,6 +7,7 @@ import { authorize } from "../authorize.ts";
 import { objectBody } from "../body.ts";
 import { askedMd5, encryptionHeaders, encryptionOf } from "../encryption.ts";
 import { locksAsked } from "../lock-request.ts";
+import { expirationHeaders } from "../expiration.ts";
 import { checksumHeaders } from "../object-headers.ts";
 import { writeConditions } from "../read-conditions.ts";
 import { givenVersionId, isDryRun, purgedHere, replicaSource } from "../replica.ts";
@@ -58,6 +59,7 @@ async function checkKeyOf(request: S3Request, asked: EncryptionRequest): Promise
 export function storedHeaders(result: PutResult, request: HeaderView): string[] {
   const { version } = result;
   const out = ["ETag", `"${version.etag}"`];
+  if (result.bucket.lifecycle !== undefined) out.push(...expirationHeaders(result.bucket, version));
   if (result.versioned) out.push("x-amz-version-id", version.versionId);
   if (version.checksum !== undefined) out.push(...checksumHeaders(version.checksum, version.partCount));
   if (version.encryption !== undefined) out.push(...encryptionHeaders(version.encryption, askedMd5(request)));
