@@ -137,9 +137,9 @@ export class Activity {
   waiting(now: CountBytes): void {
     const { avg, max } = this.#queued;
     const smooth = (before: number, sample: number): number => {
-      const next = before + SMOOTHING * (sample - before);
-      // Ever smaller fractions would keep an idle target's numbers changing.
-      return next < 0.01 ? 0 : next;
+      // Hundredths: ever smaller fractions would keep the numbers of a target at rest changing, and written.
+      const next = Math.round((before + SMOOTHING * (sample - before)) * 100) / 100;
+      return next === before ? sample : next;
     };
     this.#queued = {
       avg: { count: smooth(avg.count, now.count), bytes: smooth(avg.bytes, now.bytes) },

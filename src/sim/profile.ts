@@ -71,6 +71,8 @@ export interface Profile {
   readonly clientsPerSite: number;
   readonly thinkMs: number;
   readonly operations: Readonly<Record<Operation, number>>;
+  /** Writes are answered when their targets were tried. */
+  readonly synchronous: boolean;
   /** Replication alone must make the sites equal. */
   readonly convergesAlone: boolean;
 }
@@ -134,6 +136,7 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
     clientsPerSite: dice.between(1, 3),
     thinkMs: dice.pick([30, 150, 800]),
     operations: { ...operations, lock: locks ? LOCK_WEIGHT : 0 },
+    synchronous: dice.chance(0.15),
     convergesAlone: !troubles.some((trouble) => NEED_RESYNC.has(trouble)),
   };
 }

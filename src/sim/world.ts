@@ -171,6 +171,7 @@ export class World {
       targetbucket: BUCKET,
       secure: false,
       type: "replication",
+      replicationSync: this.profile.synchronous,
     };
     return site.leader.replication.targets.set(BUCKET, json);
   }
