@@ -1,7 +1,7 @@
 /** What a route answers and how it is written: headers, sealed bodies, streams that stay alive, errors as JSON. */
 import type { ServerResponse } from "node:http";
 import { StoreError } from "../model/errors.ts";
-import { ADMIN_ALGORITHMS, sealAdminBody } from "../protocol/admin-crypto.ts";
+import { ADMIN_ALGORITHMS, sealAdminBody, sealAdminStream } from "../protocol/admin-crypto.ts";
 import type { AdminAlgorithm } from "../protocol/admin-crypto.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorStatus } from "../protocol/s3-errors.ts";
@@ -22,6 +22,8 @@ type AnswerBody =
   /** JSON sealed with the caller's secret. */
   | { readonly kind: "sealed"; readonly value: unknown }
   | { readonly kind: "sealedText"; readonly text: string }
+  /** A long JSON text, sealed and sent part by part. */
+  | { readonly kind: "sealedParts"; readonly parts: AsyncIterable<string> }
   /** As `lines`, without an end of its own: `open` is given the signal that the client has gone. */
   | { readonly kind: "stream"; readonly open: (gone: AbortSignal) => AsyncIterable<object>; readonly type: string }
   /** Bytes of a type of their own: zips. */
@@ -94,6 +96,26 @@ async function sendSealed(context: AnswerContext, text: string, secretKey: strin
   send(context, { status: 200, type: "application/json", body });
 }
 
+async function sendSealedParts(context: AnswerContext, parts: AsyncIterable<string>, secretKey: string): Promise<void> {
+  const { deps, response, requestId } = context;
+  const plain = (async function* () {
+    for await (const part of parts) yield Buffer.from(part);
+  })();
+  const sealed = sealAdminStream(secretKey, plain, { algorithm: sealAlgorithm(context.userAgent) });
+  response.writeHead(200, [...commonHeaders(deps, requestId), "Content-Type", "application/json"]);
+  try {
+    for await (const fragment of sealed) {
+      if (response.destroyed) return;
+      if (!response.write(fragment)) await drained(response);
+    }
+    response.end();
+  } catch (error) {
+    // The status is out already; without its last fragment the body does not open.
+    deps.log.error("admin answer failed", { requestId, error });
+    response.destroy();
+  }
+}
+
 /** Resolves when the answer is handed over; a stream, when it ended or the client went away. */
 export async function sendAnswer(context: AnswerContext, answer: Answer, secretKey: string): Promise<void> {
   if (answer.after !== undefined) context.response.once("finish", answer.after);
@@ -111,6 +133,8 @@ export async function sendAnswer(context: AnswerContext, answer: Answer, secretK
       return sendSealed(context, JSON.stringify(answer.value), secretKey);
     case "sealedText":
       return sendSealed(context, answer.text, secretKey);
+    case "sealedParts":
+      return sendSealedParts(context, answer.parts, secretKey);
     case "lines":
       return sendLines(context, () => answer.lines, answer.type);
     case "stream":

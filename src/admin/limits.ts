@@ -14,6 +14,8 @@ export const IMPORT_UNPACKED_BYTES_MAX = 128 * 1024 * 1024;
 export const IMPORT_ENTRIES_MAX = 60_000;
 /** Changes of an import that are under way together: as many as one commit of the index gathers gladly. */
 export const IMPORTS_AT_ONCE = 64;
+/** What is gathered of a long answer before it is sealed and sent: about a fragment of sealed bodies. */
+export const PART_CHARS = 16_000;
 /** Old log lines that one follower is shown. */
 export const LOG_LINES_MAX = 1000;
 /** Longest token that is looked at. */

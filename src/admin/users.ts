@@ -8,7 +8,7 @@ import type { GroupInfo, UserInfo } from "../iam/users.ts";
 import { StoreError } from "../model/errors.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
 import { json, OK, sealed } from "./answer.ts";
-import { PLAIN_BODY_BYTES_MAX } from "./limits.ts";
+import { PART_CHARS, PLAIN_BODY_BYTES_MAX } from "./limits.ts";
 import type { AdminRequest } from "./request.ts";
 import { parseJson } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -77,15 +77,28 @@ async function addUser(request: AdminRequest) {
   return OK;
 }
 
+/** The JSON of all users, some at a time: a site may have very many. */
+async function* userParts(users: AsyncIterable<UserInfo>): AsyncIterable<string> {
+  let part = "{";
+  let separator = "";
+  for await (const user of users) {
+    part += `${separator}${JSON.stringify(user.accessKey)}:${JSON.stringify(userJson(user))}`;
+    separator = ",";
+    if (part.length < PART_CHARS) continue;
+    yield part;
+    part = "";
+  }
+  yield `${part}}`;
+}
+
 async function listUsers(request: AdminRequest) {
   const { users, policies } = request.deps.iam;
   const bucket = request.bucketText;
-  const all = await users.list();
-  if (bucket === "") return sealed(Object.fromEntries(all.map((user) => [user.accessKey, userJson(user)])));
+  if (bucket === "") return { kind: "sealedParts", parts: userParts(users.each()) } as const;
   const known = (await policies.list()).filter(({ policy }) => namesBucket(policy, bucket));
   const matching = new Set(known.map(({ name }) => name));
   const out: Record<string, object> = {};
-  for (const user of all) {
+  for (const user of await users.list()) {
     const granted = user.policies.filter((name) => matching.has(name));
     if (granted.length > 0) out[user.accessKey] = userJson(user, granted);
   }

@@ -1,6 +1,7 @@
 /** MinIO's admin API from the client's side (admin-api.md 1 and 2): empty region, real body hash, sealed bodies. */
 import { createHash } from "node:crypto";
-import { openAdminBody, sealAdminBody } from "../protocol/admin-crypto.ts";
+import { openAdminBody, openAdminStream, sealAdminBody } from "../protocol/admin-crypto.ts";
+import { jsonMembers } from "../protocol/json-members.ts";
 import { signRequest } from "../protocol/sigv4-sign.ts";
 import { encodeQueryValue } from "../protocol/uri.ts";
 import { AdminError } from "./errors.ts";
@@ -95,6 +96,13 @@ export class AdminClient {
   /** A sealed JSON answer. */
   async sealedJson<T>(call: AdminCall): Promise<T> {
     return JSON.parse((await this.open(await this.call(call))).toString("utf8")) as T;
+  }
+
+  /** Members of a sealed JSON object, each as it arrives. */
+  async *sealedMembers<T>(call: AdminCall): AsyncIterable<readonly [name: string, value: T]> {
+    const { stream } = await this.stream(call);
+    for await (const [name, value] of jsonMembers(openAdminStream(this.endpoint.secretKey, stream)))
+      yield [name, value as T];
   }
 
   /** Opens a sealed answer with the caller's secret key. */

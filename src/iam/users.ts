@@ -29,6 +29,8 @@ export interface UsersApi {
   /** XMinioAdminNoSuchUser; XMinioIAMActionNotAllowed for an access key. */
   info(accessKey: string): Promise<UserInfo>;
   list(): Promise<UserInfo[]>;
+  /** As `list`, read while it is asked for. */
+  each(): AsyncIterable<UserInfo>;
   /** Takes the user's access keys, mappings and memberships along. */
   remove(accessKey: string): Promise<void>;
   setEnabled(accessKey: string, enabled: boolean): Promise<void>;
@@ -102,6 +104,10 @@ export function createUsers({ store, clock, rootAccessKey }: IdentityContext): U
     },
 
     list: async () => (await store.users.all()).map(userInfo),
+
+    async *each() {
+      for await (const user of store.users.each()) yield userInfo(user);
+    },
 
     remove: (accessKey) =>
       store.change(async (transaction) => {

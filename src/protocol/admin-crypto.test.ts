@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { ADMIN_ALGORITHMS, AdminCryptoError, openAdminBody, sealAdminBody } from "./admin-crypto.ts";
+import fc from "fast-check";
+import {
+  ADMIN_ALGORITHMS,
+  AdminCryptoError,
+  openAdminBody,
+  openAdminStream,
+  sealAdminBody,
+  sealAdminStream,
+} from "./admin-crypto.ts";
 
 const PASSWORD = "minioadmin";
 const RANDOM = Buffer.from([...Array(32).keys(), ...Array(8).keys()]);
@@ -70,4 +78,34 @@ test("many argon2 bodies at once all open", async () => {
   const sealed = await sealAdminBody(PASSWORD, Buffer.from("x"), { algorithm: ADMIN_ALGORITHMS.argon2Aes });
   const opened = await Promise.all([1, 2, 3, 4].map(() => openAdminBody(PASSWORD, sealed)));
   assert.deepEqual(opened.map(String), ["x", "x", "x", "x"]);
+});
+
+test("streams are the same bytes, however they are cut", async () => {
+  const cut = async function* (bytes: Buffer, sizes: readonly number[]): AsyncIterable<Buffer> {
+    let at = 0;
+    for (const size of sizes) {
+      yield bytes.subarray(at, at + size);
+      at += size;
+    }
+    yield bytes.subarray(at);
+  };
+  const joined = async (source: AsyncIterable<Buffer>): Promise<Buffer> => {
+    const out: Buffer[] = [];
+    for await (const piece of source) out.push(piece);
+    return Buffer.concat(out);
+  };
+  const length = fc.constantFrom(0, 1, 16_383, 16_384, 16_385, 40_000);
+  const cuts = fc.array(fc.nat({ max: 20_000 }), { maxLength: 5 });
+  const options = { algorithm: ADMIN_ALGORITHMS.pbkdf2Aes, random: RANDOM };
+  await fc.assert(
+    fc.asyncProperty(length, cuts, cuts, async (bytes, plainCuts, sealedCuts) => {
+      const plain = Buffer.alloc(bytes, "abc");
+      const sealed = await joined(sealAdminStream(PASSWORD, cut(plain, plainCuts), options));
+      assert.deepEqual(sealed, await sealAdminBody(PASSWORD, plain, options));
+      assert.deepEqual(await joined(openAdminStream(PASSWORD, cut(sealed, sealedCuts))), plain);
+      const short = joined(openAdminStream(PASSWORD, cut(sealed.subarray(0, -1), sealedCuts)));
+      await assert.rejects(short, AdminCryptoError);
+    }),
+    { numRuns: 40 },
+  );
 });

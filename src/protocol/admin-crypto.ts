@@ -127,39 +127,84 @@ export interface SealOptions {
   readonly random?: Buffer | undefined;
 }
 
-/** Seals `plain` under the signer's secret key. */
-export async function sealAdminBody(password: string, plain: Buffer, options: SealOptions = {}): Promise<Buffer> {
+/** `source` in pieces of `size` bytes, the last one shorter or, when there is nothing, empty. */
+async function* inPieces(
+  source: AsyncIterable<Buffer>,
+  size: number,
+): AsyncIterable<{ readonly bytes: Buffer; readonly last: boolean }> {
+  let held: Buffer = Buffer.alloc(0);
+  for await (const chunk of source) {
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    // A whole piece stays until more comes: it may be the last.
+    for (; held.length > size; held = held.subarray(size)) yield { bytes: held.subarray(0, size), last: false };
+  }
+  yield { bytes: held, last: true };
+}
+
+async function* one(bytes: Buffer): AsyncIterable<Buffer> {
+  yield bytes;
+}
+
+async function whole(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const out: Buffer[] = [];
+  for await (const piece of source) out.push(piece);
+  return Buffer.concat(out);
+}
+
+/** Seals what comes under the signer's secret key, fragment by fragment. */
+export async function* sealAdminStream(
+  password: string,
+  plain: AsyncIterable<Buffer>,
+  options: SealOptions = {},
+): AsyncIterable<Buffer> {
   const algorithm = options.algorithm ?? ADMIN_ALGORITHMS.pbkdf2Aes;
   const random = options.random ?? randomBytes(SALT_BYTES + NONCE_BYTES);
   const salt = random.subarray(0, SALT_BYTES);
   const prefix = random.subarray(SALT_BYTES, SALT_BYTES + NONCE_BYTES);
   const fragments = new Fragments(algorithm, await deriveKey(algorithm, password, salt), prefix);
-  const out = [salt, Buffer.from([algorithm]), prefix];
-  for (let at = 0, counter = 1; ; counter++) {
-    const end = Math.min(at + FRAGMENT_BYTES, plain.length);
-    const last = end === plain.length;
-    out.push(fragments.seal(counter, plain.subarray(at, end), last));
-    if (last) return Buffer.concat(out);
-    at = end;
+  yield Buffer.concat([salt, Buffer.from([algorithm]), prefix]);
+  let counter = 1;
+  for await (const { bytes, last } of inPieces(plain, FRAGMENT_BYTES)) yield fragments.seal(counter++, bytes, last);
+}
+
+/** Opens what comes of a sealed body of any of the three algorithms. Throws AdminCryptoError, also for one that is cut. */
+export async function* openAdminStream(password: string, sealed: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const source = sealed[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < HEADER_BYTES) {
+    const { done, value } = await source.next();
+    if (done === true) throw new AdminCryptoError("the body is too short to be a sealed one");
+    head = Buffer.concat([head, value]);
+  }
+  const algorithm = head[SALT_BYTES] as number;
+  if (algorithm > ADMIN_ALGORITHMS.pbkdf2Aes) throw new AdminCryptoError("the body is not sealed in a known way");
+  const key = await deriveKey(algorithm, password, head.subarray(0, SALT_BYTES));
+  const fragments = new Fragments(algorithm, key, head.subarray(SALT_BYTES + 1, HEADER_BYTES));
+  const rest = (async function* (): AsyncIterable<Buffer> {
+    yield head.subarray(HEADER_BYTES);
+    yield* { [Symbol.asyncIterator]: () => source };
+  })();
+  let counter = 1;
+  for await (const { bytes, last } of inPieces(rest, FRAGMENT_BYTES + TAG_BYTES)) {
+    if (bytes.length < TAG_BYTES) throw new AdminCryptoError("the body is too short to be a sealed one");
+    yield opened(fragments, counter++, bytes, last);
   }
 }
 
-/** Opens a sealed body of any of the three algorithms. Throws AdminCryptoError. */
-export async function openAdminBody(password: string, sealed: Buffer): Promise<Buffer> {
-  if (sealed.length < HEADER_BYTES + TAG_BYTES) throw new AdminCryptoError("the body is too short to be a sealed one");
-  const algorithm = sealed[SALT_BYTES] as number;
-  if (algorithm > ADMIN_ALGORITHMS.pbkdf2Aes) throw new AdminCryptoError("the body is not sealed in a known way");
-  const key = await deriveKey(algorithm, password, sealed.subarray(0, SALT_BYTES));
-  const fragments = new Fragments(algorithm, key, sealed.subarray(SALT_BYTES + 1, HEADER_BYTES));
-  const out: Buffer[] = [];
+function opened(fragments: Fragments, counter: number, bytes: Buffer, last: boolean): Buffer {
   try {
-    for (let at = HEADER_BYTES, counter = 1; at < sealed.length; counter++) {
-      const end = Math.min(at + FRAGMENT_BYTES + TAG_BYTES, sealed.length);
-      out.push(fragments.open(counter, sealed.subarray(at, end), end === sealed.length));
-      at = end;
-    }
+    return fragments.open(counter, bytes, last);
   } catch (cause) {
     throw new AdminCryptoError("the body does not open with this secret key", { cause });
   }
-  return Buffer.concat(out);
+}
+
+/** Seals `plain` under the signer's secret key. */
+export function sealAdminBody(password: string, plain: Buffer, options: SealOptions = {}): Promise<Buffer> {
+  return whole(sealAdminStream(password, one(plain), options));
+}
+
+/** Opens a sealed body of any of the three algorithms. Throws AdminCryptoError. */
+export function openAdminBody(password: string, sealed: Buffer): Promise<Buffer> {
+  return whole(openAdminStream(password, one(sealed)));
 }

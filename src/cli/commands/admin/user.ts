@@ -106,20 +106,23 @@ async function addUser(site: AdminSite): Promise<void> {
 
 async function listUsers(site: AdminSite): Promise<void> {
   const call = { method: "GET", path: "list-users", signal: site.ctx.signal };
-  const users = await site.client.sealedJson<Readonly<Record<string, UserEntry>>>(call);
-  for (const accessKey of Object.keys(users).sort()) {
-    const user = users[accessKey] ?? {};
-    const memberOf = await memberships(site, user);
+  const groups: GroupPolicies = new Map();
+  for await (const [accessKey, user] of site.client.sealedMembers<UserEntry>(call)) {
+    const memberOf = await memberships(site, user, groups);
     site.ctx.out.message(userListLine(accessKey, user), userListJson(accessKey, user, memberOf));
   }
 }
 
+/** Policies of groups that were asked for: thousands of users share a few groups. */
+type GroupPolicies = Map<string, readonly string[]>;
+
 /** Groups with their policies, as the current client shows them; the server names only the groups. */
-async function memberships(site: AdminSite, user: UserEntry): Promise<Membership[]> {
+async function memberships(site: AdminSite, user: UserEntry, groups: GroupPolicies = new Map()): Promise<Membership[]> {
   const found: Membership[] = [];
   for (const name of user.memberOf ?? []) {
-    const { policy } = await groupDetail(site, name);
-    found.push({ name, policies: splitList(policy) });
+    const policies = groups.get(name) ?? splitList((await groupDetail(site, name)).policy);
+    groups.set(name, policies);
+    found.push({ name, policies });
   }
   return found;
 }
