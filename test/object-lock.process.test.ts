@@ -1,7 +1,9 @@
 /** Object lock over two sites that replicate to each other: locks arrive exactly and are kept on both. */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import * as sdk from "@aws-sdk/client-s3";
+import { blobFiles } from "./support/damage.ts";
 import { cleanUp, ROOT_SECRET, ROOT_USER } from "./support/server.ts";
 import { difference, explainDifference, putRule, setRule, Site, until } from "./support/site.ts";
 
@@ -48,6 +50,9 @@ async function equal(): Promise<void> {
   };
   await until(same, WAIT_MS, () => explainDifference(...sites, Bucket));
 }
+
+const reached = (condition: () => Promise<boolean>, explain: () => Promise<string>): Promise<void> =>
+  until(condition, WAIT_MS, explain);
 
 async function put(s3: sdk.S3Client, Key: string, more: Partial<sdk.PutObjectCommandInput> = {}): Promise<string> {
   return (await s3.send(new sdk.PutObjectCommand({ Bucket, Key, Body: Key, ...more }))).VersionId as string;
@@ -207,6 +212,25 @@ test("COMPLIANCE binds everyone on both sites: clients, the bypass, root, peers,
   await force.discard();
   assert.equal(force.status, 405);
   assert.ok(!(await gone(a, Key, VersionId)) && !(await gone(b, Key, VersionId)));
+});
+
+test("a locked version whose bytes are lost at one site comes back by a resync, under the same lock", async () => {
+  const [a, b] = clients;
+  const Key = "lost";
+  const Body = "x".repeat(100_000);
+  const until = { ObjectLockMode: "COMPLIANCE" as const, ObjectLockRetainUntilDate: inDays(1) };
+  const VersionId = await put(a, Key, { Body, ...until });
+  await equal();
+  for (const file of blobFiles(sites[1].server.dir)) rmSync(file);
+  const query = { "replication-reset": "", arn, "reset-id": crypto.randomUUID() };
+  await sites[0].text("PUT", Bucket, { query });
+  const status = () => sites[0].text("GET", Bucket, { query: { "replication-reset-status": "", arn } });
+  await reached(async () => /"resyncStatus":"(Completed|Failed)"/.test(await status()), status);
+  assert.match(await status(), /"resyncStatus":"Completed".*"failed":0/s);
+  const read = await b.send(new sdk.GetObjectCommand({ Bucket, Key, VersionId }));
+  assert.equal(await read.Body?.transformToString(), Body);
+  assert.deepEqual(await locks(b, Key, VersionId), ["COMPLIANCE", inDays(1).getTime(), undefined]);
+  await assert.rejects(b.send(new sdk.DeleteObjectCommand({ Bucket, Key, VersionId })), fails("AccessDenied"));
 });
 
 test("a bucket without object lock takes no replicas of one that has it", async () => {
