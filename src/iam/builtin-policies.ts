@@ -52,7 +52,7 @@ const replicationAdmin = policy(
   },
 );
 
-/** Whose keys the source holds: writes replicas at the target, and reads there what a comparison needs. */
+/** Whose keys the source holds: writes replicas at the target, and reads there what a comparison needs. Tags are set for clients of a site that has not the version yet. */
 const replicationRemoteUser = policy(
   {
     ...allow(
@@ -67,8 +67,8 @@ const replicationRemoteUser = policy(
     ...allow(
       s3(`
       GetReplicationConfiguration ReplicateTags AbortMultipartUpload GetObject GetObjectVersion
-      GetObjectVersionForReplication GetObjectTagging GetObjectVersionTagging GetObjectRetention GetObjectLegalHold
-      PutObject PutObjectRetention PutBucketObjectLockConfiguration PutObjectLegalHold DeleteObject ReplicateObject
+      GetObjectVersionForReplication GetObjectTagging GetObjectVersionTagging PutObjectTagging DeleteObjectTagging
+      GetObjectRetention GetObjectLegalHold PutObject PutObjectRetention PutBucketObjectLockConfiguration PutObjectLegalHold DeleteObject ReplicateObject
       ReplicateDelete`),
       [ALL],
     ),

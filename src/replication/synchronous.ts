@@ -69,6 +69,7 @@ async function untilTried(
   { key, versionId }: Version,
   arns: readonly Arn[],
 ): Promise<void> {
+  if (!(await targets.isSynchronous((await objects.bucket(bucket)).id))) return;
   const known = (await targets.ofBucket(bucket)).filter(({ record }) => arns.includes(record.arn));
   if (!known.some(({ record }) => record.sync)) return;
   // A target that is away is not waited for: its rows wait in the log.

@@ -48,6 +48,8 @@ export interface TargetsDeps {
   readonly encryptedOverHttp?: boolean | undefined;
 }
 
+const SYNCHRONOUS_CACHE_MAX = 10_000;
+
 interface TargetsRow {
   readonly bucket: BucketName;
   readonly targets: readonly TargetRecord[];
@@ -69,6 +71,7 @@ export interface KnownTarget {
 export class Targets {
   readonly #deps: TargetsDeps;
   readonly connections: Connections;
+  readonly #synchronous = new Map<string, { readonly raw: Buffer; readonly is: boolean }>();
 
   constructor(deps: TargetsDeps) {
     this.#deps = deps;
@@ -332,6 +335,18 @@ export class Targets {
     const found = (await this.ofBucket(bucketName)).find(({ record }) => record.arn === arn);
     if (found === undefined) throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
     return found;
+  }
+
+  /** Whether a bucket has a synchronous target: asked by every write that is replicated, so its row is read once. */
+  async isSynchronous(bucketId: string): Promise<boolean> {
+    const raw = await this.#deps.index.get(namedRowKey(SPACE.targets, bucketId));
+    if (raw === undefined) return false;
+    const known = this.#synchronous.get(bucketId);
+    if (known?.raw.equals(raw) === true) return known.is;
+    const is = decodeRow<TargetsRow>(raw).targets.some(({ sync }) => sync);
+    if (this.#synchronous.size >= SYNCHRONOUS_CACHE_MAX) this.#synchronous.clear();
+    this.#synchronous.set(bucketId, { raw, is });
+    return is;
   }
 
   connect(known: KnownTarget): Connection {
