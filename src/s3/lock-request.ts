@@ -67,13 +67,14 @@ export async function locksAsked(
   options: { readonly source?: ReplicaSource | undefined; readonly key?: string | undefined } = {},
 ): Promise<Locks> {
   const { headers } = view;
-  if (headers[MODE] === undefined && headers[UNTIL] === undefined && headers[HOLD] === undefined) return NO_LOCKS;
+  // A peer clears a retention with an empty header, or with the time alone.
+  const clears = options.source !== undefined && (headers[MODE] ?? options.source.retentionTime) !== undefined;
+  const named = headers[MODE] !== undefined || headers[UNTIL] !== undefined || headers[HOLD] !== undefined;
+  if (!named && !clears) return NO_LOCKS;
   const locks = { retention: retentionOf(view), legalHold: legalHoldOf(view) };
   const nowMs = request.deps.clock.nowMs();
   if (locks.retention !== undefined && options.source === undefined) checkFuture(locks.retention, nowMs);
   const on = { key: options.key, conditions: lockConditions(locks, nowMs) };
-  // A peer clears a retention with an empty header.
-  const clears = options.source !== undefined && headers[MODE] !== undefined;
   if (locks.retention !== undefined || clears) await authorizeFor(request, { action: "s3:PutObjectRetention", ...on });
   if (locks.legalHold !== undefined) await authorizeFor(request, { action: "s3:PutObjectLegalHold", ...on });
   return locks;
