@@ -154,6 +154,7 @@ export class Site implements Place {
     const replication: Replication = createReplication({
       index,
       blobs,
+      scrub: () => ({ on: true, bytesPerSecond: 0 }),
       objects,
       sealer: openSealer,
       clock,
