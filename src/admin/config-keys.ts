@@ -95,7 +95,7 @@ export const SUB_SYSTEMS: readonly SubSystem[] = [
     keys: [
       {
         name: "bitrotscan",
-        description: "off stops the reading in the background; damage that reads find is repaired all the same",
+        description: "off: stored bytes are neither read in the background nor repaired without being asked",
         type: "on|off",
         fallback: "on",
         environment: "HEAL_BITROTSCAN",

@@ -27,6 +27,7 @@ import { examineVersion, type DamageCheckDeps } from "./damage-check.ts";
 import { repairVersion, type RepairDeps } from "./repair.ts";
 
 export interface ScrubSettings {
+  /** False: neither does it read by itself, nor repair. */
   readonly on: boolean;
   /** Bytes a second read from the disk; 0: as fast as it goes. */
   readonly bytesPerSecond: number;
@@ -186,7 +187,7 @@ export class Scrub {
       await this.#deps.clock.sleep(REPAIR_EVERY_MS, signal);
       if (signal.aborted) return;
       try {
-        await this.repairAll(signal);
+        if (this.#deps.settings().on) await this.repairAll(signal);
       } catch (error) {
         this.#deps.warn("damaged versions could not be looked through", error);
       }

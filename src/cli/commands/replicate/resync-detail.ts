@@ -22,7 +22,9 @@ export interface ResyncDetail {
   readonly versionsPerSecond: number;
   /** Seconds left, while it runs. */
   readonly eta?: number | undefined;
-  readonly damage?: { readonly examined: number; readonly missing: number; readonly corrupt: number } | undefined;
+  readonly damage?:
+    | { readonly total?: number; readonly examined: number; readonly missing: number; readonly corrupt: number }
+    | undefined;
   readonly verify?:
     | {
         readonly level?: string;

@@ -42,7 +42,14 @@ export function resyncProgressLine(target: ResyncTarget, nowMs: number): string 
   const bytes = target.completedReplicationSize ?? 0;
   const elapsedMs = Math.max(0, (isFinal(target) ? timeMs(target.endTime) : nowMs) - timeMs(target.startTime));
   const failed = target.failedReplicationCount ?? 0;
-  const done = detail === undefined ? `${target.replicationCount ?? 0}` : `${detail.done} of ${detail.total}`;
+  const { damage, phase, total } = detail ?? {};
+  const looking = phase === "damage-check" && damage !== undefined;
+  const done =
+    detail === undefined
+      ? `${target.replicationCount ?? 0}`
+      : looking
+        ? `${damage.examined} of ${damage.total ?? total ?? 0} looked at`
+        : `${detail.done} of ${detail.total}`;
   const parts = [
     `${target.resyncStatus ?? ""}${detail === undefined ? "" : ` (${detail.phase})`}: ${done} versions (${formatBinarySize(bytes)})`,
     `${failed} failed`,

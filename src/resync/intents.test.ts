@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Arn } from "../model/names.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import { memoryIndex } from "../storage/index/memory.ts";
+import { namedRange, SPACE } from "../storage/keys.ts";
+import { clearIntents, Intents } from "./intents.ts";
+
+const ARN = "arn:minio:replication::1:dst" as Arn;
+const BUCKET = "00".repeat(8);
+
+test("intents outlive the process, answer once, and leave when their keys are done", async () => {
+  const index = memoryIndex();
+  const rows = async (): Promise<number> => (await index.scan(namedRange(SPACE.job, ""), { limit: 100 })).length;
+  const first = new Intents(index, BUCKET, ARN);
+  await first.load();
+  await first.add("b", [
+    { key: "a", versionId: "1", bytes: 10 },
+    { key: "b", versionId: "2", bytes: 0 },
+  ]);
+  await first.add("c", [{ key: "c", versionId: "3", bytes: 30 }]);
+  await first.add("d", []);
+  assert.equal(first.sentBefore("a", "1"), undefined, "what this run means to send is not sent before it");
+  const second = new Intents(index, BUCKET, ARN);
+  await second.load();
+  assert.deepEqual([second.sentBefore("a", "1"), second.sentBefore("a", "1")], [10, undefined]);
+  assert.deepEqual([second.sentBefore("b", "2"), second.sentBefore("c", "other")], [0, undefined]);
+  await second.add("e", [{ key: "e", versionId: "4", bytes: 1 }]);
+  assert.equal(await rows(), 3, "a later row does not take the place of an earlier one");
+  assert.deepEqual(second.settled("a"), []);
+  const commit = new CommitBuilder();
+  for (const row of second.settled("c")) commit.delete(row);
+  await index.commit(commit);
+  assert.equal(await rows(), 1);
+  await clearIntents(index, BUCKET, ARN);
+  assert.equal(await rows(), 0);
+  await index.close();
+});
+
+test("many long keys are cut into rows that the index takes", async () => {
+  const index = memoryIndex();
+  const intents = new Intents(index, BUCKET, ARN);
+  await intents.load();
+  const many = Array.from({ length: 512 }, (_, i) => ({
+    key: `${"\u0001".repeat(1000)}${i}`,
+    versionId: "v",
+    bytes: i,
+  }));
+  await intents.add("z", many);
+  const stored = await index.scan(namedRange(SPACE.job, ""), { limit: 1000 });
+  assert.ok(stored.length > 1 && stored.every(({ value }) => value.length < 128 * 1024));
+  const again = new Intents(index, BUCKET, ARN);
+  await again.load();
+  for (const { key, bytes } of many) assert.equal(again.sentBefore(key, "v"), bytes);
+  await index.close();
+});
