@@ -1,6 +1,8 @@
-/** Descriptions of versions as bytes: JSON, read with care, since a peer may be of another version. */
+/** Descriptions of versions as bytes: JSON, packed with gzip; read with care, since a peer may be of another version. */
+import { gunzipSync, gzipSync } from "node:zlib";
 import { z } from "zod";
 import { StoreError } from "../model/errors.ts";
+import { FRAME_TEXT_MAX } from "./limits.ts";
 import type { ObjectKey, VersionId } from "../model/names.ts";
 import type { TargetStatus, Version } from "../model/version.ts";
 import type { DescribeAnswer, Described, DescribeRequest, Items, Place } from "./side.ts";
@@ -61,11 +63,11 @@ const answer = z.object({
 
 /** Times are text: a JSON number could not hold them. */
 const encode = (value: unknown): Buffer =>
-  Buffer.from(JSON.stringify(value, (_, member: unknown) => (typeof member === "bigint" ? member.toString() : member)));
+  gzipSync(JSON.stringify(value, (_, member: unknown) => (typeof member === "bigint" ? member.toString() : member)));
 
 function decode<T>(bytes: Buffer, schema: z.ZodType<T>): T {
   try {
-    return schema.parse(JSON.parse(bytes.toString("utf8")));
+    return schema.parse(JSON.parse(gunzipSync(bytes, { maxOutputLength: FRAME_TEXT_MAX }).toString("utf8")));
   } catch (cause) {
     throw new StoreError("InvalidRequest", { message: "The description frame is malformed.", cause });
   }

@@ -4,6 +4,8 @@
 export const FRAME_BYTES = 1024 * 1024;
 /** Largest request that is read. */
 export const REQUEST_BYTES_MAX = 4 * FRAME_BYTES;
+/** Longest description after unpacking: each of its versions may carry metadata and tags to their limits. */
+export const FRAME_TEXT_MAX = 64 * 1024 * 1024;
 /** Ranges of up to this many versions are told apart version by version. */
 export const ITEMS_MAX = 96;
 /** No answer lists more versions of one range: it has grown meanwhile, and is cut in parts. */

@@ -142,11 +142,11 @@ class MemoryIndex implements OrderedIndex {
     if (!commit.checks.every((check) => this.#holds(check))) return "conflict";
     const lookups = new LookupChanges();
     for (const key of commit.deletes) {
-      lookups.note(this.#view, key);
+      lookups.note(this.#view, key, undefined);
       this.#rows.delete(key);
     }
     for (const { key, value } of commit.puts) {
-      lookups.note(this.#view, key);
+      lookups.note(this.#view, key, value);
       this.#rows.put({ key: Buffer.from(key), value: Buffer.from(value) });
     }
     for (const { key, delta } of commit.adds) this.#add(key, delta);

@@ -26,23 +26,30 @@ const PLACEHOLDER = new Digest().encode(0);
 
 /** What a transaction did to rows of space `I`: how they were before it. */
 export class LookupChanges {
-  readonly #before = new Map<string, { key: Buffer; value: Buffer | undefined }>();
+  readonly #rows = new Map<
+    string,
+    { readonly key: Buffer; readonly before: Buffer | undefined; now: Buffer | undefined }
+  >();
 
-  /** To be called before a row is put or removed; keys of other spaces are passed over. */
-  note(rows: Rows, key: Buffer): void {
+  /**
+   * To be called before a row is put or (`value` undefined) removed; keys of other spaces are passed over. The buffers
+   * must stay as they are until `apply`.
+   */
+  note(rows: Rows, key: Buffer, value: Buffer | undefined): void {
     if (key[0] !== SPACE.byId) return;
     const name = key.toString("latin1");
-    if (!this.#before.has(name)) this.#before.set(name, { key: Buffer.from(key), value: rows.get(key) });
+    const known = this.#rows.get(name);
+    if (known !== undefined) known.now = value;
+    else this.#rows.set(name, { key, before: rows.get(key), now: value });
   }
 
   /** Brings the digests in line with the rows as they are now. */
   apply(rows: WritableRows): void {
     let changes: Change[] = [];
-    for (const { key, value } of this.#before.values()) {
-      const now = rows.get(key);
-      const [was, is] = [isSummed(value), isSummed(now)];
+    for (const { key, before, now } of this.#rows.values()) {
+      const [was, is] = [isSummed(before), isSummed(now)];
       const delta = new Digest();
-      if (value !== undefined) delta.addLookup(value, -1);
+      if (before !== undefined) delta.addLookup(before, -1);
       if (now !== undefined) delta.addLookup(now, 1);
       if (was === is && delta.isZero) continue;
       changes.push({ place: placeOfLookup(key), delta, appears: is && !was, vanishes: was && !is });

@@ -64,11 +64,11 @@ function applyTogether(store: LmdbStore, commits: readonly Commit[], outcomes: U
 
 function applyOne(store: LmdbStore, commit: Commit, lookups: LookupChanges): void {
   for (const key of commit.deletes) {
-    lookups.note(store, key);
+    lookups.note(store, key, undefined);
     store.remove(key);
   }
   for (const row of commit.puts) {
-    lookups.note(store, row.key);
+    lookups.note(store, row.key, row.value);
     store.put(row.key, row.value);
   }
   for (const { key, delta } of commit.adds) {
