@@ -91,5 +91,7 @@ test("certificates that do not fit are named with their files", async () => {
   writeFileSync(join(certs, "public.crt"), "not a certificate");
   await refused([...FREE, "--certs-dir", certs], /private\.key/);
   writeFileSync(join(certs, "private.key"), "not a key");
-  await refused([...FREE, "--certs-dir", certs], /public\.crt|private\.key/);
+  await refused([...FREE, "--certs-dir", certs], /do not make a key pair/);
+  writeFileSync(join(certs, "private.key"), "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
+  await refused([...FREE, "--certs-dir", certs], /locked with a password/);
 });

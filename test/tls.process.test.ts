@@ -77,7 +77,9 @@ test("TLS 1.2 and 1.3, nothing older, and no plain HTTP", { skip }, async () => 
   }
   const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT:@SECLEVEL=0" } as const;
   await assert.rejects(handshake(old));
-  await assert.rejects(fetch(server.url.replace("https", "http")));
+  const plainly = await fetch(server.url.replace("https", "http"));
+  assert.equal(plainly.status, 400);
+  assert.match(await plainly.text(), /XMinioInsecureClientRequest.*https:/);
 });
 
 test("mc: refused with words, then with the authority in certs/CAs, or --insecure", { skip }, async () => {
@@ -117,4 +119,10 @@ test("a renewed certificate is used without a restart; a broken one leaves the o
     await sleep(50);
   }
   assert.equal((await shown("localhost")).serialNumber, renewed);
+  // One that ends tomorrow is used, with a word.
+  issue(certs, "DNS:localhost,IP:127.0.0.1", "1");
+  for (let tries = 0; !/ends on .*Put a new one/.test(server.log()); tries++) {
+    assert.ok(tries < 100, server.log());
+    await sleep(50);
+  }
 });

@@ -16,6 +16,8 @@ interface Pair {
 export interface Certificates {
   readonly cert: Buffer;
   readonly key: Buffer;
+  /** Those of all pairs. */
+  readonly all: readonly Buffer[];
   /** Picks the context for a server name; the first pair when none fits. */
   context(serverName: string): SecureContext;
 }
@@ -26,6 +28,9 @@ function readPair(dir: string): Pair | undefined {
   if (!found[0] && !found[1]) return undefined;
   if (!found[0] || !found[1]) throw new UsageError(`${dir} needs both public.crt and private.key`);
   const pair = { cert: readFileSync(certPath), key: readFileSync(keyPath) };
+  if (/ENCRYPTED/.test(pair.key.toString("latin1"))) {
+    throw new UsageError(`${keyPath} is locked with a password. Store it without one: openssl pkey -in OLD -out NEW`);
+  }
   try {
     createSecureContext(pair);
   } catch (cause) {
@@ -51,10 +56,26 @@ export function readCertificates(certsDir: string): Certificates | undefined {
   }));
   return {
     ...main,
+    all: pairs.map(({ cert }) => cert),
     context: (name) =>
       (choices.find((choice) => choice.certificate.checkHost(name) !== undefined) ?? choices[0])
         ?.context as SecureContext,
   };
+}
+
+const DAY_MS = 24 * 3_600_000;
+const ENDS_SOON_DAYS = 14;
+
+/** What is wrong with the dates of a certificate, or soon will be; undefined: nothing. */
+export function dateWarning(cert: Buffer, nowMs: number): string | undefined {
+  const { subject, subjectAltName, validFrom, validTo } = new X509Certificate(cert);
+  const name = subjectAltName ?? subject.replaceAll("\n", ", ");
+  if (Date.parse(validFrom) > nowMs) return `the certificate for ${name} is valid from ${validFrom} on only`;
+  const days = (Date.parse(validTo) - nowMs) / DAY_MS;
+  if (days <= 0)
+    return `the certificate for ${name} has ended on ${validTo}; clients refuse it. Put a new one in its place`;
+  if (days > ENDS_SOON_DAYS) return undefined;
+  return `the certificate for ${name} ends on ${validTo}. Put a new one in its place`;
 }
 
 /** Roots for outgoing TLS: those of the machine and the PEM files under CAs/. */

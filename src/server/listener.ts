@@ -1,8 +1,11 @@
 /** The site's listening socket: HTTP, or HTTPS when there are certificates; shared between processes by the kernel. */
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { readCertificates, watchCertificates, type Certificates } from "./certificates.ts";
+import { Socket, type AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { renderErrorXml } from "../protocol/error-document.ts";
+import { dateWarning, readCertificates, watchCertificates, type Certificates } from "./certificates.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { configureServer, SERVER_OPTIONS } from "../s3/listener.ts";
 import { UsageError } from "./settings.ts";
 
@@ -39,6 +42,7 @@ function makeServer(
   let certificates: Certificates | undefined = readCertificates(options.certsDir);
   if (certificates === undefined)
     return { server: createHttpServer(SERVER_OPTIONS, handler), secure: false, forget: () => undefined };
+  warnOfDates(certificates, options.warn);
   const server = createHttpsServer(
     {
       ...SERVER_OPTIONS,
@@ -49,16 +53,43 @@ function makeServer(
     },
     handler,
   );
+  server.on("tlsClientError", answerPlainHttp);
   const watcher = watchCertificates(options.certsDir, () => {
     try {
       certificates = readCertificates(options.certsDir) ?? certificates;
-      if (certificates !== undefined)
-        server.setSecureContext({ cert: certificates.cert, key: certificates.key, minVersion: "TLSv1.2" });
+      if (certificates === undefined) return;
+      warnOfDates(certificates, options.warn);
+      server.setSecureContext({ cert: certificates.cert, key: certificates.key, minVersion: "TLSv1.2" });
     } catch (error) {
       options.warn(`certificates not reloaded, the old ones stay in use: ${(error as Error).message}`);
     }
   });
   return { server, secure: true, forget: () => watcher?.close() };
+}
+
+function warnOfDates({ all }: Certificates, warn: (message: string) => void): void {
+  for (const cert of all) {
+    const warning = dateWarning(cert, systemClock().nowMs());
+    if (warning !== undefined) warn(warning);
+  }
+}
+
+const PLAIN_HTTP_BODY = renderErrorXml({
+  code: "XMinioInsecureClientRequest",
+  message: "This port speaks TLS: write https:// instead of http://.",
+  resource: "/",
+  requestId: "",
+  hostId: "",
+});
+const PLAIN_HTTP_ANSWER =
+  "HTTP/1.1 400 Bad Request\r\nContent-Type: application/xml\r\nConnection: close\r\n" +
+  `Content-Length: ${Buffer.byteLength(PLAIN_HTTP_BODY)}\r\n\r\n${PLAIN_HTTP_BODY}`;
+
+/** Who speaks plain HTTP to a TLS port is told so; the handshake has failed, so the answer goes below it. */
+function answerPlainHttp(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+  if (error.code !== "ERR_SSL_HTTP_REQUEST") return;
+  const below: unknown = Reflect.get(socket, "_parent");
+  if (below instanceof Socket && below.writable) below.end(PLAIN_HTTP_ANSWER);
 }
 
 /** Listens, or throws UsageError when the address cannot be had. */
