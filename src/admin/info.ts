@@ -49,9 +49,17 @@ function server(deps: AdminDeps, disk: DiskUsage): object {
   };
 }
 
+/** One entry for the embedded key ring, one for each endpoint of a key server; undefined without a key ring. */
+async function keyServers({ keyRing }: AdminDeps): Promise<object[] | undefined> {
+  if (keyRing === undefined) return undefined;
+  const { name, version, endpoints } = await keyRing.status();
+  const listed = Object.entries(endpoints).map(([endpoint, status]) => ({ status, endpoint, version }));
+  return listed.length > 0 ? listed : [{ status: "online", endpoint: name, version }];
+}
+
 async function info({ deps }: AdminRequest): Promise<Answer> {
   const { settings, site } = deps;
-  const [usage, disk] = await Promise.all([siteUsage(deps), site.disk()]);
+  const [usage, disk, kmsStatus] = await Promise.all([siteUsage(deps), site.disk(), keyServers(deps)]);
   const ready = site.ready();
   return json({
     mode: ready ? "online" : "initializing",
@@ -63,7 +71,7 @@ async function info({ deps }: AdminRequest): Promise<Answer> {
     versions: { count: usage.versions },
     deletemarkers: { count: usage.deleteMarkers },
     usage: { size: usage.bytes },
-    services: { kms: {}, ldap: {} },
+    services: { kms: {}, ...(kmsStatus && { kmsStatus }), ldap: {} },
     backend: {
       backendType: "Erasure",
       onlineDisks: ready ? 1 : 0,
