@@ -127,7 +127,7 @@ const NEEDS_KEY =
  * the wrong one, and what KeyRing.open throws: never damage.
  */
 export async function openSeal(
-  context: Context,
+  context: Pick<Context, "keyRing">,
   place: Place,
   encryption: ObjectEncryption,
   customerKey: CustomerKey | undefined,

@@ -83,16 +83,20 @@ async function checkBytes(world: World, site: Site, fault: Fault): Promise<void>
 async function checkUsage(site: Site, fault: Fault): Promise<void> {
   const bucket = await peek.bucketOf(site);
   const sums = { versions: 0, markers: 0, bytes: 0 };
+  let encrypted = 0;
   for (const { value } of await rowsOf(site, keys.SPACE.version)) {
     const version = decodeVersion(value);
     if (version.kind === "delete-marker") sums.markers++;
     else {
       sums.versions++;
       sums.bytes += version.size;
+      if (version.encryption !== undefined) encrypted++;
     }
   }
   for (const [what, sum] of Object.entries(sums)) {
     const counted = await peek.counter(site, `usage/${bucket?.id}/${what}`);
     if (counted !== sum) fault("usage counter wrong", `${what}: ${counted} for ${sum}`);
   }
+  const counted = await peek.counter(site, `encrypted/${bucket?.id}/SSE-S3/main`);
+  if (counted !== encrypted) fault("usage counter wrong", `encrypted: ${counted} for ${encrypted}`);
 }

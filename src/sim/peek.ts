@@ -2,15 +2,19 @@
 import type { Bucket } from "../model/bucket.ts";
 import type { Arn, VersionId } from "../model/names.ts";
 import type { BlobRef, Part, Tombstone, Version } from "../model/version.ts";
+import { openSeal } from "../objects/encryption.ts";
 import type { LogRow } from "../objects/types.ts";
 import type { TargetRecord } from "../replication/target-record.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
 import type { BlobStore } from "../storage/blobs/blobs.ts";
+import { blobKeyOf, plainSize } from "../storage/blobs/seal.ts";
+import { openEmbeddedRing } from "../storage/keyring/embedded.ts";
+import { memoryIndex } from "../storage/index/memory.ts";
 import type { Entry } from "../storage/index/index.ts";
 import * as keys from "../storage/keys.ts";
 import { decodeRow, decodeTombstone, decodeVersion } from "../storage/records.ts";
 import { simRandom, Dice } from "./random.ts";
-import { BUCKET, type Site } from "./site.ts";
+import { BUCKET, keysOf, type Site } from "./site.ts";
 
 export const DIRECTORY = "/data";
 
@@ -111,9 +115,22 @@ export async function isHealthy(site: Site, blobs: BlobStore, held: Held): Promi
 /** The bytes of a healthy version. */
 export async function bytesOf(site: Site, blobs: BlobStore, held: Held): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for (const ref of refsOf(held)) {
+  const objectKey = await objectKeyOf(site, held.version);
+  for (const [i, ref] of refsOf(held).entries()) {
+    const row = await rowOf(site, ref);
+    const key = objectKey && blobKeyOf(objectKey, ref.salt ?? "", held.parts[i]?.number ?? 0);
+    const size = key === undefined ? ref.size : (plainSize(ref.size) ?? 0);
     // Long reads use their memory again.
-    for await (const piece of blobs.read(ref, 0, ref.size, await rowOf(site, ref))) pieces.push(Buffer.from(piece));
+    for await (const piece of blobs.read(ref, 0, size, row, false, key)) pieces.push(Buffer.from(piece));
   }
   return Buffer.concat(pieces);
+}
+
+/** Opened with the site's own keys. */
+async function objectKeyOf(site: Site, version: Version): Promise<Buffer | undefined> {
+  if (version.kind === "delete-marker" || version.encryption === undefined) return undefined;
+  const clock = { nowMs: () => 0, nowNs: () => 0n, sleep: () => Promise.resolve() };
+  const random = simRandom(new Dice("peek"));
+  const keyRing = await openEmbeddedRing({ index: memoryIndex(), clock, random, keys: keysOf(site.name) });
+  return openSeal({ keyRing }, { bucket: BUCKET, key: version.key }, version.encryption, undefined);
 }

@@ -2,6 +2,7 @@
  * One simulated site: its storage outlives its processes, which are made of the real layers from the S3 handler down to
  * the index interface. Killing a process leaves the storage as it was at that moment.
  */
+import { createHash } from "node:crypto";
 import { S3Client } from "../client/s3-client.ts";
 import type { Transport } from "../client/transport.ts";
 import { createIam } from "../iam/identities.ts";
@@ -16,6 +17,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { createS3Handler, type S3Handler } from "../s3/listener.ts";
 import { startBackground, type Background } from "../server/background.ts";
 import { createPeerHandler, PEER_PREFIX } from "../server/peer-routes.ts";
+import { openEmbeddedRing, type NamedKey } from "../storage/keyring/embedded.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
 import type { BlobStore } from "../storage/blobs/blobs.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
@@ -55,6 +57,11 @@ const openSealer = {
   seal: (plain: string) => `sealed:${plain}`,
   open: (sealed: string) => sealed.slice("sealed:".length),
 };
+
+/** The keys of a site: its own, whatever is lost and restored. */
+export const keysOf = (name: string): NamedKey[] => [
+  { name: "main", key: createHash("sha256").update(`the key of ${name}`).digest() },
+];
 
 /** One process: everything in it dies with its life. */
 export interface Process {
@@ -150,7 +157,8 @@ export class Site implements Place {
     const tellLeader = (arns: readonly Arn[]): void =>
       void time.after(dice.between(0, 20), () => this.up && this.leader.replication.poke(arns));
     const poke = (arns: readonly Arn[]): void => (leads ? replication.poke(arns) : tellLeader(arns));
-    const objects = createObjects({ index, blobs, clock, random, poke });
+    const keyRing = await openEmbeddedRing({ index, clock, random, keys: keysOf(this.name) });
+    const objects = createObjects({ index, blobs, clock, random, keyRing, poke });
     const replication: Replication = createReplication({
       index,
       blobs,
@@ -162,6 +170,7 @@ export class Site implements Place {
       hostId: this.name,
       nodeName: this.endpoint,
       userAgent: "sim",
+      encryptedOverHttp: true,
       tellOthers: leads ? undefined : tellLeader,
       warn: (message, error) => warned(this.name, message, error),
       clientFor: (address) =>

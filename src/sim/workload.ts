@@ -116,6 +116,7 @@ export class Client {
     const out: Record<string, string> = {};
     if (dice.chance(0.3)) out["x-amz-meta-note"] = `n${dice.below(100)}`;
     if (dice.chance(0.2)) out["content-type"] = "text/plain";
+    if (dice.chance(0.2)) out["x-amz-server-side-encryption"] = "AES256";
     if (dice.chance(0.3)) out["x-amz-tagging"] = `t=${dice.below(5)}`;
     if (this.#world.profile.locks && dice.chance(0.2)) {
       const { mode, until } = this.#retention();
