@@ -104,6 +104,11 @@ const LOCK = words(
   `
   object-lock-remaining-retention-days object-lock-retain-until-date object-lock-mode object-lock-legal-hold`,
 );
+const ACL = words(
+  "s3:",
+  `
+  x-amz-acl x-amz-grant-full-control x-amz-grant-read x-amz-grant-read-acp x-amz-grant-write x-amz-grant-write-acp`,
+);
 const EXISTING_TAG = "s3:ExistingObjectTag/*";
 const REQUEST_TAGS = ["s3:RequestObjectTagKeys", "s3:RequestObjectTag/*"];
 const LISTING = words("s3:", "prefix delimiter max-keys");
@@ -122,10 +127,12 @@ const KEYS_BY_ACTION: readonly (readonly [RegExp, readonly string[]])[] = [
       ...words(
         "s3:",
         `
-    x-amz-copy-source x-amz-metadata-directive x-amz-storage-class x-amz-acl versionid`,
+    x-amz-copy-source x-amz-metadata-directive x-amz-storage-class versionid x-amz-website-redirect-location`,
       ),
+      ...ACL,
     ],
   ],
+  [/^s3:(CreateBucket|Put(Bucket|Object|ObjectVersion)Acl)$/, [...ACL, "s3:x-amz-object-ownership"]],
   [/^s3:BypassGovernanceRetention$/, [...LOCK, ...REQUEST_TAGS]],
   [
     /^s3:(PutObjectLegalHold|PutBucketObjectLockConfiguration|GetObject(Retention|LegalHold))$/,

@@ -98,6 +98,7 @@ const BUCKETS: readonly Row[] = [
   ["PolicyTooLarge", 400, "The policy exceeds the maximum allowed document size."],
   ["NoSuchBucket", 404, "The specified bucket does not exist"],
   ["NoSuchBucketPolicy", 404, "The bucket policy does not exist"],
+  ["InvalidBucketAclWithObjectOwnership", 400, "A bucket whose owner alone counts cannot be created with an ACL"],
   ["AccessControlListNotSupported", 400, "The bucket does not allow ACLs"],
   ["NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"],
   ["OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"],

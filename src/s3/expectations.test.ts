@@ -129,7 +129,7 @@ test("ACLs on writes have no effect, unless the bucket blocks public ones or ins
   const enforced = { "x-amz-object-ownership": "BucketOwnerEnforced" };
   assert.equal(
     (await send("PUT", "/enforced", { headers: { ...enforced, "x-amz-acl": "public-read" } })).code,
-    "AccessControlListNotSupported",
+    "InvalidBucketAclWithObjectOwnership",
   );
   assert.equal((await send("PUT", "/enforced", { headers: enforced })).status, 200);
   assert.match((await send("GET", "/enforced", { query: "ownershipControls" })).body, /BucketOwnerEnforced/);

@@ -157,6 +157,25 @@ test("fields: metadata, tags, storage class, an ignored one; the file's name in 
   await refused(post(byName, { fileName: "doc.png" }), 403, "AccessDenied");
 });
 
+test("policies of the bucket see the fields as they see the headers of a PUT", async () => {
+  const on = { Principal: "*", Action: "s3:PutObject", Resource: "arn:aws:s3:::judged/*" };
+  const Statement = [
+    { ...on, Effect: "Allow" },
+    { ...on, Effect: "Deny", Condition: { StringLike: { "s3:x-amz-acl": "public*" } } },
+    { ...on, Effect: "Deny", Condition: { StringEquals: { "s3:RequestObjectTag/class": "secret" } } },
+  ];
+  await call(port, { method: "PUT", path: "/judged" });
+  const body = JSON.stringify({ Version: "2012-10-17", Statement });
+  assert.equal((await call(port, { method: "PUT", path: "/judged", query: "policy", body })).status, 204);
+  const to = (fields: Fields): Promise<Answer> => post({ key: "a", ...fields }, { bucket: "judged" });
+  const tags = (value: string): string =>
+    `<Tagging><TagSet><Tag><Key>class</Key><Value>${value}</Value></Tag></TagSet></Tagging>`;
+  assert.equal((await to({ acl: "private", tagging: tags("open") })).status, 204);
+  await refused(to({ acl: "public-read" }), 403, "AccessDenied");
+  await refused(to({ tagging: tags("secret") }), 403, "AccessDenied");
+  await refused(to({ tagging: "<Tagging>" }), 400, "MalformedXML");
+});
+
 test("checksums are verified and answered", async () => {
   const crc = checksumOf("CRC32C", Buffer.from("content"));
   const good = await post(form4([], { "x-amz-checksum-crc32c": crc }));

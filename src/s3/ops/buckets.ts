@@ -1,5 +1,5 @@
 /** Buckets themselves: list, create, head, delete, location (s3-api.md section 15). */
-import { StoreError } from "../../model/errors.ts";
+import { hasCode, StoreError } from "../../model/errors.ts";
 import type { Bucket } from "../../model/bucket.ts";
 import { parseCreateBucketConfiguration, renderBucketList, renderLocation } from "../../protocol/s3-xml-bucket.ts";
 import { isoMillis } from "../../protocol/time.ts";
@@ -78,7 +78,13 @@ export const createBucket: Operation = {
 function ownershipAsked(request: S3Request): Bucket["ownership"] {
   const text = request.header("x-amz-object-ownership");
   const ownership = text === undefined || text === "" ? undefined : checkedOwnership(text, "InvalidArgument");
-  checkAclHeaders(request, { ownership });
+  try {
+    checkAclHeaders(request, { ownership });
+  } catch (error) {
+    throw hasCode(error, "AccessControlListNotSupported")
+      ? new StoreError("InvalidBucketAclWithObjectOwnership")
+      : error;
+  }
   return ownership;
 }
 

@@ -3,6 +3,7 @@ import { StoreError } from "../../model/errors.ts";
 import { parseObjectKey } from "../../model/names.ts";
 import type { PutResult } from "../../objects/types.ts";
 import { parseTagging } from "../../protocol/s3-xml-bucket.ts";
+import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { encodeS3Path } from "../../protocol/uri.ts";
 import { document, tag } from "../../protocol/xml.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
@@ -42,16 +43,11 @@ export const postObject: Operation = {
     if (carriesAcl(view)) checkAclHeaders(view, await request.deps.objects.bucket(bucket));
     const locks = await locksAsked(request, view, { key });
     const claim = checksumHeader(view);
-    const tagging = fields["tagging"];
-    const tags =
-      tagging === undefined
-        ? undefined
-        : checkedTags(Object.entries(parseTagging(Buffer.from(tagging, "latin1"))), OBJECT_TAGS_MAX);
     const result = await request.deps.objects.put({
       bucket,
       key,
       encryption,
-      attributes: { ...attributesOf(view), ...locks, ...(tags === undefined ? {} : { tags }) },
+      attributes: { ...attributesOf(view), ...locks },
       body: {
         stream: sized(form.file, policy),
         checksumAlgorithm: claim?.algorithm,
@@ -62,9 +58,16 @@ export const postObject: Operation = {
   },
 };
 
-/** Form fields seen as headers: they have the same names, but for `acl`, and the same rules. */
+/** Form fields seen as headers: they have the same rules, and the same names but for `acl` and `tagging` (a document). */
 function formView(fields: Fields): HeaderView {
-  return { headers: fields, header: (name) => fields[name === "x-amz-acl" ? "acl" : name] };
+  const { acl, tagging, ...others } = fields;
+  const headers: Record<string, string> = others;
+  if (acl !== undefined) headers["x-amz-acl"] = acl;
+  if (tagging !== undefined) {
+    const tags = checkedTags(Object.entries(parseTagging(Buffer.from(tagging, "latin1"))), OBJECT_TAGS_MAX);
+    headers["x-amz-tagging"] = taggingHeader(tags);
+  }
+  return { headers, header: (name) => headers[name] };
 }
 
 async function* sized(
