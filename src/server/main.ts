@@ -8,12 +8,13 @@ const HELP = `Examples:
   resilver server /srv/resilver                                serve on port 9000
   resilver server --address 127.0.0.1:0 ./data                 serve on a free port; the ready line names it
   RESILVER_ROOT_USER=admin RESILVER_ROOT_PASSWORD=... resilver server --address :9000 /srv/resilver
-
   resilver verify here/photos away/photos                      prove two buckets equal, or say what differs
+  resilver check --deep /srv/resilver                          look through a directory that no server has open
 
 Usage:
   resilver server [--address [HOST]:PORT] [--certs-dir DIR] [--workers N] [--quiet] [--json] DIR
   resilver verify [--level identity|metadata|bytes] [--report FILE] [--json] SOURCE TARGET
+  resilver check [--deep] [--rebuild] [--json] DIR
 
 Flags:
   --address [HOST]:PORT   where to listen; default :9000, port 0 takes a free one
@@ -24,6 +25,9 @@ Flags:
 
 resilver verify takes the aliases of mc (mc alias set, MC_HOST_NAME); SOURCE and TARGET are ALIAS/BUCKET[/PREFIX], or ALIAS
 for all buckets. Exit codes: 0 equal, 3 different, 1 could not look. resilver verify --help says more.
+
+resilver check looks whether the bytes are there that the index names, and whether digests and counters are those of the
+versions; --deep reads every byte, --rebuild makes the digests anew first. Exit codes: 0 sound, 3 faults, 1 failed.
 
 Every setting is documented in docs/reference/server.md.
 `;
@@ -58,6 +62,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (command === "server") return runServer(rest, process.env, version());
   if (command === "verify") return runVerify(rest);
+  if (command === "check") return (await import("./check.ts")).runCheck(rest);
   if (command === "server-process") return runFurtherProcess(rest, process.env, version());
   throw new UsageError(`unknown command ${command}. Type: resilver --help`);
 }

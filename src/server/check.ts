@@ -1,0 +1,100 @@
+/** `resilver check DIR`: looks a data directory through that no server has open. Exit codes: 0 sound, 3 faults, 1 failed, 2 usage. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { createObjects } from "../objects/create.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { systemRandom } from "../runtime/random.ts";
+import { openBlobStore } from "../storage/blobs/store.ts";
+import { digestsReady, rebuildDigests } from "../storage/digests.ts";
+import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
+import { checkDirectory, type DirectoryResult, type Fault } from "../verify/directory.ts";
+import { lockDataDirectory, openDataDirectory, raiseFormat } from "./data-directory.ts";
+import { UsageError } from "./settings.ts";
+
+const EXIT = { sound: 0, faults: 3 } as const;
+
+interface Asked {
+  readonly dir: string;
+  readonly deep: boolean;
+  readonly rebuild: boolean;
+  readonly json: boolean;
+}
+
+function asked(argv: readonly string[]): Asked {
+  const options = { deep: { type: "boolean" }, rebuild: { type: "boolean" }, json: { type: "boolean" } } as const;
+  let parsed;
+  try {
+    parsed = parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}. Type: resilver check [--deep] [--rebuild] [--json] DIR`);
+  }
+  const [dir, ...more] = parsed.positionals;
+  if (dir === undefined || more.length > 0)
+    throw new UsageError("type: resilver check [--deep] [--rebuild] [--json] DIR");
+  const { deep = false, rebuild = false, json = false } = parsed.values;
+  return { dir, deep, rebuild, json };
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+function progress(text: string): void {
+  if (process.stderr.isTTY === true) process.stderr.write(`\r\u001b[2K${text}`);
+}
+
+/** Returns the exit code. Throws UsageError. */
+export async function runCheck(argv: readonly string[]): Promise<number> {
+  const { dir, deep, rebuild, json } = asked(argv);
+  if (!existsSync(join(dir, "format.json"))) throw new UsageError(`${dir} is no data directory of Resilver`);
+  const format = openDataDirectory(dir);
+  const lock = await lockDataDirectory(dir);
+  const index = await openLmdbIndex({ path: join(dir, "index") });
+  try {
+    if (rebuild) {
+      raiseFormat(dir, format);
+      await rebuildDigests(index, (versions) => progress(`digests: ${versions} versions`));
+    } else if (!(await digestsReady(index))) {
+      throw new UsageError(`${dir} has no digests yet. The next start of the server makes them; so does --rebuild`);
+    }
+    const result = await look(index, { dir, deep, json });
+    tell(result, { deep, json });
+    return result.faults === 0 ? EXIT.sound : EXIT.faults;
+  } finally {
+    progress("");
+    await index.close();
+    lock.close();
+  }
+}
+
+async function look(index: OrderedIndex, { dir, deep, json }: Omit<Asked, "rebuild">): Promise<DirectoryResult> {
+  const [clock, random] = [systemClock(), systemRandom];
+  const blobs = await openBlobStore({ directory: dir, random });
+  try {
+    const objects = createObjects({ index, blobs, clock, random, poke: () => undefined });
+    return await checkDirectory(
+      { index, blobs, objects, clock },
+      {
+        deep,
+        onFault: (fault) => print(json ? JSON.stringify({ type: "fault", ...fault }) : lineOf(fault)),
+        onProgress: (bucket, { examined, total }) => progress(`${bucket}: ${examined} of ${total} objects`),
+      },
+    );
+  } finally {
+    await blobs.close();
+  }
+}
+
+function lineOf({ what, bucket, key, versionId, detail }: Fault): string {
+  const where = key === undefined ? (bucket ?? "") : `${bucket ?? ""}/${key} (${versionId ?? ""})`;
+  return `! ${where}: ${what}${detail === undefined ? "" : `, ${detail}`}`;
+}
+
+function tell(result: DirectoryResult, { deep, json }: Pick<Asked, "deep" | "json">): void {
+  const { buckets, examined, versions, faults } = result;
+  const how = deep ? "every byte read" : "presence, size and time of each file";
+  const what = `${examined} objects in ${buckets} buckets (${how}), ${versions} versions against their digests and counters`;
+  const statement = faults === 0 ? `Sound: ${what}.` : `${faults} faults: ${what}.`;
+  progress("");
+  print(json ? JSON.stringify({ type: "check", deep, ...result, isSound: faults === 0, statement }) : statement);
+}
