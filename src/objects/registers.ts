@@ -29,7 +29,7 @@ async function objectRow(
   return { ...row, version: row.version };
 }
 
-/** A register write by a client: now, but never behind the value that it replaces. */
+/** A register write by a client: now, but never behind the value that it replaces, nor behind the version. */
 async function change(
   context: Context,
   selector: VersionSelector,
@@ -40,8 +40,10 @@ async function change(
     const { bucket } = row;
     const old = await objectRow(context, bucket, selector);
     const now = context.clock.nowNs();
-    const after = (before: Register<unknown> | undefined): UnixNs =>
-      before !== undefined && before.time >= now ? before.time + 1n : now;
+    const after = (before: Register<unknown> | undefined): UnixNs => {
+      const earlier = before?.time ?? old.version.mtime;
+      return earlier >= now ? earlier + 1n : now;
+    };
     const edited = edit(old.version, after, bucket);
     const arns = rows.followers(bucket, {
       key: selector.key,
