@@ -411,6 +411,19 @@ export async function deleteBucketPolicy(client: S3Client, name: ResourceName): 
   await done(client, { method: "DELETE", ...subResource(name, "policy") });
 }
 
+/** The XML document as the server writes it. */
+export async function getBucketCors(client: S3Client, name: ResourceName): Promise<string> {
+  return (await read(client, { method: "GET", ...subResource(name, "cors") })).toString("utf8");
+}
+
+export async function putBucketCors(client: S3Client, name: ResourceName, xml: string): Promise<void> {
+  await done(client, { method: "PUT", ...subResource(name, "cors"), ...document(xml) });
+}
+
+export async function deleteBucketCors(client: S3Client, name: ResourceName): Promise<void> {
+  await done(client, { method: "DELETE", ...subResource(name, "cors") });
+}
+
 /** Replication metrics, second form (replication.md 9.1). */
 export async function replicationMetrics<T>(client: S3Client, name: ResourceName): Promise<T> {
   const query = { "replication-metrics": "2" };

@@ -1,5 +1,12 @@
 /** AWS Signature Version 4 as a client makes it: signed headers and presigned URLs. */
-import { foldHeaderValue, scopeText, SIGV4_ALGORITHM, signatureOf, SigningKeyCache } from "./sigv4-canonical.ts";
+import {
+  foldHeaderValue,
+  hmacHex,
+  scopeText,
+  SIGV4_ALGORITHM,
+  signatureOf,
+  SigningKeyCache,
+} from "./sigv4-canonical.ts";
 import { canonicalQuery, UNSIGNED_PAYLOAD, type CredentialScope } from "./sigv4-canonical.ts";
 import { amzDate } from "./time.ts";
 import { renderQuery } from "./uri.ts";
@@ -126,4 +133,29 @@ export function presignUrl(request: UrlToPresign): string {
     sharedKeys.get(request.secretKey, scope),
   );
   return `${request.origin}${request.path}?${raw}&X-Amz-Signature=${signature}`;
+}
+
+export interface FormToSign extends SigningCredentials {
+  /** Conditions of the upload, without those about the signature. */
+  readonly conditions: readonly (readonly [operator: "eq" | "starts-with", field: string, value: string])[];
+  readonly expiresMs: number;
+  readonly nowMs: number;
+}
+
+/** Fields of a form upload (POST policy): policy and signature, in the order in which they are to be sent. */
+export function signForm(form: FormToSign): Record<string, string> {
+  const date = amzDate(form.nowMs);
+  const scope = scopeOf(form, date);
+  const fields: Record<string, string> = {
+    "x-amz-date": date,
+    "x-amz-algorithm": SIGV4_ALGORITHM,
+    "x-amz-credential": `${form.accessKey}/${scopeText(scope)}`,
+    ...(form.sessionToken && { "x-amz-security-token": form.sessionToken }),
+  };
+  const signed = Object.entries(fields).map(([name, value]) => ["eq", `$${name}`, value]);
+  const conditions = [...form.conditions.map(([operator, name, value]) => [operator, `$${name}`, value]), ...signed];
+  const expiration = new Date(form.expiresMs).toISOString();
+  const policy = Buffer.from(JSON.stringify({ expiration, conditions })).toString("base64");
+  const signature = hmacHex(sharedKeys.get(form.secretKey, scope), policy);
+  return { ...fields, policy, "x-amz-signature": signature };
 }
