@@ -6,16 +6,18 @@ import type { Bucket } from "../model/bucket.ts";
 import type { ObjectKey, VersionId } from "../model/names.ts";
 import type { ObjectVersion, Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
+import { DAMAGED_ETAG } from "../protocol/replication-headers.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Connection } from "../replication/connections.ts";
 import { RESYNC_BATCH_KEYS, RESYNC_SAMPLES } from "../replication/limits.ts";
+import type { OrderedIndex } from "../storage/index/index.ts";
 import { askDamageCheck } from "./damage-client.ts";
 import type { Listed } from "./named-versions.ts";
 import { optionsOf, type DamageReport, type ResyncRecord, type Sample } from "./record.ts";
 import { planKey, type PlannedVersion } from "./plan.ts";
 import { scopeOf, type Scope } from "./scope.ts";
 import { sizeOf, type Sending } from "./sending.ts";
-import { walk } from "./walk.ts";
+import { mayAskDigests, walk } from "./walk.ts";
 
 export interface Forecast {
   readonly phase: "damage-check" | "compare" | "done";
@@ -64,6 +66,7 @@ export interface Rate {
 }
 
 export interface ForecastJob {
+  readonly index: OrderedIndex;
   readonly objects: Objects;
   readonly clock: Clock;
   readonly record: ResyncRecord;
@@ -122,8 +125,8 @@ class Plan {
   readonly #restored: Restored;
   readonly #samples: Sample[];
   readonly #scope: Scope;
-  /** Versions that look equal in the listing and are not. */
-  readonly #found = new Set<string>();
+  /** Versions whose bytes the target has not, with their sizes; each leaves when it is counted. */
+  readonly #found = new Map<string, number>();
 
   constructor(job: ForecastJob, draft: Draft, restored: Restored, samples: Sample[]) {
     this.#job = job;
@@ -156,39 +159,52 @@ class Plan {
     const found = (await objects.version({ bucket: bucket.name, key, versionId }))?.version;
     if (found?.kind !== "object" || found.damaged !== undefined) return;
     if (!this.#scope.wanted(found) || !this.#scope.eligible(found)) return;
-    this.#found.add(`${versionId}/${key}`);
+    this.#found.set(`${versionId}/${key}`, found.size);
   }
 
   async *batches(): AsyncGenerator<void> {
     const { objects, record, connection, signal, named } = this.#job;
-    const at = { objects, record, client: connection.client, signal, metadata: { wanted: true }, named };
+    const digests = mayAskDigests(record, connection.endpoint) ? this.#job : undefined;
+    const at = { objects, record, client: connection.client, signal, metadata: { wanted: true }, digests, named };
     let absent: Version[] = [];
     let keys = 0;
     for await (const step of walk(at, "")) {
       signal.throwIfAborted();
-      // Only a walk that may ask for digests tells so, and this one has to see every version.
+      const equal = step.kind === "equal" ? step.count : (step.equal?.count ?? 0);
+      this.#draft.compared += equal;
+      this.#draft.alreadyEqual += equal;
       if (step.kind === "equal") continue;
       const here = step.kind === "right" ? [] : step.left.versions;
       const there = step.kind === "left" ? [] : step.right.versions;
       const { versions, onlyAtTarget, outOfScope } = planKey(here, there, this.#scope);
       this.#draft.outOfScope += outOfScope;
       if (step.kind === "left") this.#missing(step.left.key, step.left.missing ?? []);
+      const damaged = there.filter((twin) => twin.kind === "object" && twin.etag === DAMAGED_ETAG);
+      const key = step.kind === "right" ? step.right.key : step.left.key;
+      for (const { versionId } of damaged) this.#found.set(`${versionId}/${key}`, 0);
       for (const planned of versions) {
         this.#draft.compared++;
         if (planned.verdict.kind === "send" && planned.verdict.why === "absent") absent.push(planned.version);
         else await this.#take(planned);
       }
       for (const version of onlyAtTarget) {
-        const key = (step.kind === "right" ? step.right.key : step.left?.key) as ObjectKey;
-        if (await this.#job.sending.isPurgedHere(this.#job.bucket, key, version)) this.#draft.toPurge++;
+        const purged = await this.#job.sending.isPurgedHere(this.#job.bucket, key as ObjectKey, version);
+        if (purged) this.#draft.toPurge++;
         else this.#draft.onlyAtTarget++;
       }
+      // What is left of them is not to be sent.
+      for (const { versionId } of damaged) this.#found.delete(`${versionId}/${key}`);
       if (++keys % RESYNC_BATCH_KEYS !== 0 && absent.length < RESYNC_BATCH_KEYS) continue;
       await this.#takeAbsent(absent);
       absent = [];
       yield;
     }
     await this.#takeAbsent(absent);
+    // A sum told them equal: the target's index does not know yet what its check has found.
+    for (const size of this.#found.values()) {
+      this.#draft.alreadyEqual--;
+      this.#send(size, "damaged");
+    }
   }
 
   #missing(key: string, ids: readonly VersionId[]): void {

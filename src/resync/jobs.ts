@@ -148,6 +148,7 @@ export class ResyncJobs {
     const inFlight = request.limits?.inFlight || RESYNC_IN_FLIGHT_MAX;
     const current = async (): Promise<Connection> => targets.connect(await targets.get(bucketName, record.arn));
     return forecast({
+      index: this.#deps.index,
       objects,
       clock,
       bucket,

@@ -31,7 +31,7 @@ import {
 import { inPass, passesOf, scopeOf } from "./scope.ts";
 import { Sending, sizeOf, type SendingDeps } from "./sending.ts";
 import { ListingError } from "./target-listing.ts";
-import { walk, type WalkStep } from "./walk.ts";
+import { mayAskDigests, walk, type WalkStep } from "./walk.ts";
 import type { EqualCounts } from "./walk-digests.ts";
 
 export interface RunDeps extends SendingDeps {
@@ -208,12 +208,10 @@ export class ResyncRun {
     yield* walk({ objects, record, client, signal, metadata: this.#metadata, digests, named }, afterKey);
   }
 
-  /** Digests are of everything there is: what is left out by age or taken in turns by key is found in listings. */
   async #mayAskDigests(): Promise<boolean> {
     const { endpoint } = await this.#connection();
-    if (this.#record.beforeMs < Number.MAX_SAFE_INTEGER || optionsOf(this.#record).order === "current") return false;
     if (endpoint.resilver === undefined) await endpoint.confirm();
-    return endpoint.resilver !== undefined;
+    return mayAskDigests(this.#record, endpoint);
   }
 
   async #compareAndSend(): Promise<void> {

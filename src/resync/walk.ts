@@ -23,6 +23,12 @@ export interface Walk {
 
 export type WalkStep = DigestStep;
 
+/** Digests are of everything there is: what is left out by age or taken in turns by key is found in listings. */
+export function mayAskDigests(record: ResyncRecord, endpoint: { readonly resilver: string | undefined }): boolean {
+  const whole = record.beforeMs === Number.MAX_SAFE_INTEGER && optionsOf(record).order !== "current";
+  return whole && endpoint.resilver !== undefined;
+}
+
 /** Keys after `afterKey` that the job is about. Where versions are named, the target is not listed: it is asked. */
 export async function* walk(job: Walk, afterKey: string): AsyncGenerator<WalkStep> {
   const { objects, record, named, client, signal, metadata } = job;
