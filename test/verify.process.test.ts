@@ -93,7 +93,8 @@ function told(result: McRun): { differences: Told[]; summary: Record<string, unk
 
 describe("verify", { timeout: 120_000 }, () => {
   before(async () => {
-    [a, b] = await Promise.all([Site.start(), Site.start()]);
+    const env = { RESILVER_PROMETHEUS_AUTH_TYPE: "public" };
+    [a, b] = await Promise.all([Site.start({ env }), Site.start()]);
     await Promise.all([a.makeBucket(BUCKET), b.makeBucket(BUCKET)]);
     stranger = asStranger(b);
     await new Promise<void>((resolve) => stranger.listen(0, "127.0.0.1", resolve));
@@ -164,6 +165,18 @@ describe("verify", { timeout: 120_000 }, () => {
       );
       assert.deepEqual(told(await run(`a/${BUCKET}/k/3 ${there}/${BUCKET}/k/3`)).differences, [expected[2]]);
     }
+  });
+
+  test("the site itself compares the bucket with its target, and remembers what it found", async () => {
+    const both = told(await run(`a/${BUCKET} b/${BUCKET}`));
+    const own = await run(`a/${BUCKET}`);
+    assert.equal(own.code, 3, own.stdout);
+    assert.deepEqual(told(own).differences, both.differences);
+    assert.equal((await run(`a/${BUCKET}/large`)).code, 0);
+    const metrics = await (await fetch(`${a.server.url}/minio/v2/metrics/bucket`)).text();
+    const value = (name: string): string | undefined =>
+      new RegExp(`^resilver_verify_${name}\\{[^}]*bucket="${BUCKET}".*\\} (.*)$`, "m").exec(metrics)?.[1];
+    assert.deepEqual([value("equal"), value("different_versions")], ["0", "4"]);
   });
 
   test("one flipped byte is found where bytes are read, and only there", async () => {

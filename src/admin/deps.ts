@@ -14,6 +14,7 @@ import type { Heals } from "../resync/heal.ts";
 import type { Random } from "../runtime/random.ts";
 import type { KeyRing } from "../storage/keyring/keyring.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
+import type { TargetVerifier } from "../verify/target.ts";
 import type { ConfigStore } from "./config-store.ts";
 import type { BacklogApi, TargetsApi } from "./targets-api.ts";
 
@@ -72,6 +73,8 @@ export interface AdminDeps {
   readonly backlog: BacklogApi;
   /** Numbers of a bucket's replication: the document of replication.md 9.1. Absent: metrics leave replication out. */
   readonly replication?: { metrics(bucket: BucketName, version: 1 | 2): Promise<object> } | undefined;
+  /** Compares buckets with their targets; absent: this server cannot. */
+  readonly verifier?: Pick<TargetVerifier, "start" | "results"> | undefined;
   /** Checks and repairs stored bytes; absent: this server cannot. */
   readonly healing?:
     | { readonly index: OrderedIndex; readonly heals: Pick<Heals, "start" | "stop" | "status"> }

@@ -5,6 +5,7 @@ import { family, renderMetrics } from "../observe/metrics.ts";
 import type { AdminDeps } from "./deps.ts";
 import { linkFamilies, replicationFamilies } from "./metrics-replication.ts";
 import { scrubFamilies } from "./metrics-scrub.ts";
+import { verifyFamilies } from "./metrics-verify.ts";
 import { siteUsage } from "./usage.ts";
 
 const V3 = "/minio/metrics/v3";
@@ -69,6 +70,10 @@ async function siteFamilies(deps: AdminDeps): Promise<Family[]> {
     one(cluster("bucket_total", "Buckets.", "usage/objects", "buckets_count"), usage.buckets.length),
     ...bucketFamilies(usage.buckets),
     ...(await replicationFamilies(
+      deps,
+      usage.buckets.map(({ bucket }) => bucket),
+    )),
+    ...(await verifyFamilies(
       deps,
       usage.buckets.map(({ bucket }) => bucket),
     )),

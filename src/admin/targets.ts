@@ -1,6 +1,8 @@
 /** Routes of remote targets and of what still has to reach them (admin-api.md 4.1, 5.1). */
 import { z } from "zod";
 import { StoreError } from "../model/errors.ts";
+import type { Arn } from "../model/names.ts";
+import type { VerifyLevel } from "../verify/seen.ts";
 import type { Answer } from "./answer.ts";
 import { json, NO_CONTENT } from "./answer.ts";
 import type { AdminRequest } from "./request.ts";
@@ -43,6 +45,20 @@ async function failures(request: AdminRequest): Promise<Answer> {
   return { kind: "lines", lines: await request.deps.backlog.failures(bucket), type: "text/plain; charset=utf-8" };
 }
 
+const LEVELS: readonly VerifyLevel[] = ["identity", "metadata", "bytes"];
+
+/** Our own: proves a bucket and its target equal, or says what differs (docs/reference/verify.md). */
+async function verifyTarget(request: AdminRequest): Promise<Answer> {
+  const { verifier } = request.deps;
+  if (verifier === undefined) throw new StoreError("NotImplemented");
+  const text = request.param("level");
+  const level = text === "" ? "metadata" : LEVELS.find((known) => known === text);
+  if (level === undefined) throw new StoreError("InvalidArgument", { message: `level is one of ${LEVELS.join(", ")}` });
+  const arn = request.param("arn") === "" ? undefined : (request.param("arn") as Arn);
+  const lines = await verifier.start(request.bucket, { arn, level, prefix: request.param("prefix") });
+  return { kind: "lines", lines, type: "text/plain; charset=utf-8" };
+}
+
 export const TARGET_ROUTES: readonly Route[] = [
   { method: "PUT", path: "set-remote-target", query: ["bucket"], actions: ["admin:SetBucketTarget"], run: setTarget },
   {
@@ -60,5 +76,12 @@ export const TARGET_ROUTES: readonly Route[] = [
     run: removeTarget,
   },
   { method: "POST", path: "replication/diff", query: ["bucket"], actions: ["admin:ReplicationDiff"], run: diff },
+  {
+    method: "POST",
+    path: "replication/verify",
+    query: ["bucket"],
+    actions: ["admin:ReplicationDiff"],
+    run: verifyTarget,
+  },
   { method: "GET", path: "replication/mrf", query: ["bucket"], actions: ["admin:ReplicationDiff"], run: failures },
 ];

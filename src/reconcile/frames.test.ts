@@ -67,7 +67,7 @@ test("any other bytes are refused and never a fault", () => {
       fc.uint8Array({ maxLength: 60 }),
       fc.array(question, { minLength: 1, maxLength: 3 }),
       (bytes, questions) => {
-        const frame = Buffer.from([1, ...bytes]);
+        const frame = Buffer.from([0x11, ...bytes]);
         refused(() => decodeQuestions(frame));
         refused(() => decodeAnswers(frame, questions));
         refused(() => decodeDescribeRequest(Buffer.from(bytes)));

@@ -3,6 +3,7 @@
  * written as how much they share with the place before and what follows, since neighbours share most of their key.
  */
 import { StoreError } from "../model/errors.ts";
+import { FINGERPRINT_FORMAT } from "../model/fingerprint.ts";
 import {
   END_PLACE,
   SHORT_BYTES,
@@ -14,8 +15,11 @@ import {
   type Summary,
 } from "./side.ts";
 
-/** Raised when the bytes change their meaning; a side that does not know it answers InvalidRequest. */
-const FRAME_FORMAT = 1;
+/**
+ * Other bytes, or other hashes: then sums of two sites mean nothing to each other. A side that has another one answers
+ * InvalidRequest, and the sites compare listings.
+ */
+const FRAME_FORMAT = 0x10 | FINGERPRINT_FORMAT;
 const SUM_BYTES = 16;
 const LEVELS: readonly Level[] = ["identity", "state"];
 const ASKS = ["sum", "items", "compare"] as const;

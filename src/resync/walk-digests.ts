@@ -64,7 +64,7 @@ export async function* walkDigests(job: DigestWalk, afterKey: string): AsyncGene
   }
 }
 
-const NOT_SPOKEN: readonly number[] = [403, 404, 405, 501];
+const NOT_SPOKEN: readonly number[] = [400, 403, 404, 405, 501];
 
 function targetSide({ client, signal }: DigestWalk): RemoteSide {
   let spoken = false;

@@ -28,6 +28,7 @@ import { openBlobStore } from "../storage/blobs/store.ts";
 import { buildDigests, digestsReady } from "../storage/digests.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
+import { TargetVerifier } from "../verify/target.ts";
 import { startBackground, type Background } from "./background.ts";
 import { outgoingRoots } from "./certificates.ts";
 import type { Format } from "./data-directory.ts";
@@ -150,6 +151,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     targets: replication.targets,
     keyRing,
     backlog: replication.backlog,
+    verifier: new TargetVerifier({ index, objects, clock, targets: replication.targets }),
     replication: replication.api,
     healing: { index, heals: replication.heals },
     metrics: gathered,

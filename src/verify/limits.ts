@@ -15,3 +15,7 @@ export const ATTEMPTS = 4;
 export const RETRY_MS = 500;
 /** A call that is not answered at all fails after this. */
 export const SILENCE_MS = 60_000;
+/** A verification that the server runs tells so often how far it is. */
+export const PROGRESS_MS = 2000;
+/** Last results read for the metrics. */
+export const RESULTS_MAX = 10_000;

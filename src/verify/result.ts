@@ -83,6 +83,7 @@ export function statementOf(result: VerifyResult): string {
     ...(newer > 0 ? [`${newer} written or changed meanwhile were not judged`] : []),
     ...(unread > 0 ? [`the bytes of ${unread} could not be read`] : []),
   ];
+  if (level !== "bytes") rest.push("stored bytes were not read");
   const tail = rest.length > 0 ? `; ${rest.join("; ")}` : "";
   if (different > 0) return `Different: ${different} differ of ${what}${tail}.`;
   return unread > 0 ? `Not proved: ${what}${tail}.` : `Equal: ${what}${tail}.`;

@@ -5,11 +5,34 @@ import { remoteOfHead } from "../replication/compare.ts";
 import { errorOf, type TargetClient, type TargetRequest, type TargetResponse } from "../replication/wire.ts";
 import { placeOf } from "../reconcile/places.ts";
 import { RECONCILE_PATH, RemoteSide } from "../reconcile/remote.ts";
+import type { Side } from "../reconcile/side.ts";
 import { ListingError, listTarget } from "../resync/target-listing.ts";
 import type { Tags } from "../model/version.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ATTEMPTS, RETRY_MS, SILENCE_MS } from "./limits.ts";
 import { seenOfDescribed, seenOfListed, type Seen, type SeenObject } from "./seen.ts";
+
+/** A bucket as verifying looks at it. All of it throws CannotLook when it cannot be asked. */
+export interface Looked {
+  /** As the user wrote it. */
+  readonly name: string;
+  /** Only keys that begin with it. */
+  readonly prefix: string;
+  /** The protocol of Resilver that it speaks; undefined: it is another server. */
+  resilver(): Promise<string | undefined>;
+  /** It as a side of a comparison by digests. */
+  digests(): Side;
+  /** Every version, in the order of keys. */
+  list(): AsyncGenerator<{ key: string; versions: Seen[] }>;
+  /** Versions as they are now, by name; in the order of `names`. Only of what keeps digests. */
+  lookAll(names: readonly { key: string; versionId: string }[]): Promise<(Seen | undefined)[]>;
+  /** One version as it is now. */
+  look(key: string, versionId: string): Promise<Seen | undefined>;
+  /** Metadata and tags where the listing left them out. */
+  complete(seen: Seen | undefined): Promise<Seen | undefined>;
+  /** Reads every byte; `take` gets them in order. Undefined: done; text: the code for which they cannot be read. */
+  read(seen: Seen, take: (chunk: Buffer) => void): Promise<string | undefined>;
+}
 
 /** A side could not be looked at: nothing may be said about the two. */
 export class CannotLook extends Error {
@@ -29,12 +52,27 @@ export interface SideOptions {
   readonly signal: AbortSignal;
 }
 
+/** Versions as a side of a comparison by digests has them now. */
+export async function lookedUp(
+  side: Side,
+  names: readonly { key: string; versionId: string }[],
+): Promise<(Seen | undefined)[]> {
+  const out: (Seen | undefined)[] = [];
+  while (out.length < names.length) {
+    const lookups = names.slice(out.length).map(({ key, versionId }) => placeOf(key, versionId));
+    const answer = await side.describe({ level: "state", spans: [], lookups });
+    if (answer.lookups.length === 0) throw new CannotLook("a site does not say what it has");
+    for (const found of answer.lookups) out.push(found.kind === "version" ? seenOfDescribed(found.version) : undefined);
+  }
+  return out;
+}
+
 const RETRIED: readonly number[] = [408, 429, 500, 502, 503, 504];
 const NO_PROXY = { [SOURCE_PROXY_REQUEST]: "false" } as const;
 /** A target of ours shows damage to whoever names a resync: no content has the ETag that it shows. */
 const LOOKING = "verify";
 
-export class VerifySide {
+export class VerifySide implements Looked {
   readonly name: string;
   readonly prefix: string;
   readonly #options: SideOptions;
@@ -101,16 +139,7 @@ export class VerifySide {
 
   /** Versions as a Resilver has them now, by name; in the order of `names`. */
   async lookAll(names: readonly { key: string; versionId: string }[]): Promise<(Seen | undefined)[]> {
-    const side = this.digests();
-    const out: (Seen | undefined)[] = [];
-    while (out.length < names.length) {
-      const lookups = names.slice(out.length).map(({ key, versionId }) => placeOf(key, versionId));
-      const answer = await side.describe({ level: "state", spans: [], lookups });
-      if (answer.lookups.length === 0) throw new CannotLook(`${this.name} does not say what it has`);
-      for (const found of answer.lookups)
-        out.push(found.kind === "version" ? seenOfDescribed(found.version) : undefined);
-    }
-    return out;
+    return lookedUp(this.digests(), names);
   }
 
   /** Metadata and tags where the listing left them out: some servers know no listing with metadata. */

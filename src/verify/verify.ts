@@ -27,7 +27,7 @@ import {
   type SeenObject,
   type VerifyLevel,
 } from "./seen.ts";
-import { CannotLook, type VerifySide } from "./side.ts";
+import { CannotLook, type Looked } from "./side.ts";
 
 export interface VerifyProgress {
   readonly phase: "compare" | "bytes" | "second look";
@@ -47,7 +47,7 @@ export interface VerifyOptions {
 }
 
 /** Throws CannotLook. */
-export function verify(source: VerifySide, target: VerifySide, options: VerifyOptions): Promise<VerifyResult> {
+export function verify(source: Looked, target: Looked, options: VerifyOptions): Promise<VerifyResult> {
   return new Verification(source, target, options).run();
 }
 
@@ -66,8 +66,8 @@ const GONE: readonly string[] = ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed
 const REFUSED: readonly string[] = ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"];
 
 class Verification {
-  readonly #source: VerifySide;
-  readonly #target: VerifySide;
+  readonly #source: Looked;
+  readonly #target: Looked;
   readonly #options: VerifyOptions;
   /** What differs, by name; looked at again before it counts. */
   readonly #found = new Map<string, { pair: Pair; mismatches: Mismatch[] }>();
@@ -81,7 +81,7 @@ class Verification {
   #startedMs = 0;
   #how: VerifyResult["how"] = "listings";
 
-  constructor(source: VerifySide, target: VerifySide, options: VerifyOptions) {
+  constructor(source: Looked, target: Looked, options: VerifyOptions) {
     this.#source = source;
     this.#target = target;
     this.#options = options;
@@ -226,7 +226,7 @@ class Verification {
     return { kind: "bytes", reason: `SHA-256 ${here.sha256} at the source, ${there.sha256} at the target` };
   }
 
-  async #hash(side: VerifySide, seen: Seen): Promise<{ sha256: string; failed?: string | undefined }> {
+  async #hash(side: Looked, seen: Seen): Promise<{ sha256: string; failed?: string | undefined }> {
     const { clock, signal } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const sum = createHash("sha256");
@@ -266,7 +266,7 @@ class Verification {
     }
   }
 
-  async #lookedUp(side: VerifySide, pairs: readonly Pair[]): Promise<(Seen | undefined)[]> {
+  async #lookedUp(side: Looked, pairs: readonly Pair[]): Promise<(Seen | undefined)[]> {
     if (this.#how === "digests") return side.lookAll(pairs);
     const out: (Seen | undefined)[] = [];
     const look = async ({ key, versionId }: Pair): Promise<Seen | undefined> => {

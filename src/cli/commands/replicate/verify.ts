@@ -17,8 +17,10 @@ import { listBuckets } from "../../list/remote.ts";
 import { reportKey } from "../../report-key.ts";
 import { remoteTarget, type RemoteTarget } from "../../targets.ts";
 import { attempt, countArgs } from "../attempt.ts";
+import { bucketSite, requireConfig, resolveArn } from "./common.ts";
 
-const FORM = "SOURCE TARGET, each ALIAS/BUCKET[/PREFIX] or ALIAS for all of a site";
+const FORM = "SOURCE TARGET, each ALIAS/BUCKET[/PREFIX] or ALIAS for all of a site; or ALIAS/BUCKET alone";
+const WHAT = "Unable to verify";
 const LEVELS: readonly VerifyLevel[] = ["identity", "metadata", "bytes"];
 /** Exit codes of the contract: equal, could not look, different. */
 const EXIT = { equal: 0, failed: 1, different: 3 } as const;
@@ -55,10 +57,9 @@ function clientOf(client: S3Client, bucket: string): VerifyClient {
 }
 
 async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
-  const [source, target] = countArgs(args, 2, 2, FORM).map((text) => remoteTarget(ctx, text)) as [
-    RemoteTarget,
-    RemoteTarget,
-  ];
+  const [first = "", second] = countArgs(args, 1, 2, FORM);
+  if (second === undefined) return verifyOwn(ctx, first, flags);
+  const [source, target] = [first, second].map((text) => remoteTarget(ctx, text)) as [RemoteTarget, RemoteTarget];
   const options = asked(flags);
   const path = flags.string("report");
   // Before anything is looked at: hours later is late to learn that there is no key.
@@ -71,7 +72,7 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
       tellMissing(ctx, from ?? to, from === undefined ? source : target);
       continue;
     }
-    const result = await attempt("Unable to verify", verifyPair(ctx, from, to, options));
+    const result = await attempt(WHAT, verifyPair(ctx, from, to, options));
     results.push(result);
     tell(ctx, result);
   }
@@ -81,6 +82,42 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
   if (missing > 0 || results.some(({ different }) => different > 0)) return EXIT.different;
   return results.every(isEqual) ? EXIT.equal : EXIT.failed;
 }
+
+/** The site compares its bucket with the target itself; the result stays in its metrics. */
+async function verifyOwn(ctx: CommandContext, text: string, flags: ParsedFlags): Promise<number> {
+  const site = bucketSite(ctx, text);
+  const { level } = asked(flags);
+  if (flags.given("report")) throw new CommandError("--report needs SOURCE and TARGET: the report is signed here");
+  const config = await requireConfig(site, WHAT);
+  const wanted = flags.string("remote-bucket");
+  const arn = wanted === undefined ? "" : await resolveArn(site, wanted, config);
+  const query = { bucket: site.bucket, level, prefix: site.prefix, arn };
+  const call = { method: "POST", path: "replication/verify", query, signal: ctx.signal };
+  let code: number = EXIT.failed;
+  for await (const line of site.admin.objects<OwnLine>(call)) {
+    if (line.type === "error") throw new CommandError(WHAT, line.error);
+    if (line.type === "progress") ctx.out.progress(progressLine(site.url, line));
+    else if (line.type === "difference")
+      ctx.out.message(lineOf(line), { status: "success", source: site.url, ...line });
+    else {
+      ctx.out.message(`${site.url} and ${line.target}: ${line.statement}`, { status: "success", ...line });
+      code = line.different > 0 ? EXIT.different : line.isEqual ? EXIT.equal : EXIT.failed;
+    }
+  }
+  return code;
+}
+
+type OwnLine =
+  | ({ readonly type: "progress" } & VerifyProgress)
+  | ({ readonly type: "difference" } & Difference)
+  | {
+      readonly type: "verify";
+      readonly target: string;
+      readonly statement: string;
+      readonly different: number;
+      readonly isEqual: boolean;
+    }
+  | { readonly type: "error"; readonly error: string };
 
 interface PairOfBuckets {
   readonly from?: RemoteTarget | undefined;
@@ -118,7 +155,7 @@ async function verifyPair(
   const clock = systemClock();
   const side = ({ alias, bucket, key, text }: RemoteTarget): VerifySide =>
     new VerifySide({ name: text, client: clientOf(ctx.s3(alias), bucket), prefix: key, clock, signal });
-  const onProgress = (progress: VerifyProgress): void => out.progress(progressLine(from, progress));
+  const onProgress = (progress: VerifyProgress): void => out.progress(progressLine(from.text, progress));
   try {
     return await verify(side(from), side(to), { ...options, clock, signal, onProgress });
   } catch (error) {
@@ -126,7 +163,7 @@ async function verifyPair(
   }
 }
 
-function progressLine({ text }: RemoteTarget, { phase, compared, different, bytesRead }: VerifyProgress): string {
+function progressLine(text: string, { phase, compared, different, bytesRead }: VerifyProgress): string {
   const bytes = bytesRead > 0 ? `, ${Math.round(bytesRead / 1e6)} MB read` : "";
   return `${text}: ${phase}, ${compared} versions${bytes}, ${different} different so far`;
 }
@@ -176,6 +213,10 @@ export const verifyCommand: Command = {
       line: "mc replicate verify --level bytes --report proof.json here/photos away/photos",
     },
     {
+      what: "a bucket and its replication target, compared by the site itself",
+      line: "mc replicate verify here/photos",
+    },
+    {
       what: "all buckets of two sites; exit code 0 equal, 3 different, 1 could not look",
       line: "mc replicate verify here away",
     },
@@ -183,6 +224,12 @@ export const verifyCommand: Command = {
   flags: [
     { name: "level", kind: "string", help: "identity, metadata (default) or bytes: what is compared" },
     { name: "settle", kind: "string", help: "how long after a difference is found it is looked at again; default 3s" },
+    {
+      name: "remote-bucket",
+      aliases: ["arn"],
+      kind: "string",
+      help: "with ALIAS/BUCKET alone: the target, as ARN, rule ID, ALIAS/BUCKET or URL; not needed when there is only one",
+    },
     { name: "report", kind: "string", help: "write a signed report to this file" },
   ],
   run,
