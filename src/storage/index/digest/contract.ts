@@ -8,7 +8,7 @@ import { idRowKey, SPACE, spaceRange } from "../../keys.ts";
 import { CommitBuilder } from "../commit-builder.ts";
 import type { OrderedIndex } from "../index.ts";
 import { Digest, encodeLookup } from "./digest.ts";
-import { CHILDREN_MAX, levelOf, placeOfLookup, type Place } from "./levels.ts";
+import { CHILDREN_MAX, levelOf, LEVELS, placeOfLookup, type Place } from "./levels.ts";
 import { bucketPlaces, type PlaceRange } from "./query.ts";
 
 const BUCKETS = ["00000000000000a1", "00000000000000a2", "ffffffffffffffff"] as const;
@@ -19,11 +19,24 @@ interface Item {
   readonly id: number;
 }
 
+const KEYS = 500;
+
+/** Some keys begin rows of the upper level, which by chance hardly any of so few would. */
+const NAMES = Array.from({ length: KEYS }, (_, number) => {
+  const name = `key/${String(number).padStart(3, "0")}`;
+  if (number % 20 > 0) return name;
+  for (let tail = 0; ; tail++) {
+    const tried = `${name}${tail}`;
+    const row = idRowKey(SPACE.byId, BUCKETS[0], tried as ObjectKey, "null" as VersionId);
+    if (levelOf(placeOfLookup(row)) === LEVELS) return tried;
+  }
+});
+
 const rowKeyOf = ({ bucket, key, id }: Item): Buffer =>
   idRowKey(
     SPACE.byId,
     BUCKETS[bucket] as string,
-    `key/${key}` as ObjectKey,
+    (NAMES[key] ?? `more/${key}`) as ObjectKey,
     (id === 0 ? "null" : `00000000-0000-4000-8000-${String(id).padStart(12, "0")}`) as VersionId,
   );
 
@@ -134,7 +147,7 @@ async function take(
   let commit = new CommitBuilder();
   const commits = [commit];
   for (let i = 0; i < todo.length; i++) {
-    const at = { ...todo.from, key: (todo.from.key + i) % 500 };
+    const at = { ...todo.from, key: (todo.from.key + i) % KEYS };
     const key = rowKeyOf(at);
     if (todo.remove) {
       commit.delete(key);
