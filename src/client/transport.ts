@@ -1,12 +1,12 @@
 /** Connections to one server: keep-alive pools of undici, TLS roots, fixed name resolution, limits of waiting. */
-import { Agent, type Dispatcher } from "undici";
+import { Agent, buildConnector, type Dispatcher } from "undici";
 import { NetworkError } from "./errors.ts";
 
 export interface TransportOptions {
   /** Accept any certificate (`--insecure`). */
   readonly insecureTls?: boolean | undefined;
-  /** PEM roots; absent: those of the machine. */
-  readonly ca?: readonly string[] | undefined;
+  /** PEM roots, or where to ask for them before each new connection; absent: those of the machine. */
+  readonly ca?: readonly string[] | (() => readonly string[]) | undefined;
   /** Certificate and key (PEM) that this side shows. */
   readonly identity?: { readonly cert: string; readonly key: string } | undefined;
   /** `host:port` or `host` to address (`--resolve`). */
@@ -50,31 +50,13 @@ export class Transport {
   readonly #agent: Agent;
 
   constructor(options: TransportOptions) {
-    const resolve = options.resolve;
     this.#agent = new Agent({
       connections: options.connections ?? CONNECTIONS,
       headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
       bodyTimeout: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       pipelining: 1,
-      connect: {
-        timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-        rejectUnauthorized: options.insecureTls !== true,
-        ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
-        ...options.identity,
-        ...(resolve === undefined
-          ? {}
-          : {
-              lookup: (
-                host: string,
-                _options: unknown,
-                done: (error: null, addresses: { address: string; family: number }[]) => void,
-              ) => {
-                const address = resolve[host] ?? host;
-                done(null, [{ address, family: address.includes(":") ? 6 : 4 }]);
-              },
-            }),
-      },
+      connect: connectorOf(options),
     });
   }
 
@@ -99,6 +81,42 @@ export class Transport {
   close(): Promise<void> {
     return this.#agent.destroy();
   }
+}
+
+function connectOptions(options: TransportOptions, ca: readonly string[] | undefined): buildConnector.BuildOptions {
+  const { resolve } = options;
+  return {
+    timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    rejectUnauthorized: options.insecureTls !== true,
+    ...(ca === undefined ? {} : { ca: [...ca] }),
+    ...options.identity,
+    ...(resolve === undefined ? {} : { lookup: fixedLookup(resolve) }),
+  };
+}
+
+function fixedLookup(resolve: Readonly<Record<string, string>>) {
+  return (
+    host: string,
+    _options: unknown,
+    done: (error: null, addresses: { address: string; family: number }[]) => void,
+  ): void => {
+    const address = resolve[host] ?? host;
+    done(null, [{ address, family: address.includes(":") ? 6 : 4 }]);
+  };
+}
+
+/** A connector for the roots as they are now: sessions that others vouched for are not taken up again. */
+function connectorOf(options: TransportOptions): buildConnector.connector | buildConnector.BuildOptions {
+  const { ca } = options;
+  if (typeof ca !== "function") return connectOptions(options, ca);
+  let roots: readonly string[] | undefined;
+  let connector: buildConnector.connector | undefined;
+  return (request, done) => {
+    const now = ca();
+    if (connector === undefined || now !== roots) connector = buildConnector(connectOptions(options, now));
+    roots = now;
+    connector(request, done);
+  };
 }
 
 function responseOf(data: Dispatcher.ResponseData, what: string): S3Response {

@@ -19,7 +19,7 @@ export interface ClientSettings {
   readonly clock: Clock;
   readonly userAgent: string;
   /** PEM roots trusted in addition to none: absent, those of the machine. */
-  readonly ca?: readonly string[] | undefined;
+  readonly ca?: readonly string[] | (() => readonly string[]) | undefined;
   /** Another way to the target than connections of its own: the simulator's. */
   readonly transport?: S3Endpoint["transport"];
 }

@@ -51,7 +51,7 @@ export interface ReplicationDeps {
   readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
   readonly userAgent: string;
   /** PEM roots trusted for targets. */
-  readonly ca?: readonly string[] | undefined;
+  readonly ca?: readonly string[] | (() => readonly string[]) | undefined;
   readonly warn: (message: string, error: unknown) => void;
   /** Follows every version that is sent; absent: nobody ever does. */
   readonly trace?: TraceSink | undefined;

@@ -2,7 +2,7 @@
  * TLS material in MinIO's layout: public.crt and private.key make the server speak HTTPS; sub-folders hold further
  * pairs chosen by server name; CAs/ holds roots trusted for outgoing connections. Re-read when a file changes.
  */
-import { existsSync, readdirSync, readFileSync, watch, type FSWatcher } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, watch, type FSWatcher } from "node:fs";
 import { join } from "node:path";
 import { X509Certificate } from "node:crypto";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
@@ -84,6 +84,28 @@ export function outgoingRoots(certsDir: string): string[] {
   if (!existsSync(own)) return getCACertificates("default");
   const files = readdirSync(own, { withFileTypes: true }).filter((entry) => entry.isFile());
   return [...getCACertificates("default"), ...files.map((entry) => readFileSync(join(own, entry.name), "utf8"))];
+}
+
+/** `outgoingRoots`, read again when a file under CAs/ was added, removed or changed; the same array as long as none was. */
+export function liveOutgoingRoots(certsDir: string): () => readonly string[] {
+  const own = join(certsDir, "CAs");
+  const stateOf = (): string => {
+    if (!existsSync(own)) return "";
+    const names = readdirSync(own).toSorted();
+    return names.map((name) => `${name}\0${statSync(join(own, name)).mtimeMs}`).join("\n");
+  };
+  let state: string | undefined;
+  let roots: readonly string[] = [];
+  return () => {
+    try {
+      const now = stateOf();
+      if (now !== state) roots = outgoingRoots(certsDir);
+      state = now;
+    } catch {
+      // A file went between two looks: the roots of before serve until the next connection.
+    }
+    return roots;
+  };
 }
 
 const SETTLE_MS = 200;

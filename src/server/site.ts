@@ -30,7 +30,7 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
 import { TargetVerifier } from "../verify/target.ts";
 import { startBackground, type Background } from "./background.ts";
-import { outgoingRoots } from "./certificates.ts";
+import { liveOutgoingRoots } from "./certificates.ts";
 import type { Format } from "./data-directory.ts";
 import { createPeerHandler, PEER_PREFIX } from "./peer-routes.ts";
 import { Control } from "./control.ts";
@@ -115,7 +115,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     hostId,
     nodeName,
     userAgent: `Resilver/${options.version}`,
-    ca: outgoingRoots(settings.certsDir),
+    ca: liveOutgoingRoots(settings.certsDir),
     encryptedOverHttp: settings.encryptedOverHttp,
     trace: feeds.trace,
     tellOthers: options.background ? undefined : (arns) => options.tellOthers({ poke: arns }),
