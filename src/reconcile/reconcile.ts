@@ -142,10 +142,11 @@ class Reconciliation<X extends Described, Y extends Described> {
     const answers = await this.#side(side).answer(this.#options.level, questions);
     assert(answers.length > 0, "at least one question is answered");
     let at = 0;
-    this.#nodes = this.#nodes.flatMap((node) => {
+    const nodes = this.#nodes.flatMap((node) => {
       const answer = isQuestion(node, side) ? answers[at++] : undefined;
       return answer === undefined ? node : answered(node, answer);
     });
+    this.#nodes = joined(nodes);
     return true;
   }
 
@@ -256,6 +257,21 @@ class Reconciliation<X extends Described, Y extends Described> {
     }
     return out;
   }
+}
+
+/** Neighbours that only one side has anything in are described together: each message brings as many as fit. */
+function joined<X extends Described, Y extends Described>(nodes: readonly Node<X, Y>[]): Node<X, Y>[] {
+  const out: Node<X, Y>[] = [];
+  for (const node of nodes) {
+    const last = out.at(-1);
+    if (node.kind !== "whole" || last?.kind !== "whole" || last.side !== node.side) {
+      out.push(node);
+      continue;
+    }
+    const span = { start: last.span.start, end: node.span.end };
+    out[out.length - 1] = { kind: "whole", span, side: node.side, count: last.count + node.count };
+  }
+  return out;
 }
 
 type QuestionNode = Extract<Node<Described, Described>, { kind: "ask" | "list" }>;
