@@ -78,7 +78,12 @@ async function checkBytes(deps: DirectoryDeps, bucket: Bucket, options: Director
   const onFound = ({ key, versionId }: ObjectVersion, state: "missing" | "corrupt"): void =>
     options.onFault({ what: `${state} bytes`, bucket: bucket.name, key, versionId });
   let examined = 0;
-  for await (const progress of damageCheck(deps, bucket.name, { deep: options.deep, dryRun: true, onFound })) {
+  for await (const progress of damageCheck(deps, bucket.name, {
+    deep: options.deep,
+    inline: true,
+    dryRun: true,
+    onFound,
+  })) {
     examined = progress.examined;
     options.onProgress(bucket.name, progress);
   }
