@@ -76,8 +76,10 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
     });
   }
   await site.start();
+  // Before the ready line: whoever reads it may ask for the end at once.
+  const asked = stopAsked();
   process.stdout.write(settings.quiet ? "" : `${readyLine(settings, listener)}\n`);
-  const end = await Promise.race([stopAsked(), site.endAsked]);
+  const end = await Promise.race([asked, site.endAsked]);
   await Promise.all([listener.stop(), workers?.stop()]);
   await site.stop();
   if (end === "restart") startAnew(settings, listener);
