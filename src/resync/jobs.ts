@@ -342,15 +342,16 @@ export class ResyncJobs {
       signal: AbortSignal.any([signal, abort.signal]),
     });
     const running: Running = { run, keeper, record, control: job.control, abort, ended: Promise.resolve() };
-    const ended = this.#drive(running, signal).finally(() => {
+    const ended = this.#drive(running, signal).then((recorded) => {
       this.#running.delete(nameOf(record));
-      this.wake();
+      // A full disk refuses the end of a job too: begun again at once, it would end so again, without a pause.
+      if (recorded) this.wake();
     });
     this.#running.set(nameOf(record), Object.assign(running, { ended }));
   }
 
-  /** Never rejects: the end of a run is a state of its record. */
-  async #drive(running: Running, signal: AbortSignal): Promise<void> {
+  /** Never rejects: the end of a run is a state of its record. False: the end could not be recorded. */
+  async #drive(running: Running, signal: AbortSignal): Promise<boolean> {
     const { run, keeper, abort } = running;
     const done = new AbortController();
     const saving = this.#checkpoints(running, done.signal);
@@ -360,20 +361,21 @@ export class ResyncJobs {
       done.abort();
       await saving;
       await keeper.save(run, "Completed");
+      return true;
     } catch (error) {
       done.abort();
       await saving;
-      await this.#ended(running, {
+      return await this.#ended(running, {
         error: abort.signal.aborted ? abort.signal.reason : error,
         stopping: signal.aborted,
       });
     }
   }
 
-  async #ended({ run, keeper }: Running, end: { error: unknown; stopping: boolean }): Promise<void> {
+  async #ended({ run, keeper }: Running, end: { error: unknown; stopping: boolean }): Promise<boolean> {
     const { error, stopping } = end;
     try {
-      if (error instanceof Superseded) return;
+      if (error instanceof Superseded) return true;
       if (error instanceof Paused) await keeper.save(run, "Pending");
       // The process stops: the record stays Ongoing, and whoever comes next goes on.
       else if (stopping) await keeper.save(run, "Ongoing");
@@ -383,8 +385,11 @@ export class ResyncJobs {
         this.#deps.warn("a resync ended unexpectedly", error);
         await keeper.save(run, "Failed", error instanceof Error ? error.message : String(error));
       }
+      return true;
     } catch (failure) {
-      if (!(failure instanceof Superseded)) this.#deps.warn("the end of a resync could not be recorded", failure);
+      if (failure instanceof Superseded) return true;
+      this.#deps.warn("the end of a resync could not be recorded", failure);
+      return false;
     }
   }
 
