@@ -193,7 +193,8 @@ describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
     const result = await resyncUnderFire();
     const found = (result.damage?.missing ?? 0) + (result.damage?.corrupt ?? 0);
     assert.ok(files.length > 10 && found > 0, `${files.length} files, ${found} found`);
-    assert.equal(result.sent, found, "what was lost is what was sent, whoever was killed meanwhile");
+    // A version under way when somebody is killed may count as sent although it had arrived: never as less.
+    assert.ok(result.sent >= found && result.sent <= found + KILLS, `${result.sent} sent, ${found} found`);
     await until(equal, RESYNC_MS, explain);
     assert.deepEqual(await alpha.lines(BUCKET), was, "the healthy site is as it was");
     await readAll(baker);
