@@ -9,6 +9,7 @@ import type { ObjectVersion } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import { REPLICA, REPLICATION_STATUS, SOURCE_REPLICATION_CHECK } from "../protocol/replication-headers.ts";
 import { encryptionHeaders, sourceHeaders } from "./headers.ts";
+import { ask, unreachableTarget } from "./target-checks.ts";
 import { errorOf, type SendOutcome, type TargetClient } from "./wire.ts";
 
 /** Where a target is, as far as secrets are concerned. */
@@ -90,7 +91,7 @@ async function checkHere(objects: Objects, bucket: BucketName, way: Asked): Prom
 /** A dry run of replication.md 2.5 that asks for the encryption: a target of ours looks for the key before it refuses. */
 async function checkThere(bucket: BucketName, client: TargetClient, way: Asked, nowNs: bigint): Promise<void> {
   const body = Buffer.from("aaaaaaaa");
-  const answer = await client.request({
+  const answer = await ask(client, {
     method: "PUT",
     key: "resilver/encryption-check",
     headers: {
@@ -105,6 +106,8 @@ async function checkThere(bucket: BucketName, client: TargetClient, way: Asked, 
   });
   const { code, message } = errorOf(answer);
   const lacks = answer.status === 501 || code === "kms:KeyNotFound" || code.startsWith("KMS.");
+  // An overloaded target did not look for its key.
+  if (!lacks && (answer.status >= 500 || answer.status === 429)) throw unreachableTarget(`${code} ${message}`);
   if (!lacks) return;
   throw new StoreError("InvalidRequest", {
     bucket,

@@ -13,14 +13,15 @@ import { sourceHeaders } from "./headers.ts";
 import { PROBE_TIMEOUT_MS } from "./limits.ts";
 import { errorOf, type TargetClient, type TargetRequest, type TargetResponse } from "./wire.ts";
 
-function unreachableTarget(detail: string, cause?: unknown): StoreError {
+export function unreachableTarget(detail: string, cause?: unknown): StoreError {
   return new StoreError("XMinioAdminReplicationRemoteConnectionError", {
     message: `Remote service connection error (${detail})`,
     cause,
   });
 }
 
-async function ask(client: TargetClient, request: TargetRequest): Promise<TargetResponse> {
+/** A request whose failure is told as one of the connection. Throws XMinioAdminReplicationRemoteConnectionError. */
+export async function ask(client: TargetClient, request: TargetRequest): Promise<TargetResponse> {
   try {
     return await client.request(request);
   } catch (cause) {
