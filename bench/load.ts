@@ -23,7 +23,7 @@ interface Answer {
 const HEADER_END = Buffer.from("\r\n\r\n");
 
 /** One keep-alive connection; one request at a time. Bodies of answers are counted and dropped. */
-class Connection {
+export class Connection {
   readonly #socket: Socket;
   #head: Buffer[] = [];
   #bodyLeft = -1;

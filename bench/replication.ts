@@ -1,86 +1,175 @@
 /**
- * Replication between two sites on this machine:
- *   node bench/replication.ts [--objects 6000] [--singles 200] [--workers 1]
- * First the rate that the target alone reaches for client PUTs of 1 KiB, then the rate from the first PUT at the source
- * until the last version stands at the target, then the lag of single writes one after another.
+ * Replication of objects of 1 KiB between two sites on this machine, over MinIO's wire and with our own `ingest`:
+ *   node bench/replication.ts [--wire minio|ingest|both] [--objects 8000] [--lag-seconds 6] [--workers 1]
+ * For each wire a new pair of sites, and in turn: what the target alone does for client PUTs; replication while clients
+ * write; replication alone, of what was written while the target was stopped; the lag of writes that come at 500 a
+ * second. CPU is that of the server's processes: other work on the machine hardly changes it.
  */
 import { randomBytes } from "node:crypto";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { S3Client } from "../src/client/s3-client.ts";
-import { load } from "./load.ts";
-import { connectSites, drained, endpoint, makeBucket } from "./link.ts";
+import { Connection, load } from "./load.ts";
+import { connectSites, drained, endpoint, makeBucket, pendingCount } from "./link.ts";
 import { cpuMicros, signed, startSite, type BenchSite } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
-    objects: { type: "string", default: "6000" },
-    singles: { type: "string", default: "200" },
+    wire: { type: "string", default: "both" },
+    objects: { type: "string", default: "8000" },
+    "lag-seconds": { type: "string", default: "6" },
     workers: { type: "string", default: "1" },
   },
 });
 const objects = Number(values.objects);
-const singles = Number(values.singles);
 const CONNECTIONS = 32;
+const WARM_OBJECTS = 6000;
+const WRITES_PER_SECOND = 500;
+/** Every so many writes one is looked for at the target. */
+const LAG_EVERY = 10;
+/** Enough for lags of two seconds; were there none left, the worst would be left out. */
+const LOOKERS = 100;
 const body = randomBytes(1024);
 const put = (site: BenchSite, bucket: string, name: string): readonly Buffer[] =>
   signed(site.port, { method: "PUT", path: `/${bucket}/${name}`, body });
 
-/** Asks without a pause until the object is there. */
-async function appears(client: S3Client, name: string): Promise<void> {
-  for (;;) {
-    const answer = await client.request({ method: "HEAD", bucket: "bench", key: name });
-    await answer.discard();
-    if (answer.status === 200) return;
-    await turn();
-  }
+async function putMany(site: BenchSite, bucket: string, name: string, count: number): Promise<number> {
+  const requests = Array.from({ length: count }, (_, i) => put(site, bucket, `${name}-${i}`));
+  const { perSecond, failed } = await load({ port: site.port, connections: CONNECTIONS, requests });
+  if (failed > 0) throw new Error(`${failed} PUTs failed`);
+  return perSecond;
 }
 
-const source = await startSite(Number(values.workers));
-const target = await startSite(Number(values.workers));
-try {
-  const [from, to] = [new S3Client(endpoint(source)), new S3Client(endpoint(target))];
-  await makeBucket(from, "bench");
-  await makeBucket(to, "bench");
-  await makeBucket(to, "alone");
-  const before = cpuMicros(target.pid);
-  const alone = await load({
-    port: target.port,
-    connections: CONNECTIONS,
-    requests: Array.from({ length: objects }, (_, i) => put(target, "alone", `o${i}`)),
+interface Cost {
+  readonly ms: number;
+  /** Microseconds of CPU. */
+  readonly source: number;
+  readonly target: number;
+}
+
+function meter(source: BenchSite, target: BenchSite): () => Cost {
+  const [atSource, atTarget, started] = [cpuMicros(source.pid), cpuMicros(target.pid), performance.now()];
+  return () => ({
+    ms: performance.now() - started,
+    source: cpuMicros(source.pid) - atSource,
+    target: cpuMicros(target.pid) - atTarget,
   });
-  const aloneCpu = cpuMicros(target.pid) - before;
-  await connectSites(source, target);
-  await load({ port: source.port, connections: 1, requests: [put(source, "bench", "warm")] });
-  await appears(to, "warm");
-  const requests = Array.from({ length: objects }, (_, i) => put(source, "bench", `o${i}`));
-  const cpu = [cpuMicros(source.pid), cpuMicros(target.pid)] as const;
-  const started = performance.now();
-  await load({ port: source.port, connections: CONNECTIONS, requests });
-  const accepted = performance.now();
-  await drained(from);
-  const done = performance.now();
-  const perObject = (micros: number): string => (micros / objects).toFixed(0);
-  const [atSource, atTarget] = [cpuMicros(source.pid) - cpu[0], cpuMicros(target.pid) - cpu[1]];
-  const lags: number[] = [];
-  for (let i = 0; i < singles; i++) {
-    await load({ port: source.port, connections: 1, requests: [put(source, "bench", `single-${i}`)] });
-    const answered = performance.now();
-    await appears(to, `single-${i}`);
-    lags.push(performance.now() - answered);
+}
+
+/** How fast what was written while the target was stopped reaches it, from its first tenth to its end. */
+async function drain(from: S3Client, source: BenchSite, target: BenchSite): Promise<Cost & { objects: number }> {
+  process.kill(target.pid, "SIGSTOP");
+  try {
+    await putMany(source, "bench", "later", objects);
+  } finally {
+    process.kill(target.pid, "SIGCONT");
   }
-  lags.sort((a, b) => a - b);
-  const rate = (objects / (done - started)) * 1000;
-  const lag = (share: number): string => (lags[Math.floor(lags.length * share)] ?? 0).toFixed(1);
-  process.stdout.write(
-    `the target alone, PUT 1 KiB:        ${alone.perSecond.toFixed(0)}/s\n` +
-      `source PUTs while replicating:      ${((objects / (accepted - started)) * 1000).toFixed(0)}/s\n` +
-      `replicated, first PUT to last:      ${rate.toFixed(0)}/s  ${(rate / alone.perSecond).toFixed(2)} of the target alone\n` +
-      `CPU per object:                     ${perObject(aloneCpu)} us of a PUT alone; source ${perObject(atSource)} us (its PUT among it), target ${perObject(atTarget)} us\n` +
-      `backlog after the last PUT drained: ${(done - accepted).toFixed(0)} ms\n` +
-      `lag of a single write:              median ${lag(0.5)} ms, p99 ${lag(0.99)} ms\n`,
+  // Until the source has noticed that the target is back.
+  let left = await pendingCount(from);
+  for (; left > objects * 0.9; left = await pendingCount(from)) await sleep(2);
+  const read = meter(source, target);
+  await drained(from);
+  return { ...read(), objects: left };
+}
+
+/** Milliseconds from the answer of a write to the answer of a HEAD at the target that finds it, sorted. */
+async function lags(source: BenchSite, target: BenchSite): Promise<number[]> {
+  const writes = WRITES_PER_SECOND * Number(values["lag-seconds"]);
+  const requests = Array.from({ length: writes }, (_, i) => put(source, "bench", `lag-${i}`));
+  const looks = requests.map((_, i) =>
+    i % LAG_EVERY === 0 ? signed(target.port, { method: "HEAD", path: `/bench/lag-${i}` }) : [],
   );
+  const open = (site: BenchSite, count: number): Promise<Connection[]> =>
+    Promise.all(Array.from({ length: count }, () => Connection.open(site.port, "127.0.0.1")));
+  const [writers, lookers] = [await open(source, CONNECTIONS), await open(target, LOOKERS)];
+  for (const looker of lookers) looker.head = true;
+  const out: number[] = [];
+  const write = async (i: number, writer: Connection): Promise<void> => {
+    const { status } = await writer.send(requests[i] as readonly Buffer[]);
+    if (status !== 200) throw new Error(`a PUT was answered ${status}`);
+    writers.push(writer);
+    const looker = i % LAG_EVERY === 0 ? lookers.pop() : undefined;
+    if (looker === undefined) {
+      if (i % LAG_EVERY === 0) throw new Error("replication is more than two seconds behind");
+      return;
+    }
+    const answered = performance.now();
+    while ((await looker.send(looks[i] as readonly Buffer[])).status !== 200) await sleep(1);
+    out.push(performance.now() - answered);
+    lookers.push(looker);
+  };
+  const running: Promise<void>[] = [];
+  const started = performance.now();
+  for (let i = 0; i < writes;) {
+    const due = Math.min(writes, Math.floor(((performance.now() - started) / 1000) * WRITES_PER_SECOND) + 1);
+    for (; i < due; i++) {
+      const writer = writers.pop();
+      if (writer === undefined) break;
+      running.push(write(i, writer));
+    }
+    await sleep(1);
+  }
+  await Promise.all(running);
+  for (const connection of [...writers, ...lookers]) connection.close();
+  return out.sort((a, b) => a - b);
+}
+
+const each = (micros: number, count: number): string => `${(micros / count).toFixed(0)} us`;
+const say = (what: string, figures: string): void => void process.stdout.write(`  ${what.padEnd(34)}${figures}\n`);
+
+async function measure(wire: "minio" | "ingest", source: BenchSite, target: BenchSite): Promise<void> {
+  const [from, to] = [new S3Client(endpoint(source)), new S3Client(endpoint(target))];
+  for (const client of [from, to]) for (const bucket of ["alone", "bench"]) await makeBucket(client, bucket);
+  process.stdout.write(wire === "minio" ? "MinIO's wire\n" : "ingest\n");
+  // Code that has just started is not what serves a day: both sites run once unmeasured.
+  for (const site of [source, target]) await putMany(site, "alone", "warm", WARM_OBJECTS);
+  let read = meter(source, target);
+  const alone = await putMany(target, "alone", "o", objects);
+  const aloneCpu = read().target;
+  say("client PUTs at the target alone", `${alone.toFixed(0)}/s, CPU of each ${each(aloneCpu, objects)}`);
+
+  await connectSites(source, target);
+  await putMany(source, "bench", "warm", WARM_OBJECTS);
+  await drained(from);
+  read = meter(source, target);
+  const accepted = await putMany(source, "bench", "o", objects);
+  await drained(from);
+  const live = read();
+  const liveRate = (objects / live.ms) * 1000;
+  const extra = live.source + live.target - aloneCpu;
+  say(
+    "while clients write",
+    `${liveRate.toFixed(0)}/s, ${(liveRate / alone).toFixed(2)} of that; source PUTs ${accepted.toFixed(0)}/s`,
+  );
+  say(
+    "  CPU of each",
+    `source ${each(live.source, objects)} with its PUT, target ${each(live.target, objects)}: ` +
+      `beside the PUT ${(extra / aloneCpu).toFixed(2)} of a PUT's`,
+  );
+
+  const later = await drain(from, source, target);
+  const rate = (later.objects / later.ms) * 1000;
+  say("a backlog, no clients", `${rate.toFixed(0)}/s, ${(rate / alone).toFixed(2)} of that`);
+  const both = (later.source + later.target) / later.objects / (aloneCpu / objects);
+  say(
+    "  CPU of each",
+    `source ${each(later.source, later.objects)}, target ${each(later.target, later.objects)}: ${both.toFixed(2)} of a PUT's`,
+  );
+
+  const sorted = await lags(source, target);
+  const at = (share: number): string => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
+  say(`lag at ${WRITES_PER_SECOND} writes/s`, `median ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms`);
   await Promise.all([from.close(), to.close()]);
-} finally {
-  await Promise.all([source.stop(), target.stop()]);
+}
+
+for (const wire of ["minio", "ingest"] as const) {
+  if (values.wire !== "both" && values.wire !== wire) continue;
+  const source = await startSite(Number(values.workers));
+  const settings: Record<string, string> = wire === "minio" ? { RESILVER_PEER_EXTENSIONS: "off" } : {};
+  const target = await startSite(Number(values.workers), undefined, settings);
+  try {
+    await measure(wire, source, target);
+  } finally {
+    await Promise.all([source.stop(), target.stop()]);
+  }
 }

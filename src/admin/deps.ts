@@ -30,8 +30,8 @@ export interface AdminSettings {
   readonly version: string;
   /** Metrics need no token. */
   readonly metricsPublic: boolean;
-  /** Value of `x-resilver` on /minio/health/live: the protocol version that peers may use. */
-  readonly peerProtocol: string;
+  /** Value of `x-resilver` on /minio/health/live: the protocol version that peers may use. Absent: MinIO's wire alone. */
+  readonly peerProtocol: string | undefined;
 }
 
 /** The file system that holds the site. Bytes. */

@@ -400,6 +400,13 @@ test("health needs no name and says what peers and probes look for", async () =>
   assert.equal((await look("other")).status, 404);
 });
 
+test("a site with its extensions switched off does not say what it is", async (t) => {
+  const silent = await testAdmin({ peerProtocol: undefined });
+  t.after(() => silent.close());
+  const live = await fetch(`${silent.url}/minio/health/live`);
+  assert.deepEqual([live.status, live.headers.get("x-resilver")], [200, null]);
+});
+
 function token(claims: Json, secret: string, alg = "HS512", digest = "sha512"): string {
   const part = (value: Json): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const signed = `${part({ alg, typ: "JWT" })}.${part(claims)}`;

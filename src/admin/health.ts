@@ -1,5 +1,6 @@
 /** Health: without credentials, GET and HEAD, no body (admin-api.md 1.6). Peers probe `live` before they replicate. */
 import type { ServerResponse } from "node:http";
+import { RESILVER } from "../protocol/replication-headers.ts";
 import { commonHeaders } from "./answer.ts";
 import type { AdminDeps } from "./deps.ts";
 
@@ -19,13 +20,14 @@ function cluster(deps: AdminDeps, quorumHeader: string, maintenance: boolean): H
   return { status: maintenance ? 412 : 200, headers };
 }
 
+function peerHeader({ settings: { peerProtocol } }: AdminDeps): readonly string[] {
+  return peerProtocol === undefined ? [] : [RESILVER, peerProtocol];
+}
+
 function healthOf(deps: AdminDeps, name: string, maintenance: boolean): Health | undefined {
   switch (name) {
     case "live":
-      return {
-        status: 200,
-        headers: [...(deps.site.ready() ? [] : OFFLINE), "x-resilver", deps.settings.peerProtocol],
-      };
+      return { status: 200, headers: [...(deps.site.ready() ? [] : OFFLINE), ...peerHeader(deps)] };
     case "ready":
       return { status: 200, headers: deps.site.ready() ? [] : OFFLINE };
     case "cluster":

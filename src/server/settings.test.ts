@@ -55,6 +55,12 @@ test("wrong input names the fault", () => {
   refused(["/a"], { RESILVER_ROOT_USER: "admin" }, /both/);
   refused(["/a"], { ...OWN, RESILVER_ROOT_PASSWORD: "short" }, /8 characters/);
   refused(["/a"], { ...OWN, RESILVER_PROMETHEUS_AUTH_TYPE: "none" }, /jwt or public/);
+  refused(["/a"], { ...OWN, RESILVER_PEER_EXTENSIONS: "none" }, /expected on or off/);
+});
+
+test("peers are told of the extensions unless that was switched off", () => {
+  assert.equal(readSettings(["/a"], OWN).peerExtensions, true);
+  assert.equal(readSettings(["/a"], { ...OWN, RESILVER_PEER_EXTENSIONS: "off" }).peerExtensions, false);
 });
 
 test("trusted proxies and fixed settings are checked at the start", () => {

@@ -36,6 +36,8 @@ export interface Settings {
   readonly autoEncryption: boolean;
   /** Encrypted versions may go to targets over plain HTTP. */
   readonly encryptedOverHttp: boolean;
+  /** Peers of this program are told of it, and then use more than MinIO's wire. */
+  readonly peerExtensions: boolean;
 }
 
 export interface KesSettings {
@@ -82,6 +84,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   KMS_KES_CAPATH: ["MINIO_KMS_KES_CAPATH"],
   KMS_AUTO_ENCRYPTION: ["MINIO_KMS_AUTO_ENCRYPTION"],
   REPLICATE_ENCRYPTED_OVER_HTTP: [],
+  PEER_EXTENSIONS: [],
   PROMETHEUS_AUTH_TYPE: ["MINIO_PROMETHEUS_AUTH_TYPE"],
   BROWSER: ["MINIO_BROWSER"],
   API_REQUESTS_MAX: ["MINIO_API_REQUESTS_MAX"],
@@ -248,8 +251,8 @@ function trustedProxies(text: string | undefined): string[] {
   );
 }
 
-function switched(get: (name: string) => string | undefined, name: string): boolean {
-  const text = get(name) ?? "off";
+function switched(get: (name: string) => string | undefined, name: string, otherwise: "on" | "off" = "off"): boolean {
+  const text = get(name) ?? otherwise;
   if (text !== "on" && text !== "off") throw new UsageError(`RESILVER_${name} is "${text}": expected on or off`);
   return text === "on";
 }
@@ -326,5 +329,6 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     fixed: fixedSettings(get),
     ...keyRingSettings(get),
     encryptedOverHttp: switched(get, "REPLICATE_ENCRYPTED_OVER_HTTP"),
+    peerExtensions: switched(get, "PEER_EXTENSIONS", "on"),
   };
 }

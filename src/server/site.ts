@@ -145,7 +145,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       serverHeader: SERVER_HEADER,
       version: options.version,
       metricsPublic: settings.metricsPublic,
-      peerProtocol: PEER_PROTOCOL,
+      peerProtocol: settings.peerExtensions ? PEER_PROTOCOL : undefined,
     },
     site: adminSite(options, nodeName, openedMs, control),
     targets: replication.targets,
