@@ -85,6 +85,7 @@ export async function receive(context: Context, body: IncomingBody, seal?: BlobS
   const hidden = seal?.hidesMd5 === true;
   const written = await context.blobs.write(body.stream, {
     sizeHint: body.size,
+    lent: body.lent,
     md5: !hidden || body.md5 !== undefined,
     sha256: body.sha256 !== undefined,
     checksum: body.checksumAlgorithm,

@@ -57,6 +57,8 @@ export interface WriteConditions {
 /** A body and what the client claims about it; claims are checked after the last byte and before the commit. */
 export interface IncomingBody {
   readonly stream: AsyncIterable<Buffer>;
+  /** A piece of the stream is the reader's only until it asks for the next one. */
+  readonly lent?: boolean | undefined;
   /** Decoded size when known. The body fails with IncompleteBody when it is shorter, and is cut never. */
   readonly size?: number | undefined;
   /** Content-MD5 as 32 hex digits: mismatch is BadDigest. */

@@ -6,6 +6,8 @@
 import type { BlobRef, ChecksumAlgorithm } from "../../model/version.ts";
 
 export interface WriteOptions {
+  /** A piece of the body is the store's only until it asks for the next one. */
+  readonly lent?: boolean | undefined;
   /** Expected size in bytes when known: small bodies stay in memory, large ones go to a hashing thread. */
   readonly sizeHint?: number | undefined;
   readonly md5: boolean;

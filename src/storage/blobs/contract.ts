@@ -116,6 +116,23 @@ function roundTrips(on: On): void {
     }
   });
 
+  on("a lent piece is read before the next one is asked for", async ({ store }) => {
+    async function* lent(bytes: Buffer): AsyncGenerator<Buffer> {
+      for (let at = 0; at < bytes.length; at += 60_000) {
+        const piece = Buffer.from(bytes.subarray(at, at + 60_000));
+        yield piece;
+        piece.fill(0);
+      }
+    }
+    for (const size of [INLINE_BYTES_MAX, SMALL_BODY_BYTES_MAX - 1, SMALL_BODY_BYTES_MAX + 1, 3 * MIB + 1]) {
+      const bytes = randomBytes(size);
+      for (const sizeHint of [undefined, size]) {
+        const blob = await store.write(lent(bytes), { ...NONE, lent: true, sizeHint });
+        assert.ok((await readAll(store, blob)).equals(bytes), `${size} bytes, size hint ${sizeHint}`);
+      }
+    }
+  });
+
   on("bodies at the same time do not mix", async ({ store }) => {
     const bodies = Array.from({ length: 12 }, (_, i) => randomBytes(SMALL_BODY_BYTES_MAX + i * 123_457));
     const blobs = await Promise.all(bodies.map((bytes) => store.write(bodyOf(bytes, 60_000), ALL)));

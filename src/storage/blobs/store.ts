@@ -88,7 +88,7 @@ class FileBlobStore implements BlobStore {
         const more = this.#space.take(chunk.length);
         if (more !== undefined) await more;
         if (pumped === undefined && size <= limit) {
-          gathered.push(chunk);
+          gathered.push(options.lent === true ? Buffer.from(chunk) : chunk);
           continue;
         }
         if (pumped === undefined) {
