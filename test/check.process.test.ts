@@ -120,6 +120,7 @@ describe("check", { timeout: 120_000 }, () => {
       { what: "counter differs" },
       { what: "missing parts", key: "large" },
       { what: "digest differs" },
+      { what: "file row without a file", key: "large" },
     ]);
     assert.equal(said.code, 3);
     assert.deepEqual(
@@ -128,21 +129,23 @@ describe("check", { timeout: 120_000 }, () => {
     );
   });
 
-  test("a directory of format 1 gets its digests at the next start", async () => {
+  test("a directory of format 1 gets its digests and its rows of files at the next start", async () => {
     await edit(async (index, commit) => {
       for (const { key, value } of await index.scan(spaceRange(SPACE.byId), { limit: 1e6 }))
         commit.put(key, value.subarray(0, 8));
       commit.delete(namedRowKey(SPACE.config, "digests"));
+      for (const { key } of await index.scan(spaceRange(SPACE.file), { limit: 1e6 })) commit.delete(key);
+      commit.delete(namedRowKey(SPACE.config, "files"));
     });
     const path = join(dir, "format.json");
     const format = JSON.parse(readFileSync(path, "utf8")) as object;
     writeFileSync(path, JSON.stringify({ ...format, format: 1 }));
     const early = check();
     assert.equal(early.code, 2);
-    assert.match(early.errors, /no digests yet/);
+    assert.match(early.errors, /of an older format/);
     await site.restart();
     assert.equal(await site.server.stop(), 0);
-    assert.match(readFileSync(path, "utf8"), /"format":2/);
+    assert.match(readFileSync(path, "utf8"), /"format":3/);
     assert.deepEqual(
       check().faults.map(({ what }) => what),
       ["counter differs", "missing parts"],

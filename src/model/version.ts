@@ -108,6 +108,12 @@ export type Version = ObjectVersion | DeleteMarker;
  */
 export const isMultipart = (version: ObjectVersion): boolean => version.partCount > 0 && version.etag.includes("-");
 
+/** Some of its bytes lie in files, which can get lost without the index. `parts`: of a multipart version. */
+export function liesInFiles(version: Version, parts: readonly Part[]): boolean {
+  if (version.kind === "delete-marker") return false;
+  return version.blob?.inline === false || parts.some(({ blob }) => !blob.inline);
+}
+
 /** MinIO's composite rule (replication.md 5.2), whose words know no NOT_REPLICABLE: any failure is FAILED, else all COMPLETED, else PENDING; REPLICA when only received. */
 export function replicationStatus(state: ReplicationState): "PENDING" | "COMPLETED" | "FAILED" | "REPLICA" | undefined {
   const all = Object.values(state.targets);

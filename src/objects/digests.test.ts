@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
 import type { VersionId } from "../model/names.ts";
 import { buildDigests, checkDigests, digestsReady, rebuildDigests } from "../storage/digests.ts";
+import { buildFileRows, checkFileRows, fileRowsReady, rebuildFileRows } from "../storage/file-rows.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { bucketPlaces } from "../storage/index/digest/query.ts";
 import { idRowKey, SPACE, spaceRange } from "../storage/keys.ts";
@@ -16,6 +17,12 @@ const quiet = (): void => undefined;
 async function faults(site: TestSite): Promise<string[]> {
   const out = [];
   for await (const { what } of checkDigests(site.index)) out.push(what);
+  return out;
+}
+
+async function fileFaults(site: TestSite): Promise<string[]> {
+  const out = [];
+  for await (const { what } of checkFileRows(site.index)) out.push(what);
   return out;
 }
 
@@ -42,6 +49,9 @@ function unlessHeld(error: unknown): void {
   if (!hasCode(error, "AccessDenied")) throw error;
 }
 
+/** Every other one too long to lie in the index. */
+const textOf = (pick: number): string => `text ${pick}`.repeat(pick % 2 === 0 ? 1 : 1000);
+
 async function make(site: TestSite, { kind, key: number, pick }: { kind: string; key: number; pick: number }) {
   const { objects } = site;
   const key = objectKey(`k${number}`);
@@ -49,7 +59,7 @@ async function make(site: TestSite, { kind, key: number, pick }: { kind: string;
   const version = page.versions[pick % Math.max(page.versions.length, 1)]?.version;
   const versionId = kind === "null" ? ("null" as VersionId) : undefined;
   if (kind === "put" || kind === "null") {
-    const request = { bucket: SRC, key, versionId, attributes: PLAIN, body: bodyOf(`text ${pick}`) };
+    const request = { bucket: SRC, key, versionId, attributes: PLAIN, body: bodyOf(textOf(pick)) };
     return void (await objects.put(request).catch(unlessHeld));
   }
   if (kind === "delete") return void (await objects.delete({ bucket: SRC, key }));
@@ -71,6 +81,7 @@ test("digests are those of the versions after any calls", async () => {
     const digest = await bucketDigest(site);
     assert.equal(digest.count, usage.versions + usage.deleteMarkers);
     assert.equal(digest.bytes, usage.bytes);
+    assert.deepEqual(await fileFaults(site), []);
   });
   await fc.assert(property, { numRuns: 60 });
 });
@@ -116,4 +127,44 @@ test("a wrong digest, a wrong hash and rows that belong to nothing are found; bu
   await rebuildDigests(site.index, quiet);
   assert.deepEqual(await faults(site), []);
   assert.ok((await bucketDigest(site)).equals(before));
+});
+
+async function filesIn(site: TestSite): Promise<number> {
+  return (await site.index.scan(spaceRange(SPACE.file), { limit: 1e6, keysOnly: true })).length;
+}
+
+test("an index of format 2 gets its rows of files, also when that was cut short", async () => {
+  const site = await filled(20);
+  for (const name of ["a", "b", "c"])
+    await site.objects.put({ bucket: SRC, key: objectKey(name), attributes: PLAIN, body: bodyOf("y".repeat(100_000)) });
+  const at = { bucket: SRC, key: objectKey("parts") };
+  const { uploadId } = await site.objects.createUpload({ ...at, attributes: PLAIN, initiator: "me" });
+  const part = await site.objects.putPart({ ...at, uploadId }, 1, bodyOf("x".repeat(100_000)));
+  await site.objects.completeUpload({ ...at, uploadId, parts: [{ number: 1, etag: part.etag }] });
+  const rows = await site.index.scan(spaceRange(SPACE.file), { limit: 1e6, keysOnly: true });
+  assert.equal(rows.length, 4);
+  const bare = new CommitBuilder();
+  for (const { key } of rows.slice(1)) bare.delete(key);
+  await site.index.commit(bare);
+  assert.equal(await fileRowsReady(site.index), false);
+  assert.deepEqual(await fileFaults(site), ["no file row", "no file row", "no file row"]);
+  await buildFileRows(site.index, quiet);
+  assert.equal(await fileRowsReady(site.index), true);
+  assert.deepEqual([await fileFaults(site), await filesIn(site)], [[], 4]);
+});
+
+test("a row of files that belongs to nothing is found; built anew, all is right", async () => {
+  const site = await filled(1);
+  const { id } = await site.objects.bucket(SRC);
+  const [version] = (
+    await site.objects.listVersions({ bucket: SRC, prefix: "", delimiter: "", keyMarker: "", maxKeys: 1 })
+  ).versions;
+  assert.ok(version !== undefined);
+  const { key, versionId } = version.version;
+  const commit = new CommitBuilder().put(idRowKey(SPACE.file, id, key, versionId), Buffer.alloc(0));
+  commit.put(idRowKey(SPACE.file, id, objectKey("nobody"), "null" as VersionId), Buffer.alloc(0));
+  await site.index.commit(commit);
+  assert.deepEqual(await fileFaults(site), ["file row without a file", "file row without a file"]);
+  await rebuildFileRows(site.index, quiet);
+  assert.deepEqual([await fileFaults(site), await filesIn(site)], [[], 0]);
 });

@@ -3,15 +3,16 @@ import type { Bucket } from "../model/bucket.ts";
 import type { ObjectEncryption } from "../model/encryption.ts";
 import type { Arn, UnixNs } from "../model/names.ts";
 import { targetsFor, type ReplicatedOperation } from "../model/replication-config.ts";
-import type {
-  BlobRef,
-  Part,
-  PurgeWill,
-  ReplicationState,
-  Tags,
-  TargetStatus,
-  Tombstone,
-  Version,
+import {
+  liesInFiles,
+  type BlobRef,
+  type Part,
+  type PurgeWill,
+  type ReplicationState,
+  type Tags,
+  type TargetStatus,
+  type Tombstone,
+  type Version,
 } from "../model/version.ts";
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
@@ -47,13 +48,21 @@ function addUsage(commit: CommitBuilder, bucketId: string, version: Version, sig
   commit.add(usageCounter(bucketId, "bytes"), sign * BigInt(version.size));
 }
 
-/** Puts a version and its lookup row; parts when it is multipart. */
-export function putVersion(commit: CommitBuilder, bucketId: string, version: Version, parts?: readonly Part[]): void {
+/** Puts a version and its lookup row; parts when it is multipart; a row that says so when it lies in files. */
+export function putVersion(
+  commit: CommitBuilder,
+  bucketId: string,
+  version: Version,
+  parts: readonly Part[] = [],
+): void {
   const rowKey = keys.versionRowKey(bucketId, version);
   commit.put(rowKey, encodeVersion(version));
   commit.put(keys.idRowKey(keys.SPACE.byId, bucketId, version.key, version.versionId), encodeLookupOf(version));
-  if (parts !== undefined && parts.length > 0) {
+  if (parts.length > 0) {
     commit.put(keys.idRowKey(keys.SPACE.parts, bucketId, version.key, version.versionId), encodeRow({ parts }));
+  }
+  if (liesInFiles(version, parts)) {
+    commit.put(keys.idRowKey(keys.SPACE.file, bucketId, version.key, version.versionId), EMPTY);
   }
   addUsage(commit, bucketId, version, 1n);
   if (!version.replication.replica) return;
@@ -85,6 +94,8 @@ export function removeVersion(commit: CommitBuilder, bucketId: string, row: Remo
   if (version.kind === "delete-marker") return;
   if (version.blob !== undefined) dropBlob(commit, version.blob);
   for (const part of parts) dropBlob(commit, part.blob);
+  if (liesInFiles(version, parts))
+    commit.delete(keys.idRowKey(keys.SPACE.file, bucketId, version.key, version.versionId));
   if (version.partCount > 0) commit.delete(keys.idRowKey(keys.SPACE.parts, bucketId, version.key, version.versionId));
   if (version.damaged !== undefined)
     commit.delete(keys.idRowKey(keys.SPACE.damage, bucketId, version.key, version.versionId));

@@ -27,7 +27,22 @@ test("missing and corrupt bytes are found and marked, all else is left alone", a
   }
   assert.deepEqual(damaged, ["k0", "k1"]);
   const again = (await collected(damageCheck(site, SRC, { deep: false }))).at(-1);
-  assert.deepEqual(again, { total: 11, examined: 11, missing: 1, corrupt: 1, done: true });
+  assert.deepEqual(again, { total: 10, examined: 10, missing: 1, corrupt: 1, done: true });
+});
+
+test("only files are looked at, and what is known to be damaged; removed versions are not", async () => {
+  const small = await site.put("small", "inline");
+  await site.put("other", "inline too");
+  const large = await site.put("large", "x".repeat(5000));
+  const purged = await site.put("purged", "y".repeat(5000));
+  await site.objects.delete({ bucket: SRC, key: purged.key, versionId: purged.versionId });
+  const check = async () => (await collected(damageCheck(site, SRC, { deep: false }))).at(-1);
+  const counts = { total: 1, examined: 1, missing: 0, corrupt: 0, done: true };
+  assert.deepEqual(await check(), counts);
+  await site.objects.markDamaged({ bucket: SRC, key: small.key, versionId: small.versionId }, "corrupt");
+  assert.deepEqual(await check(), { ...counts, total: 2, examined: 2, corrupt: 1 });
+  await site.objects.markDamaged({ bucket: SRC, key: large.key, versionId: large.versionId }, "missing");
+  assert.deepEqual(await check(), { ...counts, total: 2, examined: 2, corrupt: 1, missing: 1 });
 });
 
 test("a dry run names what it finds and records nothing; a prefix leaves the rest alone", async () => {

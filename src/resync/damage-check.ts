@@ -1,6 +1,7 @@
 /**
  * The receiving side of a resync: before a damaged site trusts its index, it looks whether the bytes are there. Versions
- * whose bytes are missing or corrupt are marked damaged; from then on they count as absent.
+ * whose bytes are missing or corrupt are marked damaged; from then on they count as absent. Bytes that are rows of the
+ * index are there whenever the index is, so only files are looked at: the check costs nothing for small objects.
  */
 import type { Bucket } from "../model/bucket.ts";
 import { hasCode } from "../model/errors.ts";
@@ -9,8 +10,9 @@ import type { BlobRef, ObjectVersion } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { BlobState, BlobStore } from "../storage/blobs/blobs.ts";
+import { pagesOf } from "../storage/digests.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { blobRowKey, SPACE } from "../storage/keys.ts";
+import { blobRowKey, idRowKey, keyPrefixRange, SPACE, splitIdRowKey } from "../storage/keys.ts";
 import { DAMAGE_CHECK_IN_FLIGHT_MAX, DAMAGE_CHECK_PROGRESS_MS } from "../replication/limits.ts";
 import { listHere } from "./local-listing.ts";
 import { OrderedPool } from "./pool.ts";
@@ -36,7 +38,7 @@ export interface DamageOptions {
 }
 
 export interface DamageProgress {
-  /** Versions of the bucket when the check began, markers left out. */
+  /** Versions to look at, as counted when the check began. */
   readonly total: number;
   /** Object versions looked at. */
   readonly examined: number;
@@ -47,35 +49,35 @@ export interface DamageProgress {
   readonly done: boolean;
 }
 
-/** Examines every object version of a bucket. Yields progress now and then and once at the end. Throws NoSuchBucket. */
+/**
+ * Examines the versions of a bucket whose bytes lie in files, and those known to be damaged: the others' bytes are rows
+ * of the index itself. `deep` and `inline` examine every version. Yields progress now and then and once at the end.
+ * Throws NoSuchBucket.
+ */
 export async function* damageCheck(
   deps: DamageCheckDeps,
   bucketName: BucketName,
   options: DamageOptions,
 ): AsyncGenerator<DamageProgress> {
   const bucket = await deps.objects.bucket(bucketName);
-  const { versions: total } = await deps.objects.usage(bucket);
+  const all = options.deep || options.inline === true;
+  const total = all ? (await deps.objects.usage(bucket)).versions : await countExposed(deps, bucket, options.prefix);
   const counts = { total, examined: 0, missing: 0, corrupt: 0 };
   const pool = new OrderedPool<true>({ maxTasks: DAMAGE_CHECK_IN_FLIGHT_MAX, maxWeight: Infinity }, () => undefined);
-  const looksInline = options.deep || options.inline === true;
   let shownMs = deps.clock.nowMs();
   try {
-    for await (const { versions } of listHere(deps.objects, bucketName, "", options.prefix)) {
-      for (const version of versions) {
-        if (version.kind === "delete-marker") continue;
-        if (!looksInline && version.blob?.inline === true && version.damaged === undefined) {
-          counts.examined++;
-          continue;
-        }
-        await pool.add(version.key, 0, async () => {
-          const state = await examineVersion(deps, bucket, version, options);
-          counts.examined++;
-          if (state === "ok") return true;
-          counts[state]++;
-          options.onFound?.(version, state);
-          return true;
-        });
-      }
+    for await (const wanted of all ? listed(deps, bucket, options.prefix) : exposed(deps, bucket, options.prefix)) {
+      await pool.add(wanted.key, 0, async () => {
+        const version = wanted.kind === "object" ? wanted : await objectAt(deps, bucket, wanted);
+        // Gone since its row was read.
+        if (version === undefined) return true;
+        const state = await examineVersion(deps, bucket, version, options);
+        counts.examined++;
+        if (state === "ok") return true;
+        counts[state]++;
+        options.onFound?.(version, state);
+        return true;
+      });
       if (deps.clock.nowMs() - shownMs < DAMAGE_CHECK_PROGRESS_MS) continue;
       shownMs = deps.clock.nowMs();
       yield { ...counts, done: false };
@@ -84,6 +86,37 @@ export async function* damageCheck(
     await pool.drain();
   }
   yield { ...counts, done: true };
+}
+
+/** A version that has to be looked up yet. */
+type At = Pick<ObjectVersion, "key" | "versionId"> & { readonly kind?: undefined };
+
+async function* listed(deps: DamageCheckDeps, bucket: Bucket, prefix?: string): AsyncGenerator<ObjectVersion> {
+  for await (const { versions } of listHere(deps.objects, bucket.name, "", prefix))
+    for (const version of versions) if (version.kind === "object") yield version;
+}
+
+/** Versions whose bytes can be lost while the index is whole: those in files, and others known to be damaged. */
+async function* exposed({ index }: DamageCheckDeps, { id }: Bucket, prefix = ""): AsyncGenerator<At> {
+  for await (const page of pagesOf(index, keyPrefixRange(SPACE.file, id, prefix), true))
+    for (const { key } of page) yield splitIdRowKey(key);
+  for await (const page of pagesOf(index, keyPrefixRange(SPACE.damage, id, prefix), true)) {
+    for (const { key } of page) {
+      const at = splitIdRowKey(key);
+      if ((await index.get(idRowKey(SPACE.file, id, at.key, at.versionId))) === undefined) yield at;
+    }
+  }
+}
+
+async function countExposed(deps: DamageCheckDeps, bucket: Bucket, prefix?: string): Promise<number> {
+  let count = 0;
+  for await (const _ of exposed(deps, bucket, prefix)) count++;
+  return count;
+}
+
+async function objectAt({ objects }: DamageCheckDeps, bucket: Bucket, at: At): Promise<ObjectVersion | undefined> {
+  const version = (await objects.version({ bucket: bucket.name, key: at.key, versionId: at.versionId }))?.version;
+  return version?.kind === "object" ? version : undefined;
 }
 
 /** Looks at the bytes of one version and, unless it is a dry run, records what is wrong with them. */

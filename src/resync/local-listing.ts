@@ -2,9 +2,9 @@
 import type { BucketName, VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
-import { RESYNC_PAGE, RESYNC_ROWS_MAX } from "../replication/limits.ts";
+import { rangeIn, spanOf } from "../reconcile/places.ts";
+import { RESYNC_PAGE } from "../replication/limits.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { keyAfter, keyPrefixRange, SPACE } from "../storage/keys.ts";
 
 export interface LocalKey {
   readonly key: string;
@@ -38,14 +38,7 @@ export async function* listHere(
   if (open !== undefined) yield open;
 }
 
-/** Versions and markers whose keys begin with `prefix`: a walk over keys alone. */
+/** Versions and markers whose keys begin with `prefix`. */
 export async function countVersions(index: OrderedIndex, bucketId: string, prefix: string): Promise<number> {
-  let { start, end } = keyPrefixRange(SPACE.version, bucketId, prefix);
-  for (let count = 0; ;) {
-    const page = await index.scan({ start, end }, { limit: RESYNC_ROWS_MAX, keysOnly: true });
-    count += page.length;
-    const last = page.at(-1);
-    if (last === undefined || page.length < RESYNC_ROWS_MAX) return count;
-    start = keyAfter(last.key);
-  }
+  return (await index.digest(rangeIn(bucketId, spanOf(prefix, "")))).count;
 }

@@ -47,7 +47,7 @@ export const NO_COUNTS: Counters = {
 };
 
 export interface DamageReport {
-  /** Object versions of the bucket there; absent when an older target does not tell. */
+  /** Versions to look at there: those in files, with `deep` all; absent when an older target does not tell. */
   readonly total?: number | undefined;
   /** Every byte was read; otherwise presence, size and time. */
   readonly deep?: boolean | undefined;

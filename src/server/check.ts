@@ -7,6 +7,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
 import { digestsReady, rebuildDigests } from "../storage/digests.ts";
+import { fileRowsReady, rebuildFileRows } from "../storage/file-rows.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { checkDirectory, type DirectoryResult, type Fault } from "../verify/directory.ts";
@@ -54,8 +55,11 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
     if (rebuild) {
       raiseFormat(dir, format);
       await rebuildDigests(index, (versions) => progress(`digests: ${versions} versions`));
-    } else if (!(await digestsReady(index))) {
-      throw new UsageError(`${dir} has no digests yet. The next start of the server makes them; so does --rebuild`);
+      await rebuildFileRows(index, (versions) => progress(`rows of files: ${versions} versions`));
+    } else if (!(await digestsReady(index)) || !(await fileRowsReady(index))) {
+      throw new UsageError(
+        `${dir} is of an older format. The next start of the server brings it up; so does --rebuild`,
+      );
     }
     const result = await look(index, { dir, deep, json });
     tell(result, { deep, json });

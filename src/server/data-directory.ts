@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { UsageError } from "./settings.ts";
 
 /** Raised with every change of the layout that an older program must not touch. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 
 export interface Format {
   readonly product: "resilver";

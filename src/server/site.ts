@@ -26,6 +26,7 @@ import { systemRandom } from "../runtime/random.ts";
 import { createS3Handler } from "../s3/listener.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
 import { buildDigests, digestsReady } from "../storage/digests.ts";
+import { buildFileRows, fileRowsReady } from "../storage/file-rows.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
 import { TargetVerifier } from "../verify/target.ts";
@@ -69,8 +70,8 @@ export interface Site {
 
 /** Version of the extensions that peers may use: sent as `x-resilver` by the health call. */
 const PEER_PROTOCOL = "1";
-/** Versions between two log lines while a directory gets its digests. */
-const DIGESTS_SHOWN_EVERY = 100_000;
+/** Versions between two log lines while a directory of an older format gets its rows. */
+const ROWS_SHOWN_EVERY = 100_000;
 const SERVER_HEADER = "MinIO";
 
 export async function openSite(options: SiteOptions): Promise<Site> {
@@ -79,7 +80,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const openedMs = clock.nowMs();
   const random = systemRandom;
   const index = await openLmdbIndex({ path: join(settings.dir, "index") });
-  if (options.background) await ensureDigests(index, log);
+  if (options.background) await ensureRows(index, log);
   const blobs = await openBlobStore({ directory: settings.dir, random });
   const sealer = await openSiteSealer(index, settings.kmsKeys);
   const warn = (message: string, error: unknown): void =>
@@ -236,15 +237,18 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   };
 }
 
-/** A directory from before there were digests gets them before anything can write. */
-async function ensureDigests(index: OrderedIndex, log: Logger): Promise<void> {
-  if (await digestsReady(index)) return;
-  let shown = 0;
-  await buildDigests(index, (versions) => {
-    if (versions < shown + DIGESTS_SHOWN_EVERY) return;
-    shown = versions;
-    log.info("digests are being built", { versions });
-  });
+/** A directory of an older format gets the rows that it lacks before anything can write. */
+async function ensureRows(index: OrderedIndex, log: Logger): Promise<void> {
+  const told = (what: string) => {
+    let shown = 0;
+    return (versions: number): void => {
+      if (versions < shown + ROWS_SHOWN_EVERY) return;
+      shown = versions;
+      log.info(`${what} are being built`, { versions });
+    };
+  };
+  if (!(await digestsReady(index))) await buildDigests(index, told("digests"));
+  if (!(await fileRowsReady(index))) await buildFileRows(index, told("rows of files"));
 }
 
 /** Followers in one process of the site see what happens in all. */

@@ -1,6 +1,7 @@
 /** Rows and files of each site agree with each other: nothing dangles, nothing leaks, counters count what is there. */
 import { decodeRow, decodeVersion } from "../storage/records.ts";
 import { checkDigests } from "../storage/digests.ts";
+import { checkFileRows } from "../storage/file-rows.ts";
 import { collectGarbage } from "../storage/collector.ts";
 import * as keys from "../storage/keys.ts";
 import * as peek from "./peek.ts";
@@ -55,6 +56,7 @@ async function checkLookups(site: Site, fault: Fault): Promise<void> {
     damaged.delete(id);
   }
   for (const id of damaged) fault("damage row dangles", id);
+  for await (const { what, row } of checkFileRows(site.storage.index)) fault(what, peek.idOf(keys.splitIdRowKey(row)));
 }
 
 async function checkBytes(world: World, site: Site, fault: Fault): Promise<void> {

@@ -14,6 +14,7 @@ export const SPACE = {
   byId: 0x49, // I bucket key 00 version id -> mtime (8 bytes)
   digest: 0x53, // S level, bucket key 00 version id (or the bucket alone) -> digest of the range from there
   parts: 0x50, // P bucket key 00 version id -> Part[]
+  file: 0x46, // F bucket key 00 version id -> "" : some of the version's bytes lie in files
   data: 0x44, // D blob id -> CRC-32 (4 bytes LE) + bytes of an inline blob
   tombstone: 0x54, // T bucket key 00 version id -> Tombstone
   damage: 0x58, // X bucket key 00 version id -> reason (text)
@@ -134,7 +135,7 @@ export function objectKeyOfVersionRow(row: Buffer): string {
   return row.toString("utf8", 9, row.length - 25);
 }
 
-/** Rows keyed by version id: byId, parts, tombstone, damage. */
+/** Rows keyed by version id: byId, parts, file, tombstone, damage. */
 export function idRowKey(space: number, bucketId: string, key: string, versionId: VersionId): Buffer {
   const out = withTail(space, bucketId, key, 16);
   writeVersionId(out, out.length - 16, versionId);

@@ -9,6 +9,7 @@ import { damageCheck, type DamageProgress } from "../resync/damage-check.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { BlobStore } from "../storage/blobs/blobs.ts";
 import { checkDigests, pagesOf } from "../storage/digests.ts";
+import { checkFileRows } from "../storage/file-rows.ts";
 import { bucketPlaces } from "../storage/index/digest/query.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { bucketIdOfRow, idRowKey, SPACE, spaceRange, splitIdRowKey } from "../storage/keys.ts";
@@ -31,6 +32,8 @@ export interface Fault {
     | "lookup row differs"
     | "lookup row without a version"
     | "digest differs"
+    | "no file row"
+    | "file row without a file"
     | "counter differs";
   readonly bucket?: string | undefined;
   readonly key?: string | undefined;
@@ -131,6 +134,10 @@ async function checkSums(deps: DirectoryDeps, buckets: readonly Bucket[], option
         ? { detail: `of the range that begins at ${JSON.stringify(textOf(row))}` }
         : splitIdRowKey(row);
     options.onFault({ what, bucket, ...at });
+  }
+  for await (const { what, row } of checkFileRows(deps.index)) {
+    const bucket = names.get(bucketIdOfRow(row)) ?? bucketIdOfRow(row);
+    options.onFault({ what, bucket, ...splitIdRowKey(row) });
   }
 }
 
