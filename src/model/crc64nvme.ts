@@ -1,23 +1,13 @@
 /**
  * CRC-64/NVME (reflected polynomial 9a6c9329ac4bc9b5, all-ones start and end): no native module offers it, and the
- * language's own 64-bit integers are allocated objects. So the loop is a small WebAssembly module, assembled here:
- * slicing by 16, one and a half times as fast as two 32-bit halves in the language (bench/checksums.ts).
+ * language's own 64-bit integers are allocated objects. So the loops are a small WebAssembly module: long pieces are
+ * folded to a tenth by additions of whole vectors, the rest is looked up, 16 bytes a step (bench/checksums.ts).
  */
-
-/** What is used of the engine's global: its types come with those of browsers only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: object };
-};
+import { assembleCrc64, DATA, DATA_BYTES, FOLDED_BYTES, SLICES, type Crc64Machine } from "./crc64nvme-code.ts";
 
 const POLYNOMIAL = 0x9a6c9329ac4bc9b5n;
-/** Bytes a step takes, and tables that it looks them up in. */
-const SLICES = 16;
-const TABLE_BYTES = 256 * 8;
-/** The tables lie at 0, the bytes to sum up behind them. */
-const DATA = SLICES * TABLE_BYTES;
-const DATA_BYTES = 64 * 1024;
-const PAGES = Math.ceil((DATA + DATA_BYTES) / 65_536);
+/** Shorter pieces are looked up: folding leaves too much of them to pay. */
+const FOLD_MIN_BYTES = 2 * FOLDED_BYTES;
 
 /** Table k at entry 256 * k: the CRC of byte b followed by k zero bytes. */
 function fillTables(table: BigUint64Array): void {
@@ -32,92 +22,16 @@ function fillTables(table: BigUint64Array): void {
   }
 }
 
-/** `\0asm`, version 1. */
-const MAGIC = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-const I32 = 0x7f;
-const I64 = 0x7e;
-/** Instructions used below, by their names in the specification. */
-const BLOCK = [0x02, 0x40];
-const LOOP = [0x03, 0x40];
-const END = 0x0b;
-const BR_IF_OUT = [0x0d, 1];
-const BR_LOOP = [0x0c, 0];
-const I32_ADD = 0x6a;
-const I32_AND = 0x71;
-const I32_SHL = 0x74;
-const I32_GT_U = 0x4b;
-const I32_GE_U = 0x4f;
-const I32_WRAP = 0xa7;
-const I64_XOR = 0x85;
-const I64_SHR_U = 0x88;
-
-const get = (local: number): number[] => [0x20, local];
-const set = (local: number): number[] => [0x21, local];
-const i32 = (value: number): number[] => [0x41, ...signed(value)];
-const i64 = (value: number): number[] => [0x42, ...signed(value)];
-const loadI64 = (offset: number): number[] => [0x29, 0, ...unsigned(offset)];
-const loadByte = (offset: number): number[] => [0x31, 0, ...unsigned(offset)];
-
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
-}
-
-function signed(value: number): number[] {
-  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signed(value >>> 7)];
-}
-
-/** Byte `shift / 8` of a local, looked up in a table. */
-function lookUp(local: number, shift: number, table: number): number[] {
-  const byte = [...get(local), ...i64(shift), I64_SHR_U, I32_WRAP, ...i32(255), I32_AND];
-  return [...byte, ...i32(3), I32_SHL, ...loadI64(table * TABLE_BYTES)];
-}
-
-/** `update(crc, at, end)`: the CRC after the bytes [at, end) behind DATA. */
-function updateCode(): number[] {
-  const [crc, at, end, first, second] = [0, 1, 2, 3, 4];
-  const words: number[] = [];
-  for (let slice = 0; slice < SLICES; slice++) {
-    words.push(...lookUp(slice < 8 ? first : second, (slice % 8) * 8, SLICES - 1 - slice));
-    if (slice > 0) words.push(I64_XOR);
-  }
-  const advance = (bytes: number): number[] => [...get(at), ...i32(bytes), I32_ADD, ...set(at), ...BR_LOOP, END, END];
-  const whole = [...BLOCK, ...LOOP, ...get(at), ...i32(SLICES), I32_ADD, ...get(end), I32_GT_U, ...BR_IF_OUT];
-  whole.push(...get(crc), ...get(at), ...loadI64(DATA), I64_XOR, ...set(first));
-  whole.push(...get(at), ...loadI64(DATA + 8), ...set(second), ...words, ...set(crc), ...advance(SLICES));
-  const rest = [...BLOCK, ...LOOP, ...get(at), ...get(end), I32_GE_U, ...BR_IF_OUT];
-  rest.push(...get(at), ...loadByte(DATA), ...get(crc), I64_XOR, ...set(first), ...lookUp(first, 0, 0));
-  rest.push(...get(crc), ...i64(8), I64_SHR_U, I64_XOR, ...set(crc), ...advance(1));
-  return [1, 2, I64, ...whole, ...rest, ...get(crc), END];
-}
-
-function moduleBytes(): Uint8Array {
-  const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
-  const name = (text: string): number[] => [text.length, ...Buffer.from(text)];
-  const code = updateCode();
-  return Uint8Array.from([
-    ...MAGIC,
-    ...section(1, [1, 0x60, 3, I64, I32, I32, 1, I64]),
-    ...section(3, [1, 0]),
-    ...section(5, [1, 0, PAGES]),
-    ...section(7, [2, ...name("update"), 0, 0, ...name("memory"), 2, 0]),
-    ...section(10, [1, ...unsigned(code.length), ...code]),
-  ]);
-}
-
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  readonly update: (crc: bigint, at: number, end: number) => bigint;
-}
-
-interface Machine {
-  readonly update: Exports["update"];
+interface Machine extends Crc64Machine {
   readonly data: Uint8Array;
+  readonly firstWord: BigInt64Array;
 }
 
-function assemble(): Machine {
-  const { memory, update } = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes())).exports as Exports;
+function makeMachine(): Machine {
+  const { memory, update, fold } = assembleCrc64();
   fillTables(new BigUint64Array(memory.buffer, 0, SLICES * 256));
-  return { update, data: new Uint8Array(memory.buffer, DATA, DATA_BYTES) };
+  const data = new Uint8Array(memory.buffer, DATA, DATA_BYTES);
+  return { memory, update, fold, data, firstWord: new BigInt64Array(memory.buffer, DATA, 1) };
 }
 
 let machine: Machine | undefined;
@@ -126,12 +40,21 @@ export class Crc64Nvme {
   #crc = -1n;
 
   update(chunk: Uint8Array): void {
-    const { update, data } = (machine ??= assemble());
-    for (let at = 0; at < chunk.length; at += DATA_BYTES) {
-      const piece = chunk.length <= DATA_BYTES ? chunk : chunk.subarray(at, at + DATA_BYTES);
-      data.set(piece);
+    if (chunk.length <= DATA_BYTES) return this.#add(chunk);
+    for (let at = 0; at < chunk.length; at += DATA_BYTES) this.#add(chunk.subarray(at, at + DATA_BYTES));
+  }
+
+  #add(piece: Uint8Array): void {
+    const { update, fold, data, firstWord } = (machine ??= makeMachine());
+    data.set(piece);
+    if (piece.length < FOLD_MIN_BYTES) {
       this.#crc = update(this.#crc, 0, piece.length);
+      return;
     }
+    firstWord[0] = (firstWord[0] as bigint) ^ this.#crc;
+    const folded = piece.length - (piece.length % SLICES);
+    fold(folded);
+    this.#crc = update(0n, folded - FOLDED_BYTES, piece.length);
   }
 
   /** Eight bytes, big-endian. */
