@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
 import {
+  ChunkedDecoder,
   chunkedMode,
   decodeAwsChunked,
   encodeAwsChunked,
@@ -34,10 +35,10 @@ async function decodeAll(
   options: ChunkedOptions,
   cuts: readonly number[] = [],
 ): Promise<[Buffer, Record<string, string>]> {
-  const decoded = decodeAwsChunked(split(bytes, cuts), options);
+  const decoder = new ChunkedDecoder(options);
   const pieces: Buffer[] = [];
-  for await (const piece of decoded.stream) pieces.push(piece);
-  return [Buffer.concat(pieces), decoded.trailers()];
+  for await (const piece of decodeAwsChunked(split(bytes, cuts), decoder)) pieces.push(piece);
+  return [Buffer.concat(pieces), decoder.trailers];
 }
 
 test("published example", async () => {

@@ -10,7 +10,7 @@ import { StoreError } from "../model/errors.ts";
 import type { ChecksumAlgorithm } from "../model/version.ts";
 import { CHECKSUM_ALGORITHMS } from "../model/version.ts";
 import type { IncomingBody } from "../objects/types.ts";
-import { decodeAwsChunked } from "../protocol/aws-chunked.ts";
+import { ChunkedDecoder, decodeAwsChunked } from "../protocol/aws-chunked.ts";
 import type { HeaderView } from "./attributes.ts";
 import { DOCUMENTS_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
 import { invalidArgument, type S3Request } from "./request.ts";
@@ -115,21 +115,24 @@ export function objectBody(request: S3Request): IncomingBody {
   if (declared === undefined && decoded === undefined && incoming.headers["transfer-encoding"] === undefined) {
     throw new StoreError("MissingContentLength");
   }
-  const chunks = decodeAwsChunked(bytesOf(request, declared), {
+  const decoder = new ChunkedDecoder({
     mode: bodyAuth.mode,
     decodedLength: decoded,
     signing: bodyAuth.signing,
     trailerNames: trailers.names,
   });
+  const stream = isSmall(declared)
+    ? gatheredChunks(request, declared, decoder)
+    : decodeAwsChunked(streamed(request, OBJECT_BYTES_MAX, true), decoder);
   const { algorithm } = trailers;
-  if (algorithm === undefined || claim !== undefined) return { ...common, stream: chunks.stream, size: decoded };
+  if (algorithm === undefined || claim !== undefined) return { ...common, stream, size: decoded };
   const name = checksumHeaderName(algorithm);
   return {
     ...common,
-    stream: chunks.stream,
+    stream,
     size: decoded,
     checksumAlgorithm: algorithm,
-    expectedChecksum: () => chunks.trailers()[name],
+    expectedChecksum: () => decoder.trailers[name],
   };
 }
 
@@ -144,6 +147,17 @@ function bytesOf(request: S3Request, declared: number | undefined): AsyncIterabl
 async function* gathered(request: S3Request, declared: number): AsyncGenerator<Buffer, void, undefined> {
   if (declared === 0) return;
   yield await gather(request, declared);
+}
+
+async function* gatheredChunks(
+  request: S3Request,
+  declared: number,
+  decoder: ChunkedDecoder,
+): AsyncGenerator<Buffer, void, undefined> {
+  const data: Buffer[] = [];
+  decoder.push(await gather(request, declared), data);
+  decoder.end();
+  yield* data;
 }
 
 /** The body as sent, of any length up to the end of the request. */
