@@ -71,6 +71,7 @@ const ROWS: readonly Row[] = [
   ["PUT", "restore-config-history-kv", HISTORY, "ConfigUpdate"],
   ["DELETE", "clear-config-history-kv", HISTORY, "ConfigUpdate"],
   ["PUT", "idp/ldap/add-service-account", PROVIDERS, "CreateServiceAccount"],
+  ["POST", "revoke-tokens/*", PROVIDERS, "RemoveServiceAccount"],
   ["GET", "idp/ldap/policy-entities", PROVIDERS, "ListUserPolicies"],
   ["POST", "idp/ldap/policy/attach", PROVIDERS, "UpdatePolicyAssociation"],
   ["POST", "idp/ldap/policy/detach", PROVIDERS, "UpdatePolicyAssociation"],

@@ -185,6 +185,11 @@ export function configKey(section: SubSystem, name: string): ConfigKey {
   );
 }
 
+/** The setting's name in the environment as clients expect it: they refuse one that does not begin with its sub-system. */
+export function environmentName(section: SubSystem, { name }: ConfigKey): string {
+  return `MINIO_${section.name}_${name}`.toUpperCase();
+}
+
 /** `k=v k2="v 2"`: a value reaches to the next `word=`; one pair of quotes around it goes. */
 export function parsePairs(section: SubSystem, text: string): Record<string, string> {
   const out: Record<string, string> = {};

@@ -49,7 +49,8 @@ test("set, get and reset of what holds at once", async () => {
 });
 
 test("what the environment fixes is shown and cannot be set", async () => {
-  assert.equal(await line("region"), '# MINIO_REGION=eu-1\nregion name=eu-1 comment=""\n');
+  assert.match(await line("site"), /^# MINIO_SITE_REGION=eu-1\nsite /);
+  assert.equal(await line("region"), '# MINIO_REGION_NAME=eu-1\nregion name=eu-1 comment=""\n');
   await assert.rejects(change("PUT", "set-config-kv", "site region=us-1"), { code: "XMinioAdminConfigEnvOverridden" });
   assert.equal(await change("PUT", "set-config-kv", "site name=attic"), undefined, "holds from the next start");
   assert.equal(admin.config.live.region, "eu-1");

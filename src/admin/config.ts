@@ -4,7 +4,7 @@ import { AdminCryptoError, openAdminBody } from "../protocol/admin-crypto.ts";
 import type { Answer } from "./answer.ts";
 import { json, OK } from "./answer.ts";
 import type { SubSystem } from "./config-keys.ts";
-import { configKey, parsePairs, renderLine, SUB_SYSTEMS, subSystem } from "./config-keys.ts";
+import { configKey, environmentName, parsePairs, renderLine, SUB_SYSTEMS, subSystem } from "./config-keys.ts";
 import type { ConfigStore } from "./config-store.ts";
 import { SEALED_BODY_BYTES_MAX } from "./limits.ts";
 import type { AdminRequest } from "./request.ts";
@@ -45,9 +45,9 @@ const sealedText = (text: string): Answer => ({ kind: "sealedText", text });
 
 function textOf(store: ConfigStore, section: SubSystem): string {
   const values = store.values(section);
-  const fixed = section.keys.flatMap(({ name, environment }) => {
-    const value = store.override(section, name);
-    return value === undefined || environment === undefined ? [] : [`# MINIO_${environment}=${value}\n`];
+  const fixed = section.keys.flatMap((key) => {
+    const value = store.override(section, key.name);
+    return value === undefined ? [] : [`# ${environmentName(section, key)}=${value}\n`];
   });
   return `${fixed.join("")}${renderLine(section, values)}\n`;
 }
@@ -134,11 +134,11 @@ async function helpConfig(request: AdminRequest): Promise<Answer> {
   const key = request.param("key");
   const keys = key === "" ? section.keys : [configKey(section, key)];
   const environment = request.has("env");
-  const keysHelp = keys.map(({ name, description, type, environment: variable }) => ({
-    key: environment && variable !== undefined ? `MINIO_${variable}` : name,
-    description,
+  const keysHelp = keys.map((each) => ({
+    key: environment && each.environment !== undefined ? environmentName(section, each) : each.name,
+    description: each.description,
     optional: true,
-    type,
+    type: each.type,
     multipleTargets: false,
   }));
   return json({ subSys: section.name, description: section.description, multipleTargets: false, keysHelp });

@@ -73,8 +73,21 @@ function routeOf(request: AdminRequest): Route | undefined {
   return route?.query.every((name) => request.has(name)) === true ? route : undefined;
 }
 
+/** Calls that traces know under a name that is not made of their path: filters of clients look for these. */
+const TRACE_NAMES: Readonly<Record<string, string>> = {
+  info: "ServerInfo",
+  storageinfo: "StorageInfo",
+  datausageinfo: "DataUsageInfo",
+  accountinfo: "AccountInfo",
+  "user-info": "GetUserInfo",
+  group: "GetGroup",
+  groups: "ListGroups",
+};
+
 /** `idp/builtin/policy/attach` as `IdpBuiltinPolicyAttach`. */
 function nameOf({ path }: Route): string {
+  const known = TRACE_NAMES[path];
+  if (known !== undefined) return known;
   return path.replace(/\/\*$/, "").replace(/(?:^|[-/])([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 

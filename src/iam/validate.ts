@@ -23,11 +23,15 @@ function checkName(name: string): void {
 export function checkUserName(name: string): void {
   checkName(name);
   const bad = name.length < ACCESS_KEY_CHARS_MIN || name.includes("=") || name.includes(",");
-  if (bad) throw new StoreError("XMinioAdminInvalidAccessKey");
+  if (!bad) return;
+  const message = `The access key is not valid: it needs at least ${ACCESS_KEY_CHARS_MIN} characters, none of them = or comma.`;
+  throw new StoreError("XMinioAdminInvalidAccessKey", { message });
 }
 
 export function checkUserSecret(secret: string): void {
-  if (secret.length < SECRET_KEY_CHARS_MIN) throw new StoreError("XMinioAdminInvalidSecretKey");
+  if (secret.length >= SECRET_KEY_CHARS_MIN) return;
+  const message = `The secret key is not valid: it needs at least ${SECRET_KEY_CHARS_MIN} characters.`;
+  throw new StoreError("XMinioAdminInvalidSecretKey", { message });
 }
 
 export function checkGroupName(name: string): void {

@@ -215,7 +215,7 @@ test("a lifecycle is kept as it was set, and objects say when they expire and by
   assert.equal((await send("PUT", "/aging", { query, body })).status, 200);
   const read = await send("GET", "/aging", { query: "lifecycle&withUpdatedAt=true" });
   assert.ok(read.body.includes(rule), read.body);
-  assert.match(read.headers["x-minio-lifecycleconfig-updatedat"] ?? "", /^\d{4}-.*Z$/);
+  assert.match(read.headers["x-minio-lifecycleconfig-updatedat"] ?? "", /^\d{8}T\d{6}Z$/);
   const stored = await send("PUT", "/aging/logs/a");
   assert.match(
     stored.headers["x-amz-expiration"] ?? "",
@@ -228,4 +228,29 @@ test("a lifecycle is kept as it was set, and objects say when they expire and by
   assert.equal((await send("DELETE", "/aging", { query })).status, 204);
   assert.equal((await send("GET", "/aging", { query })).status, 404);
   assert.equal((await send("HEAD", "/aging/logs/a")).headers["x-amz-expiration"], undefined);
+});
+
+test("what is asked of a sub-resource that is not known here happens to nothing else", async () => {
+  const path = "/plain/annotated";
+  await send("PUT", path, { body: "text" });
+  const refused: [string, string, Partial<Call>][] = [
+    ["PUT", path, { query: "annotation=&annotationName=n", body: "note" }],
+    ["DELETE", path, { query: "annotation=&annotationName=n" }],
+    ["GET", path, { query: "annotation=&annotationName=n" }],
+    ["PUT", path, { query: "neverHeardOf", body: "other" }],
+    ["DELETE", path, { query: "neverHeardOf=" }],
+    ["DELETE", "/versioned", { query: "neverHeardOf" }],
+    ["PUT", "/not-made", { query: "neverHeardOf" }],
+    ["PUT", "/plain", { query: "qos", body: "a: b" }],
+    ["GET", "/plain", { query: "minio-inventory=&id=x" }],
+    ["POST", path, { query: "lambdaArn=x" }],
+    ["GET", "/plain/a.zip/member", { headers: { "x-minio-extract": "true" } }],
+    ["GET", "/plain", { query: "list-type=2&prefix=a.zip/", headers: { "x-minio-extract": "true" } }],
+  ];
+  for (const [method, to, more] of refused)
+    assert.equal((await send(method, to, more)).code, "NotImplemented", `${method} ${to}?${more.query ?? ""}`);
+  assert.equal((await send("GET", path)).body, "text");
+  assert.equal((await send("HEAD", "/not-made")).status, 404);
+  for (const query of ["versionId=", "x-id=PutObject", "note=kept%20out"])
+    assert.equal((await send("PUT", path, { query, body: "text" })).status, 200, query);
 });

@@ -54,7 +54,12 @@ const rest = (operation: Operation): Row => ({ operation });
 const COPY_SOURCE = "x-amz-copy-source";
 /** The last three belong to kinds of buckets that only AWS has. */
 const ABSENT = ["inventory", "metrics", "intelligent-tiering", "analytics", "session", "metadataTable", "abac"];
-const absent = ABSENT.map((name) => on(name, unset.notImplemented(name)));
+/** MinIO's newer clients know these, and objects with notes beside them; a plain read or write is not what they ask for. */
+const ABSENT_OF_MINIO = ["qos", "qos-metrics", "minio-inventory"];
+const absent = [...ABSENT, ...ABSENT_OF_MINIO].map((name) => on(name, unset.notImplemented(name)));
+const annotation = on("annotation", unset.notImplemented("ObjectAnnotation"));
+/** Members of a zip archive under names of their own: without it the archive's name is taken for a folder. */
+const extract: Row = { header: "x-minio-extract", operation: unset.notImplemented("GetObjectFromArchive") };
 
 const SERVICE: Rows = { GET: [on("events", listings.listenNotification), rest(buckets.listBuckets)] };
 
@@ -86,6 +91,7 @@ const BUCKET: Rows = {
     on("logging", unset.fixed("GetBucketLogging", "s3:GetBucketPolicy", unset.NO_LOGGING)),
     on("events", listings.listenNotification),
     ...absent,
+    extract,
     on("list-type", listings.listObjectsV2, "2"),
     rest(listings.listObjects),
   ],
@@ -142,9 +148,11 @@ const OBJECT: Rows = {
     on("legal-hold", lock.getObjectLegalHold),
     on("torrent", unset.notImplemented("GetObjectTorrent")),
     on("lambdaArn", unset.notImplemented("GetObjectLambda")),
+    annotation,
+    extract,
     rest(getObject),
   ],
-  HEAD: [rest(headObject)],
+  HEAD: [extract, rest(headObject)],
   PUT: [
     { query: "uploadId", header: COPY_SOURCE, operation: uploadPartCopy },
     on("uploadId", multipart.uploadPart),
@@ -165,6 +173,7 @@ const OBJECT: Rows = {
     on("uploadId", multipart.completeMultipartUpload),
     on("select", unset.notImplemented("SelectObjectContent")),
     on("restore", unset.notImplemented("RestoreObject")),
+    on("lambdaArn", unset.notImplemented("PromptObject")),
   ],
   DELETE: [
     on("uploadId", multipart.abortMultipartUpload),
@@ -173,6 +182,20 @@ const OBJECT: Rows = {
     rest(deleteObject),
   ],
 };
+
+/** Names that change nothing about what a write is; those of signatures begin with `X-Amz-`. */
+const HARMLESS = new Set(["versionId", "x-id"]);
+
+/**
+ * NotImplemented for a write to a sub-resource that is not known here (`DELETE /b/k?annotation`): to do what the bare
+ * request means would replace or remove the object or bucket itself.
+ */
+function checkSubResources({ query }: S3Request): void {
+  for (const [name, value] of query.pairs) {
+    if (value !== "" || HARMLESS.has(name) || /^x-/i.test(name)) continue;
+    throw new StoreError("NotImplemented", { message: `The sub-resource ${name} is not implemented.` });
+  }
+}
 
 function matches(row: Row, request: S3Request): boolean {
   if (row.query !== undefined) {
@@ -193,7 +216,9 @@ export function findOperation(request: S3Request): Operation {
   const bare = target.query.pairs.length === 0;
   for (const row of rows) {
     if (bare && row.query !== undefined) continue;
-    if (matches(row, request)) return row.operation;
+    if (!matches(row, request)) continue;
+    if (row.query === undefined && !bare && method !== "GET" && method !== "HEAD") checkSubResources(request);
+    return row.operation;
   }
   throw new StoreError("BadRequest", {
     message: `An unsupported API call for method: ${method} at '${request.incoming.url ?? ""}'`,

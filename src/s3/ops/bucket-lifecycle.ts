@@ -1,7 +1,7 @@
 /** The lifecycle of a bucket: read, set, removed (s3-api.md section 16). Who carries it out is objects/expire.ts. */
 import { StoreError } from "../../model/errors.ts";
 import { parseLifecycle, renderLifecycle } from "../../protocol/lifecycle-xml.ts";
-import { isoMillis } from "../../protocol/time.ts";
+import { amzDate } from "../../protocol/time.ts";
 import { authorize } from "../authorize.ts";
 import { readCheckedDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX } from "../limits.ts";
@@ -15,8 +15,9 @@ export const getBucketLifecycle: Operation = {
     await authorize(request, "s3:GetLifecycleConfiguration");
     const { lifecycle } = await request.deps.objects.bucket(bucket);
     if (lifecycle === undefined) throw new StoreError("NoSuchLifecycleConfiguration");
+    // Clients parse this one form and fail on others.
     const updated = request.query.get("withUpdatedAt") === "true";
-    const headers = updated ? ["X-Minio-LifecycleConfig-UpdatedAt", isoMillis(lifecycle.updatedMs)] : [];
+    const headers = updated ? ["X-Minio-LifecycleConfig-UpdatedAt", amzDate(lifecycle.updatedMs)] : [];
     return xmlReply(renderLifecycle(lifecycle.rules), headers);
   },
 };

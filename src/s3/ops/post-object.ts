@@ -31,6 +31,7 @@ export const postObject: Operation = {
     const { bucket } = request;
     const form = await readForm(rawBody(request), request.header("content-type") ?? "");
     const { fields } = form;
+    if (fields["x-minio-fanout-list"] !== undefined) throw new StoreError("NotImplemented");
     const written = headerText(fields["key"] ?? "");
     if (written === "") throw new StoreError("MalformedPOSTRequest", { message: "The form needs a key." });
     const key = parseObjectKey(written.replaceAll("${filename}", () => headerText(form.fileName)));

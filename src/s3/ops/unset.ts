@@ -44,9 +44,9 @@ export function nothingToDelete(name: string, action: string): Operation {
   };
 }
 
-/** 501. */
+/** 501, also to requests whose body is signed piece by piece. */
 export function notImplemented(name: string): Operation {
-  return { name, run: () => Promise.reject(new StoreError("NotImplemented")) };
+  return { name, takesObjectBody: true, run: () => Promise.reject(new StoreError("NotImplemented")) };
 }
 
 export const NO_NOTIFICATIONS = `<NotificationConfiguration xmlns="${S3_NAMESPACE}"></NotificationConfiguration>`;
