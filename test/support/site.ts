@@ -160,33 +160,50 @@ export async function until(
   }
 }
 
-/** A remote target and a rule that replicates everything from `a` to `b`; returns the ARN. `enabled` also changes it later. */
+/** A remote target and a rule that replicates everything from `a` to `b`; returns the ARN. `putRule` changes it later. */
 export async function setRule(a: Site, b: Site, bucket: string): Promise<string> {
+  const [arn] = await setRules(a, [b], bucket);
+  return arn ?? "";
+}
+
+/** The same for several targets, a rule each. Returns the ARNs. */
+export async function setRules(from: Site, to: readonly Site[], bucket: string): Promise<string[]> {
+  const arns: string[] = [];
+  for (const site of to) arns.push(await setTarget(from, site, bucket));
+  await putRules(from, bucket, arns, true);
+  return arns;
+}
+
+function setTarget(from: Site, to: Site, bucket: string): Promise<string> {
   const target = {
-    endpoint: `127.0.0.1:${b.server.port}`,
+    endpoint: `127.0.0.1:${to.server.port}`,
     credentials: { accessKey: ROOT_USER, secretKey: ROOT_SECRET },
     targetbucket: bucket,
-    secure: b.server.url.startsWith("https:"),
+    secure: to.server.url.startsWith("https:"),
     type: "replication",
   };
   const body = Buffer.from(JSON.stringify(target));
-  const arn = await a.admin((admin) =>
+  return from.admin((admin) =>
     admin.json<string>({ method: "PUT", path: "set-remote-target", query: { bucket }, body, sealed: true }),
   );
-  await putRule(a, bucket, arn, true);
-  return arn;
 }
 
-export async function putRule(site: Site, bucket: string, arn: string, enabled: boolean): Promise<void> {
+export function putRule(site: Site, bucket: string, arn: string, enabled: boolean): Promise<void> {
+  return putRules(site, bucket, [arn], enabled);
+}
+
+async function putRules(site: Site, bucket: string, arns: readonly string[], enabled: boolean): Promise<void> {
   const on = "<Status>Enabled</Status>";
   const features = ["DeleteMarkerReplication", "DeleteReplication", "ExistingObjectReplication"].map(
     (name) => `<${name}>${on}</${name}>`,
   );
   const modifications = `<SourceSelectionCriteria><ReplicaModifications>${on}</ReplicaModifications></SourceSelectionCriteria>`;
-  const where = `<Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter>`;
   const status = enabled ? on : "<Status>Disabled</Status>";
-  const rule = `<Rule><ID>r</ID>${status}<Priority>1</Priority>${where}${features.join("")}${modifications}</Rule>`;
-  const body = `<ReplicationConfiguration>${rule}</ReplicationConfiguration>`;
+  const rules = arns.map((arn, i) => {
+    const where = `<Destination><Bucket>${arn}</Bucket></Destination><Filter><Prefix></Prefix></Filter>`;
+    return `<Rule><ID>r${i}</ID>${status}<Priority>${i + 1}</Priority>${where}${features.join("")}${modifications}</Rule>`;
+  });
+  const body = `<ReplicationConfiguration>${rules.join("")}</ReplicationConfiguration>`;
   await site.text("PUT", bucket, { query: { replication: "" }, body });
 }
 
