@@ -40,10 +40,10 @@ export function requireLock(bucket: Bucket): void {
 
 /**
  * The retention that a version written now gets from its bucket. Not from its time: that is later than the version before
- * it, even when that came from a clock far ahead.
+ * it, even when that came from a clock far ahead; for the same reason not from a clock that never goes back.
  */
-export function defaultRetention(rule: DefaultRetention, now: UnixNs): Retention {
-  const until = new Date(Number(now / NS_PER_MS));
+export function defaultRetention(rule: DefaultRetention, nowMs: number): Retention {
+  const until = new Date(nowMs);
   if (rule.unit === "days") until.setUTCDate(until.getUTCDate() + rule.count);
   else until.setUTCFullYear(until.getUTCFullYear() + rule.count);
   return { mode: rule.mode, until: until.toISOString() };

@@ -99,7 +99,7 @@ export function locksOfNew(
 ): LockRegisters {
   const { mtime, source, twin } = at;
   const ours = source === undefined ? bucket.objectLock?.defaultRetention : undefined;
-  const unsaid = ours === undefined ? undefined : rules.defaultRetention(ours, context.clock.nowNs());
+  const unsaid = ours === undefined ? undefined : rules.defaultRetention(ours, context.clock.nowMs());
   const cleared = source?.retentionTime === undefined ? undefined : null;
   const retention = register(attributes.retention ?? unsaid ?? cleared, source?.retentionTime ?? mtime);
   return {

@@ -5,7 +5,7 @@ import { failingCounter, logCounter } from "../objects/rows.ts";
 import type { LogRow, PendingWork } from "../objects/types.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { KeyRange, OrderedIndex } from "../storage/index/index.ts";
-import { logRowTime, readCounter, SPACE, targetRange } from "../storage/keys.ts";
+import { logRowKey, logRowTime, readCounter, SPACE, targetRange } from "../storage/keys.ts";
 import { decodeRow } from "../storage/records.ts";
 
 export interface LogEntry {
@@ -23,6 +23,11 @@ export async function readRows(index: OrderedIndex, range: KeyRange, limit: numb
 
 export const logRange = (arn: Arn): KeyRange => targetRange(SPACE.log, arn);
 export const retryRange = (arn: Arn): KeyRange => targetRange(SPACE.retry, arn);
+/** Rows of the retry queue that are due at `from` or later. */
+export const retryRangeFrom = (arn: Arn, from: UnixNs): KeyRange => ({
+  start: logRowKey(SPACE.retry, arn, from, Buffer.alloc(8)),
+  end: retryRange(arn).end,
+});
 /** Rows of the retry queue by the time when they were written. */
 const ageRange = (arn: Arn): KeyRange => targetRange(SPACE.age, arn);
 

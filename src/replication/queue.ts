@@ -17,7 +17,7 @@ import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connections.ts";
 import { Fifo } from "./fifo.ts";
 import * as limits from "./limits.ts";
-import { dueOf, logRange, readRows, retryRange, type LogEntry } from "./log.ts";
+import { dueOf, logRange, readRows, retryRange, retryRangeFrom, type LogEntry } from "./log.ts";
 import { sendVersion, type Sent } from "./sender.ts";
 import type { SendOutcome } from "./wire.ts";
 
@@ -63,6 +63,8 @@ export class TargetQueue {
   /** Set while the whole retry queue is gone through, due or not, since what held it up seems mended. */
   #flushFrom: Buffer | undefined;
   #flushedAtMs = 0;
+  /** What the clock showed when the retry queue was last read; Infinity: never, as after a start. */
+  #lookedAtMs = Infinity;
   #wake = new AbortController();
   #unlisten: () => void;
 
@@ -103,8 +105,7 @@ export class TargetQueue {
     while (!this.#abort.signal.aborted) {
       this.poke();
       this.#wake = new AbortController();
-      const untilDue =
-        this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#deps.clock.nowNs()) / NS_PER_MS);
+      const untilDue = this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#inNs(0)) / NS_PER_MS);
       const waitMs = Math.min(Math.max(untilDue, 5), limits.FALLBACK_POLL_MS);
       await this.#deps.clock.sleep(waitMs, AbortSignal.any([this.#wake.signal, this.#abort.signal]));
     }
@@ -198,7 +199,8 @@ export class TargetQueue {
       from === undefined ? range : { start: from, end: range.end },
       limit,
     );
-    const now = this.#deps.clock.nowNs();
+    await this.#readStranded(limit);
+    const now = this.#inNs(0);
     this.#nextDueNs = undefined;
     for (const entry of entries) {
       if (from === undefined && dueOf(entry.rowKey) > now) {
@@ -210,6 +212,23 @@ export class TargetQueue {
     if (from === undefined) return;
     const last = entries.at(-1);
     this.#flushFrom = entries.length === limit && last !== undefined ? keyAfter(last.rowKey) : undefined;
+  }
+
+  /** Rows due later than the longest delay are so by a clock that was set back since: they would wait as long as that. */
+  async #readStranded(limit: number): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    if (nowMs < this.#lookedAtMs) {
+      const range = retryRangeFrom(this.arn, this.#inNs(limits.REFUSED_RETRY_MS) + 1n);
+      const stranded = await readRows(this.#deps.index, range, limit);
+      for (const entry of stranded) this.#admit(entry);
+      if (stranded.length === limit) return;
+    }
+    this.#lookedAtMs = nowMs;
+  }
+
+  /** By the wall clock: the one that never goes back stands still after it was set back, and no row would become due. */
+  #inNs(ms: number): bigint {
+    return BigInt(Math.round(this.#deps.clock.nowMs() + ms)) * NS_PER_MS;
   }
 
   #admit(entry: LogEntry): void {
@@ -296,7 +315,7 @@ export class TargetQueue {
     const { row, rowKey } = item;
     this.activity.failed(outcome.code, row.size);
     if (row.attempts > 0) this.activity.retried();
-    const due = this.#deps.clock.nowNs() + BigInt(Math.round(delayMs)) * NS_PER_MS;
+    const due = this.#inNs(delayMs);
     const reason = `${outcome.code}: ${outcome.reason}`;
     const status = refused ? "NOT_REPLICABLE" : "FAILED";
     return { rowKey, row, status, retry: { due, reason, refused }, counted: { as: "failed", bytes: row.size } };

@@ -97,6 +97,26 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     assert.equal(await statusOf(site, arn, version), "COMPLETED");
   });
 
+  test("a clock that was far ahead and is set back leaves no row waiting, neither here nor in the next process", async () => {
+    const YEAR_MS = 365 * 86_400_000;
+    site.clock.aheadMs = YEAR_MS;
+    fake.interfere = (request) => (request.method === "PUT" ? { status: 500, code: "InternalError" } : undefined);
+    for (const restarted of [false, true]) {
+      await site.put(`k${restarted}`);
+      await until(async () => (await pendingWork(site.index, arn)).failing.count === 1);
+      if (restarted) {
+        stop.abort();
+        await ended;
+      }
+      site.clock.aheadMs -= YEAR_MS / 2;
+      fake.interfere = () => undefined;
+      if (restarted) start();
+      await until(idle);
+      fake.interfere = (request) => (request.method === "PUT" ? { status: 500, code: "InternalError" } : undefined);
+    }
+    assert.equal(fake.versions.length, 2);
+  });
+
   test("one poisoned row does not hold up the others", async () => {
     fake.interfere = (request) => (request.key === "bad" ? { status: 500, code: "InternalError" } : undefined);
     await site.put("bad");

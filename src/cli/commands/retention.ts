@@ -84,7 +84,7 @@ function set(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): 
   const [mode = "", validity = "", text = ""] = countArgs(args, 3, 3, SET_USAGE);
   const period = periodOf(mode, validity);
   if (flags.bool("default")) return setDefault(ctx, bucketTarget(ctx, text), "set", { defaultRetention: period });
-  const retention = defaultRetention(period, systemClock().nowNs());
+  const retention = defaultRetention(period, systemClock().nowMs());
   const bypassGovernance = flags.bool("bypass");
   return change(ctx, { op: "set", text, flags, retention, bypassGovernance, validity: validityOf(period) });
 }
