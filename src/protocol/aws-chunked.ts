@@ -6,7 +6,7 @@
 import { createHash, hash, type Hash } from "node:crypto";
 import { StoreError } from "../model/errors.ts";
 import { assert } from "../runtime/assert.ts";
-import { EMPTY_SHA256, hmacHex } from "./sigv4-canonical.ts";
+import { EMPTY_SHA256 } from "./sigv4-canonical.ts";
 import { equalText, type ChunkSigning } from "./sigv4.ts";
 
 export type ChunkedMode = "signed" | "signed-trailer" | "unsigned-trailer";
@@ -85,8 +85,7 @@ class SignatureChain {
   /** Signature of the next chunk by the hex SHA-256 of its data. */
   chunk(dataHash: string): string {
     const { amzDate, scope, key } = this.#signing;
-    this.#previous = hmacHex(
-      key,
+    this.#previous = key.sign(
       `AWS4-HMAC-SHA256-PAYLOAD\n${amzDate}\n${scope}\n${this.#previous}\n${EMPTY_SHA256}\n${dataHash}`,
     );
     return this.#previous;
@@ -95,7 +94,7 @@ class SignatureChain {
   /** Signature of the trailer by the hex SHA-256 of its lines. */
   trailer(linesHash: string): string {
     const { amzDate, scope, key } = this.#signing;
-    return hmacHex(key, `AWS4-HMAC-SHA256-TRAILER\n${amzDate}\n${scope}\n${this.#previous}\n${linesHash}`);
+    return key.sign(`AWS4-HMAC-SHA256-TRAILER\n${amzDate}\n${scope}\n${this.#previous}\n${linesHash}`);
   }
 }
 

@@ -3,6 +3,7 @@
  * signing key (s3-api.md 2.3). Text here is Latin-1: one character per byte of the wire.
  */
 import { createHmac, hash } from "node:crypto";
+import { assert } from "../runtime/assert.ts";
 import { canonicalPath, canonicalQueryPart } from "./uri.ts";
 
 export const SIGV4_ALGORITHM = "AWS4-HMAC-SHA256";
@@ -25,19 +26,57 @@ function hmac(key: Buffer | string, text: string): Buffer {
   return createHmac("sha256", key).update(text, "latin1").digest();
 }
 
+const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
+const STRING_TO_SIGN_BYTES_MAX = 4096;
+
+/** A block of a key, and room for what is hashed behind it: see `SigningKey`. */
+const innerText = Buffer.alloc(BLOCK_BYTES + STRING_TO_SIGN_BYTES_MAX);
+const outerText = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
+
+/**
+ * Signs strings. HMAC-SHA256 (RFC 2104) as two one-shot hashes over blocks made once for the key: half the time of a
+ * native Hmac, which also leaves an object with a finalizer to the collector, several for a signed stream.
+ */
+export class SigningKey {
+  readonly #inner = Buffer.alloc(BLOCK_BYTES, 0x36);
+  readonly #outer = Buffer.alloc(BLOCK_BYTES, 0x5c);
+  readonly #key: Buffer;
+
+  /** `key`: 32 bytes. */
+  constructor(key: Buffer) {
+    assert(key.length === DIGEST_BYTES, "a signing key is a digest");
+    this.#key = key;
+    for (const [i, byte] of key.entries()) {
+      this.#inner[i] = byte ^ 0x36;
+      this.#outer[i] = byte ^ 0x5c;
+    }
+  }
+
+  /** Hex signature of a string to sign (Latin-1). */
+  sign(text: string): string {
+    if (text.length > STRING_TO_SIGN_BYTES_MAX) return hmac(this.#key, text).toString("hex");
+    innerText.set(this.#inner);
+    const end = BLOCK_BYTES + innerText.write(text, BLOCK_BYTES, "latin1");
+    outerText.set(this.#outer);
+    outerText.write(hash("sha256", innerText.subarray(0, end), "latin1"), BLOCK_BYTES, "latin1");
+    return hash("sha256", outerText, "hex");
+  }
+}
+
 /** The key of one secret, day, region and service. The secret is UTF-8. */
-export function deriveSigningKey(secret: string, scope: CredentialScope): Buffer {
+export function deriveSigningKey(secret: string, scope: CredentialScope): SigningKey {
   const day = hmac(Buffer.from(`AWS4${secret}`, "utf8"), scope.date);
-  return hmac(hmac(hmac(day, scope.region), scope.service), "aws4_request");
+  return new SigningKey(hmac(hmac(hmac(day, scope.region), scope.service), "aws4_request"));
 }
 
 const SIGNING_KEYS_MAX = 1024;
 
 /** Derived keys by secret and scope; bounded, the oldest entry goes first. Four HMACs saved per request. */
 export class SigningKeyCache {
-  readonly #keys = new Map<string, Buffer>();
+  readonly #keys = new Map<string, SigningKey>();
 
-  get(secret: string, scope: CredentialScope): Buffer {
+  get(secret: string, scope: CredentialScope): SigningKey {
     const name = `${scope.date}\0${scope.region}\0${scope.service}\0${secret}`;
     let key = this.#keys.get(name);
     if (key === undefined) {
@@ -127,15 +166,10 @@ export interface CanonicalParts {
 }
 
 /** Hex signature of a canonical request. */
-export function signatureOf(parts: CanonicalParts, key: Buffer): string {
+export function signatureOf(parts: CanonicalParts, key: SigningKey): string {
   const request =
     `${parts.method}\n${canonicalPath(parts.path)}\n${parts.canonicalQuery}\n${parts.headerLines}\n` +
     `${parts.signedHeaders.join(";")}\n${parts.payloadHash}`;
   const digest = hash("sha256", Buffer.from(request, "latin1"), "hex");
-  return hmacHex(key, `${SIGV4_ALGORITHM}\n${parts.amzDate}\n${scopeText(parts.scope)}\n${digest}`);
-}
-
-/** Hex HMAC-SHA256 of a string to sign. */
-export function hmacHex(key: Buffer, text: string): string {
-  return createHmac("sha256", key).update(text, "latin1").digest("hex");
+  return key.sign(`${SIGV4_ALGORITHM}\n${parts.amzDate}\n${scopeText(parts.scope)}\n${digest}`);
 }

@@ -1,12 +1,5 @@
 /** AWS Signature Version 4 as a client makes it: signed headers and presigned URLs. */
-import {
-  foldHeaderValue,
-  hmacHex,
-  scopeText,
-  SIGV4_ALGORITHM,
-  signatureOf,
-  SigningKeyCache,
-} from "./sigv4-canonical.ts";
+import { foldHeaderValue, scopeText, SIGV4_ALGORITHM, signatureOf, SigningKeyCache } from "./sigv4-canonical.ts";
 import { canonicalQuery, UNSIGNED_PAYLOAD, type CredentialScope } from "./sigv4-canonical.ts";
 import { amzDate } from "./time.ts";
 import { renderQuery } from "./uri.ts";
@@ -156,6 +149,6 @@ export function signForm(form: FormToSign): Record<string, string> {
   const conditions = [...form.conditions.map(([operator, name, value]) => [operator, `$${name}`, value]), ...signed];
   const expiration = new Date(form.expiresMs).toISOString();
   const policy = Buffer.from(JSON.stringify({ expiration, conditions })).toString("base64");
-  const signature = hmacHex(sharedKeys.get(form.secretKey, scope), policy);
+  const signature = sharedKeys.get(form.secretKey, scope).sign(policy);
   return { ...fields, policy, "x-amz-signature": signature };
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
+import { SigningKey } from "./sigv4-canonical.ts";
 import { authScheme, checkSignatureTime, EMPTY_SHA256, parseAuthorization, verifySignature } from "./sigv4.ts";
 import type { SignedRequest } from "./sigv4.ts";
 import { presignUrl, signRequest, type RequestToSign } from "./sigv4-sign.ts";
@@ -211,5 +213,21 @@ test("schemes", () => {
   assert.throws(
     () => scheme("GET", "X-Amz-Credential=a", { authorization: "AWS4-HMAC-SHA256 x" }),
     (error) => hasCode(error, "InvalidRequest"),
+  );
+});
+
+test("a signing key signs as a native HMAC does", () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      fc.oneof(
+        fc.string({ maxLength: 300 }),
+        fc.nat({ max: 9000 }).map((length) => "e".repeat(length)),
+      ),
+      (bytes, text) => {
+        const native = createHmac("sha256", bytes).update(text, "latin1").digest("hex");
+        assert.equal(new SigningKey(Buffer.from(bytes)).sign(text), native);
+      },
+    ),
   );
 });

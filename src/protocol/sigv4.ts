@@ -1,7 +1,7 @@
 /** AWS Signature Version 4 as the server checks it: header and presigned form (s3-api.md 2.1 to 2.4). */
 import { timingSafeEqual } from "node:crypto";
 import { StoreError } from "../model/errors.ts";
-import type { CanonicalParts, CredentialScope } from "./sigv4-canonical.ts";
+import type { CanonicalParts, CredentialScope, SigningKey } from "./sigv4-canonical.ts";
 import { canonicalQuery, EMPTY_SHA256, foldHeaderValue, scopeText } from "./sigv4-canonical.ts";
 import { SIGV4_ALGORITHM, signatureOf, SigningKeyCache, UNSIGNED_PAYLOAD } from "./sigv4-canonical.ts";
 import { parseAmzDate, parseHttpDate } from "./time.ts";
@@ -369,7 +369,7 @@ export function equalText(a: string, b: string): boolean {
 
 /** What the chunks of a streaming body are signed with (s3-api.md 2.7). */
 export interface ChunkSigning {
-  readonly key: Buffer;
+  readonly key: SigningKey;
   readonly seedSignature: string;
   /** `date/region/service/aws4_request`. */
   readonly scope: string;

@@ -5,7 +5,6 @@
 import { createHmac } from "node:crypto";
 import type { Identity } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
-import { hmacHex } from "../protocol/sigv4-canonical.ts";
 import { deriveSigningKey, equalText, parseCredential } from "../protocol/sigv4.ts";
 import { headerText } from "./attributes.ts";
 import { identityOf, slowly } from "./authenticate.ts";
@@ -52,7 +51,7 @@ async function signer4(request: S3Request, fields: Fields, encoded: string): Pro
   if (!/^\d{8}T\d{6}Z$/.test(date) || !date.startsWith(scope.date))
     throw invalidArgument("X-Amz-Date must be yyyymmddThhmmssZ of the day in the credential.");
   const identity = await identityOf(request, accessKey);
-  const expected = hmacHex(deriveSigningKey(identity.secretKey, scope), encoded);
+  const expected = deriveSigningKey(identity.secretKey, scope).sign(encoded);
   return genuine(request, identity, expected, fields["x-amz-signature"]);
 }
 
