@@ -18,6 +18,7 @@ export interface DamageQuestion {
 }
 
 interface Line extends Partial<DamageReport> {
+  readonly done?: boolean;
   readonly error?: string;
   readonly found?: { readonly key: string; readonly versionId: string };
 }
@@ -32,12 +33,14 @@ export async function askDamageCheck(
   if (!(await endpoint.confirm())) throw new Error("the target does not answer");
   if (endpoint.resilver === undefined) return undefined;
   let report: DamageReport = { deep, examined: 0, missing: 0, corrupt: 0 };
+  let whole = false;
   const take = (text: string): void => {
     const line = JSON.parse(text) as Line;
     if (line.error !== undefined) throw new ResyncFailed(`the target's damage check failed: ${line.error}`);
     if (line.found !== undefined) return question.onFound?.(line.found.key, line.found.versionId);
     const { total, examined = 0, missing = 0, corrupt = 0 } = line;
     report = { total, deep, examined, missing, corrupt };
+    whole = line.done === true;
     question.onProgress(report);
   };
   const lines = new Lines(take);
@@ -58,9 +61,14 @@ export async function askDamageCheck(
   if (answer.status === 404) return undefined;
   if (answer.status >= 300) {
     const { code, message } = errorOf(answer);
-    throw new ResyncFailed(`the target refused the damage check: ${code} (${message})`);
+    const why = `the target refused the damage check: ${code} (${message})`;
+    // A proxy before a target that restarts, or a target that is busy: no word on the question.
+    const busy = answer.status === 429 || (answer.status >= 500 && answer.status !== 501);
+    throw busy ? new Error(why) : new ResyncFailed(why);
   }
   lines.end();
+  // What was not examined must not pass for healthy.
+  if (!whole) throw new Error("the target's damage check broke off");
   return report;
 }
 

@@ -13,7 +13,7 @@ test("intents outlive the process, answer once, and leave when their keys are do
   const index = memoryIndex();
   const rows = async (): Promise<number> => (await index.scan(namedRange(SPACE.job, ""), { limit: 100 })).length;
   const first = new Intents(index, BUCKET, ARN);
-  await first.load();
+  await first.load("");
   await first.add("b", [
     { key: "a", versionId: "1", bytes: 10 },
     { key: "b", versionId: "2", bytes: 0 },
@@ -22,7 +22,7 @@ test("intents outlive the process, answer once, and leave when their keys are do
   await first.add("d", []);
   assert.equal(first.sentBefore("a", "1"), undefined, "what this run means to send is not sent before it");
   const second = new Intents(index, BUCKET, ARN);
-  await second.load();
+  await second.load("");
   assert.deepEqual([second.sentBefore("a", "1"), second.sentBefore("a", "1")], [10, undefined]);
   assert.deepEqual([second.sentBefore("b", "2"), second.sentBefore("c", "other")], [0, undefined]);
   await second.add("e", [{ key: "e", versionId: "4", bytes: 1 }]);
@@ -37,10 +37,41 @@ test("intents outlive the process, answer once, and leave when their keys are do
   await index.close();
 });
 
+test("what a row names up to the cursor is counted already, and answers no more", async () => {
+  const index = memoryIndex();
+  const first = new Intents(index, BUCKET, ARN);
+  await first.load("");
+  const all = ["a", "b", "b", "c"].map((key, i) => ({ key, versionId: String(i), bytes: i }));
+  await first.add("c", all);
+  assert.deepEqual(first.settled("b"), [], "the row is needed for the last of its keys");
+  const second = new Intents(index, BUCKET, ARN);
+  await second.load("b");
+  assert.equal(second.sentBefore("a", "0"), undefined);
+  assert.deepEqual(second.sentUpTo("c"), [all[3]]);
+  assert.deepEqual(second.sentUpTo("c"), []);
+  await index.close();
+});
+
+test("rows whose deletion failed are told again; the end of a pass gives up all", async () => {
+  const index = memoryIndex();
+  const intents = new Intents(index, BUCKET, ARN);
+  await intents.load("");
+  await intents.add("a", [{ key: "a", versionId: "1", bytes: 1 }]);
+  await intents.add("z", [{ key: "z", versionId: "2", bytes: 1 }]);
+  const settled = intents.settled("m");
+  assert.equal(settled.length, 1);
+  assert.deepEqual(intents.settled("m"), settled);
+  intents.deleted(settled);
+  assert.deepEqual(intents.settled("m"), []);
+  intents.endPass();
+  assert.equal(intents.settled("").length, 1);
+  await index.close();
+});
+
 test("many long keys are cut into rows that the index takes", async () => {
   const index = memoryIndex();
   const intents = new Intents(index, BUCKET, ARN);
-  await intents.load();
+  await intents.load("");
   const many = Array.from({ length: 512 }, (_, i) => ({
     key: `${"\u0001".repeat(1000)}${i}`,
     versionId: "v",
@@ -50,7 +81,7 @@ test("many long keys are cut into rows that the index takes", async () => {
   const stored = await index.scan(namedRange(SPACE.job, ""), { limit: 1000 });
   assert.ok(stored.length > 1 && stored.every(({ value }) => value.length < 128 * 1024));
   const again = new Intents(index, BUCKET, ARN);
-  await again.load();
+  await again.load("");
   for (const { key, bytes } of many) assert.equal(again.sentBefore(key, "v"), bytes);
   await index.close();
 });

@@ -1,6 +1,12 @@
 /**
  * What a resync is about to send, durable before the first byte moves. A job that goes on after `kill -9` finds
  * versions equal that it had sent itself; without these rows it would count them as never having been lost.
+ *
+ * The counts stay right because each version is in one of two places only. Keys up to the cursor of the record are in
+ * its counters, and were put there by the commit that moved the cursor. Keys above it are in no counter yet: they are
+ * compared (again), and what is found equal then counts as sent if a row names it. A row holds the keys of a whole batch
+ * and stays until the cursor has passed the last of them, so it names versions on both sides of the cursor: those up to
+ * it are counted already, and must never answer again, for whatever equal version lies behind them would count as sent.
  */
 import { compareUtf8 } from "../model/key-order.ts";
 import type { Arn } from "../model/names.ts";
@@ -52,15 +58,16 @@ export class Intents {
     this.#prefix = prefixOf(bucketId, arn);
   }
 
-  /** Reads what earlier runs and attempts left; called before the first `add` of each attempt. */
-  async load(): Promise<void> {
+  /** Reads what earlier runs and attempts left above `cursor`; called before the first `add` of each attempt. */
+  async load(cursor: string): Promise<void> {
     this.#rows = [];
     this.#before.clear();
     const entries = await this.#index.scan(namedRange(SPACE.job, this.#prefix), { limit: RESYNC_ROWS_MAX });
     for (const { key, value } of entries) {
       const row = decodeRow<Row>(value);
       this.#rows.push({ row: key, last: row.last });
-      for (const [name, versionId, bytes] of row.entries) this.#before.set(nameOf(name, versionId), bytes);
+      for (const [name, versionId, bytes] of row.entries)
+        if (compareUtf8(name, cursor) > 0) this.#before.set(nameOf(name, versionId), bytes);
       this.#next = Number(nameOfRow(key).slice(this.#prefix.length)) + 1;
     }
   }
@@ -101,17 +108,22 @@ export class Intents {
     return out;
   }
 
-  /** Takes the rows that nobody needs once everything up to `cursor` is saved as done; to be deleted in that commit. */
+  /** Rows that nobody needs once everything up to `cursor` is saved as done: to be deleted in that commit. */
   settled(cursor: string): Buffer[] {
-    let count = 0;
-    while (count < this.#rows.length && compareUtf8((this.#rows[count] as { last: string }).last, cursor) <= 0) count++;
-    return count === 0 ? [] : this.#rows.splice(0, count).map(({ row }) => row);
+    const end = this.#rows.findIndex(({ last }) => compareUtf8(last, cursor) > 0);
+    return (end < 0 ? this.#rows : this.#rows.slice(0, end)).map(({ row }) => row);
   }
 
-  /** A pass is over: the next one begins at the first key again. */
-  all(): Buffer[] {
+  /** A pass is over: the next one begins at the first key again, and all rows are of no use. */
+  endPass(): void {
     this.#before.clear();
-    return this.#rows.splice(0).map(({ row }) => row);
+    this.#rows = this.#rows.map(({ row }) => ({ row, last: "" }));
+  }
+
+  /** These rows, as `settled` told them, are deleted. A commit that failed leaves them to be told again. */
+  deleted(rows: readonly Buffer[]): void {
+    const gone = new Set(rows);
+    this.#rows = this.#rows.filter(({ row }) => !gone.has(row));
   }
 }
 

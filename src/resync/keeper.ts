@@ -62,9 +62,11 @@ export class Keeper {
     const record = this.now(run, state, error);
     const value = encodeRow(record);
     const commit = new CommitBuilder().unchanged(this.#key, this.#raw).put(this.#key, value);
-    for (const row of run.settled()) commit.delete(row);
+    const settled = run.settled();
+    for (const row of settled) commit.delete(row);
     const text = TERMINAL.has(state) ? await this.#deps.reports.add(commit, record) : undefined;
     if ((await this.#deps.index.commit(commit)) === "conflict") throw new Superseded();
+    run.deleted(settled);
     this.#raw = value;
     if (text !== undefined) await this.#deps.reports.keep(record, text);
   }

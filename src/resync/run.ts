@@ -29,7 +29,7 @@ import {
   type VerifyReport,
 } from "./record.ts";
 import { inPass, passesOf, scopeOf } from "./scope.ts";
-import { Sending, sizeOf, type SendingDeps } from "./sending.ts";
+import { bytesToMove, Sending, sizeOf, type SendingDeps } from "./sending.ts";
 import { ListingError } from "./target-listing.ts";
 import { mayAskDigests, walk, type WalkStep } from "./walk.ts";
 import type { EqualCounts } from "./walk-digests.ts";
@@ -81,7 +81,7 @@ interface KeyWork extends Omit<KeyPlan, "versions">, Pick<LocalKey, "missing"> {
   readonly key: string;
   readonly versions: readonly PlannedWork[];
   /** Versions up to this key, its own included, that a sum told equal; `sentBefore`: by this job, before it was interrupted. */
-  readonly equal?: { readonly counts: Partial<Counters>; readonly sentBefore: readonly Intent[] } | undefined;
+  readonly equal?: (EqualCounts & { readonly sentBefore: readonly Intent[] }) | undefined;
   readonly weight: number;
 }
 
@@ -99,8 +99,6 @@ export class ResyncRun {
   readonly #intents: Intents;
   readonly #connection: () => Promise<Connection>;
   readonly #metadata = { wanted: true };
-  /** Rows of a pass that is over, until the next saving. */
-  #left: Buffer[] = [];
 
   constructor(deps: RunDeps, job: RunJob) {
     const { record } = job;
@@ -113,10 +111,14 @@ export class ResyncRun {
     this.state = stateOf(record);
   }
 
-  /** Rows that are of no use once the state as it is now is saved; to be deleted in that very commit. */
+  /** Rows that are of no use once the state as it is now is saved: to be deleted in that very commit. */
   settled(): Buffer[] {
-    const { phase, cursor } = this.state;
-    return [...this.#left.splice(0), ...(phase === "compare" ? this.#intents.settled(cursor) : this.#intents.all())];
+    return this.#intents.settled(this.state.cursor);
+  }
+
+  /** What `settled` told is deleted. */
+  deleted(rows: readonly Buffer[]): void {
+    this.#intents.deleted(rows);
   }
 
   /** Resolves when the state is final; rejects with ResyncFailed, or when the signal aborted. */
@@ -129,7 +131,7 @@ export class ResyncRun {
     if (state.phase === "compare") {
       for (const passes = passesOf(this.#record); state.pass < passes;) {
         await this.#insist(() => this.#compareAndSend());
-        this.#left = this.#intents.all();
+        this.#intents.endPass();
         state.pass++;
         state.cursor = "";
         await this.#job.save();
@@ -220,7 +222,7 @@ export class ResyncRun {
     state.ahead = NO_COUNTS;
     const together = (await this.#connection()).ingest?.isSpoken === true;
     const usual = together ? limits.RESYNC_IN_FLIGHT_INGEST_MAX : limits.RESYNC_IN_FLIGHT_MAX;
-    await this.#intents.load();
+    await this.#intents.load(state.cursor);
     const most = this.#job.limits;
     const pool = new OrderedPool<KeyResult>(
       {
@@ -281,13 +283,9 @@ export class ResyncRun {
     yield batch;
   }
 
-  /** What a sum told equal, less what this job sent itself before it was interrupted. */
+  /** What a sum told equal, and what this job meant to send of it before it was interrupted. */
   #equal(key: string, { count, bytes }: EqualCounts): KeyWork["equal"] {
-    const sentBefore = this.#intents.sentUpTo(key).slice(0, count);
-    const sent = sentBefore.length;
-    const sentBytes = sentBefore.reduce((sum, intent) => sum + intent.bytes, 0);
-    const counts = { compared: count, alreadyEqual: count - sent, sent, sentBytes, presentBytes: bytes };
-    return { counts, sentBefore };
+    return { count, bytes, sentBefore: this.#intents.sentUpTo(key) };
   }
 
   /** Looked up while the walk is at the key: a sum told later counts what is left. */
@@ -300,9 +298,10 @@ export class ResyncRun {
   async #intend(batch: readonly KeyWork[]): Promise<void> {
     const intents: Intent[] = [];
     for (const { key, versions } of batch) {
-      for (const { version, verdict } of versions) {
+      for (const planned of versions) {
+        const { version, verdict } = planned;
         if (verdict.kind !== "send" || verdict.unsure === true) continue;
-        intents.push({ key, versionId: version.versionId, bytes: verdict.ask ? 0 : sizeOf(version) });
+        intents.push({ key, versionId: version.versionId, bytes: bytesToMove(planned) });
       }
     }
     await this.#intents.add(batch.at(-1)?.key ?? "", intents);
@@ -325,8 +324,7 @@ export class ResyncRun {
       counts = addCounters(counts, delta);
       this.state.ahead = addCounters(this.state.ahead, delta);
     };
-    if (work.equal !== undefined) add(work.equal.counts);
-    for (const intent of work.equal?.sentBefore ?? []) await this.#sending.arrivedBefore(bucket, intent);
+    if (work.equal !== undefined) add(await this.#countEqual(bucket, work.equal));
     if (work.outOfScope > 0) add({ outOfScope: work.outOfScope });
     for (const planned of work.versions) {
       const { versionId } = planned.version;
@@ -341,6 +339,19 @@ export class ResyncRun {
     for (const version of work.onlyAtTarget)
       add((await this.#sending.purgeThere(bucket, key as ObjectKey, version)) ? { purged: 1 } : { onlyAtTarget: 1 });
     return { counts, samples };
+  }
+
+  /** Of what a sum told equal, that is sent which this job meant to send and which is still here to be equal. */
+  async #countEqual(bucket: Bucket, equal: NonNullable<KeyWork["equal"]>): Promise<Partial<Counters>> {
+    const { count, bytes, sentBefore } = equal;
+    let sent = 0;
+    let sentBytes = 0;
+    for (const intent of sentBefore) {
+      if (sent === count || !(await this.#sending.arrivedBefore(bucket, intent))) continue;
+      sent++;
+      sentBytes += intent.bytes;
+    }
+    return { compared: count, alreadyEqual: count - sent, sent, sentBytes, presentBytes: bytes };
   }
 
   /** The same comparison once more, over everything: what still differs is counted, and a few are named. */

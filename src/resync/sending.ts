@@ -38,6 +38,10 @@ export interface Done {
 
 export const sizeOf = (version: Version): number => (version.kind === "object" ? version.size : 0);
 
+/** Of the body, as far as a comparison can tell: where the target is asked first, tags and locks may be all that lacks. */
+export const bytesToMove = ({ version, verdict }: PlannedVersion): number =>
+  verdict.kind !== "send" || verdict.ask ? 0 : sizeOf(version);
+
 export class Sending {
   readonly #deps: SendingDeps;
   readonly #job: SendingJob;
@@ -59,7 +63,8 @@ export class Sending {
       return { delta: sentBefore === undefined ? equal(size) : sent(sentBefore, size) };
     }
     const result = await this.#insisting(bucket, version, verdict.ask);
-    const done = counted(result, size, verdict.unsure === true);
+    const ours = (result.repeated || sentBefore !== undefined) && verdict.unsure !== true;
+    const done = counted(result, size, ours ? (sentBefore ?? bytesToMove(planned)) : undefined);
     const { local } = result;
     if (local.kind === "version") {
       if (done.delta.failed === 1) await this.#status(bucket, local.version, "FAILED");
@@ -70,11 +75,15 @@ export class Sending {
     return done;
   }
 
-  /** This job sent it before it was interrupted, and it is equal now: its status may not say so yet. */
-  async arrivedBefore(bucket: Bucket, { key, versionId }: { key: string; versionId: string }): Promise<void> {
+  /**
+   * This job sent it before it was interrupted, and it is equal now: its status may not say so yet. False: it was purged
+   * here since, and is none of those that were compared.
+   */
+  async arrivedBefore(bucket: Bucket, { key, versionId }: { key: string; versionId: string }): Promise<boolean> {
     const selector = { bucket: bucket.name, key: key as ObjectKey, versionId: versionId as VersionId };
     const found = await this.#deps.objects.version(selector);
     if (found !== undefined) await this.#settle(bucket, found.version);
+    return found !== undefined;
   }
 
   /** The status COMPLETED; with `only`, in place of that status alone. */
@@ -201,15 +210,14 @@ const sent = (bytes: number, size: number): Partial<Counters> => ({
 });
 const cannot = (reason: string): Done => ({ delta: { compared: 1, notReplicable: 1 }, reason });
 
-/** `unsure`: it may have been equal before anything was sent. */
-function counted({ outcome, repeated }: Insisted, size: number, unsure: boolean): Done {
+/** `ours`: bytes, where what is equal was not so before this job sent it: the answer was lost, or who waited for it. */
+function counted({ outcome }: Insisted, size: number, ours: number | undefined): Done {
   switch (outcome.kind) {
     case "sent":
       return { delta: sent(outcome.bytes, size) };
     case "alreadyEqual":
       if (outcome.fixed !== undefined) return cannot(`${outcome.fixed} differs and cannot be changed there`);
-      // The answer to the first attempt was lost, its effect was not.
-      return { delta: repeated && !unsure ? sent(size, size) : equal(size) };
+      return { delta: ours === undefined ? equal(size) : sent(ours, size) };
     case "purged":
     case "gone":
       // Removed here while the walk went on: nothing to hold the target to.
