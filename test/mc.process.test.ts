@@ -316,3 +316,24 @@ test("wrong usage: hints and exit code 1", async () => {
   assert.match((await mc("--version")).stdout, /^mc version /);
   assert.match((await mc("ping -c 1 alpha")).stdout, /errors=0/);
 });
+
+test("lifecycle rules and undo against a server", async () => {
+  await mc("mb --with-versioning alpha/aging");
+  await mc("ilm rule add alpha/aging --id old --prefix logs/ --expire-days 30 --noncurrent-expire-days 7");
+  await mc("ilm rule add alpha/aging --id uploads --abort-days 3");
+  const { objects } = await mc("ilm rule ls alpha/aging --json");
+  assert.match(String(objects[0]?.["updatedAt"]), /^\d{4}-\d\d-\d\dT/);
+  const exported = (await mc("ilm rule export alpha/aging")).stdout;
+  await mc("ilm rule rm alpha/aging --all --force");
+  await fails("ilm rule ls alpha/aging", /does not exist/);
+  await mc("ilm rule import alpha/aging", exported);
+  assert.equal((await mc("ilm rule export alpha/aging")).stdout, exported);
+  await fails("event add alpha/aging arn:minio:sqs::1:webhook --event put", /not implemented/);
+
+  for (const text of ["one", "two"]) await mc("pipe alpha/aging/k", text);
+  await mc("rm alpha/aging/k");
+  await mc("undo alpha/aging/k");
+  assert.equal((await mc("cat alpha/aging/k")).stdout, "two");
+  await mc("undo alpha/aging/k --action PUT");
+  assert.equal((await mc("cat alpha/aging/k")).stdout, "one");
+});

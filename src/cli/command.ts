@@ -38,6 +38,8 @@ export interface Command {
   readonly examples?: readonly { readonly what: string; readonly line: string }[] | undefined;
   readonly flags?: readonly FlagSpec[] | undefined;
   readonly hidden?: boolean | undefined;
+  /** Unknown flags are no fault: the command does nothing with any. */
+  readonly anyFlags?: boolean | undefined;
   readonly subcommands?: readonly Command[] | undefined;
   /** Exit code 0 or 1 (mc-cli.md 2.4). May throw CommandError (printed, exit 1) or a client error. */
   readonly run?: ((ctx: CommandContext, args: readonly string[], flags: ParsedFlags) => Promise<number>) | undefined;

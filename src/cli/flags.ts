@@ -127,6 +127,7 @@ class LineParser {
     const local = findFlag(this.#command.flags ?? [], name);
     const spec = local ?? findFlag(GLOBAL_FLAGS, name);
     if (spec === undefined) {
+      if (this.#command.anyFlags === true) return 0;
       this.#error ??= this.#unknownFlag(word, name);
       return 0;
     }

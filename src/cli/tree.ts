@@ -3,6 +3,7 @@
  * program; help loads all.
  */
 import type { Command } from "./command.ts";
+import { ABSENT_COMMANDS } from "./commands/absent.ts";
 
 interface Entry {
   readonly name: string;
@@ -40,10 +41,13 @@ const ENTRIES: readonly Entry[] = [
   { name: "policy", load: async () => (await import("./commands/anonymous.ts")).policyCommand },
   { name: "share", load: async () => (await import("./commands/share.ts")).shareCommand },
   { name: "cors", load: async () => (await import("./commands/cors.ts")).corsCommand },
+  { name: "ilm", load: async () => (await import("./commands/ilm/index.ts")).ilmCommand },
+  { name: "undo", load: async () => (await import("./commands/undo.ts")).undoCommand },
   { name: "quota", load: async () => (await import("./commands/quota.ts")).quotaCommand },
   { name: "support", load: async () => (await import("./commands/support.ts")).supportCommand },
   { name: "ready", load: async () => (await import("./commands/ready.ts")).readyCommand },
   { name: "ping", load: async () => (await import("./commands/ping.ts")).pingCommand },
+  ...ABSENT_COMMANDS.map((command) => ({ name: command.name, load: () => Promise.resolve(command) })),
 ];
 
 /** The root command with only the top-level command that `argv` names, or with all when it names none. */
