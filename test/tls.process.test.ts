@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -112,6 +112,39 @@ test("a site trusts the authorities in CAs for its targets", { skip }, async () 
   copyFileSync(authority.cert, join(trusting, "CAs", "ca.crt"));
   await mc(`replicate add plain/from --remote-bucket ${url}`);
 });
+
+test(
+  "a key that is locked with a password opens with it, also after a hangup; without it there is a word",
+  { skip },
+  async () => {
+    const locked = join(folder, "locked");
+    issue(locked, "DNS:localhost,IP:127.0.0.1");
+    const key = join(locked, "private.key");
+    execFileSync("openssl", [
+      "pkcs8",
+      "-topk8",
+      "-v2",
+      "aes256",
+      "-passout",
+      "pass:open sesame",
+      "-in",
+      key,
+      "-out",
+      `${key}.new`,
+    ]);
+    renameSync(`${key}.new`, key);
+    const start = (env: Record<string, string>): Promise<RunningServer> =>
+      startServer({ args: ["--certs-dir", locked], env, workers: 2 });
+    await assert.rejects(start({}), /locked with a password\. Set RESILVER_CERT_PASSWD/);
+    await assert.rejects(start({ MINIO_CERT_PASSWD: "wrong" }), /CERT_PASSWD does not open/);
+    const opened = await start({ MINIO_CERT_PASSWD: "open sesame" });
+    opened.process.kill("SIGHUP");
+    const socket = await handshake({ port: opened.port });
+    assert.equal(socket.getProtocol(), "TLSv1.3");
+    socket.destroy();
+    assert.equal(await opened.stop(), 0);
+  },
+);
 
 test("a renewed certificate is used without a restart; a broken one leaves the old", { skip }, async () => {
   const before = (await shown("localhost")).serialNumber;

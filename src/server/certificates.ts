@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync, watch, type FSWatcher } from "node:fs";
 import { join } from "node:path";
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { UsageError } from "./settings.ts";
 
@@ -22,15 +22,34 @@ export interface Certificates {
   context(serverName: string): SecureContext;
 }
 
-function readPair(dir: string): Pair | undefined {
+export interface CertificateFiles {
+  readonly certsDir: string;
+  /** Opens private keys that are locked with a password; the same for all. */
+  readonly keyPassword: string | undefined;
+}
+
+/** PEM without a password, as the TLS layer takes it. */
+function openedKey(path: string, keyPassword: string | undefined): Buffer {
+  const key = readFileSync(path);
+  if (!/ENCRYPTED/.test(key.toString("latin1"))) return key;
+  if (keyPassword === undefined)
+    throw new UsageError(
+      `${path} is locked with a password. Set RESILVER_CERT_PASSWD, or store it without one: openssl pkey -in OLD -out NEW`,
+    );
+  try {
+    const opened = createPrivateKey({ key, passphrase: keyPassword });
+    return Buffer.from(opened.export({ type: "pkcs8", format: "pem" }));
+  } catch (cause) {
+    throw new UsageError(`RESILVER_CERT_PASSWD does not open ${path}: ${(cause as Error).message}`);
+  }
+}
+
+function readPair(dir: string, keyPassword: string | undefined): Pair | undefined {
   const [certPath, keyPath] = [join(dir, "public.crt"), join(dir, "private.key")];
   const found = [existsSync(certPath), existsSync(keyPath)];
   if (!found[0] && !found[1]) return undefined;
   if (!found[0] || !found[1]) throw new UsageError(`${dir} needs both public.crt and private.key`);
-  const pair = { cert: readFileSync(certPath), key: readFileSync(keyPath) };
-  if (/ENCRYPTED/.test(pair.key.toString("latin1"))) {
-    throw new UsageError(`${keyPath} is locked with a password. Store it without one: openssl pkey -in OLD -out NEW`);
-  }
+  const pair = { cert: readFileSync(certPath), key: openedKey(keyPath, keyPassword) };
   try {
     createSecureContext(pair);
   } catch (cause) {
@@ -40,14 +59,14 @@ function readPair(dir: string): Pair | undefined {
 }
 
 /** undefined: no certificate, plain HTTP. Throws UsageError when the files do not fit. */
-export function readCertificates(certsDir: string): Certificates | undefined {
+export function readCertificates({ certsDir, keyPassword }: CertificateFiles): Certificates | undefined {
   if (!existsSync(certsDir)) return undefined;
-  const main = readPair(certsDir);
+  const main = readPair(certsDir, keyPassword);
   if (main === undefined) return undefined;
   const pairs = [main];
   for (const entry of readdirSync(certsDir, { withFileTypes: true })) {
     if (!entry.isDirectory() || entry.name === "CAs" || entry.name.startsWith("..")) continue;
-    const pair = readPair(join(certsDir, entry.name));
+    const pair = readPair(join(certsDir, entry.name), keyPassword);
     if (pair !== undefined) pairs.push(pair);
   }
   const choices = pairs.map((pair) => ({

@@ -4,7 +4,8 @@ import { createServer as createHttpsServer } from "node:https";
 import { Socket, type AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { renderErrorXml } from "../protocol/error-document.ts";
-import { dateWarning, readCertificates, watchCertificates, type Certificates } from "./certificates.ts";
+import { dateWarning, readCertificates, watchCertificates } from "./certificates.ts";
+import type { CertificateFiles, Certificates } from "./certificates.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { configureServer, SERVER_OPTIONS } from "../s3/listener.ts";
 import { UsageError } from "./settings.ts";
@@ -26,10 +27,9 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-export interface ListenOptions {
+export interface ListenOptions extends CertificateFiles {
   readonly host: string | undefined;
   readonly port: number;
-  readonly certsDir: string;
   /** Several processes of this site listen on the same port. */
   readonly shared: boolean;
   readonly warn: (message: string) => void;
@@ -39,9 +39,10 @@ function makeServer(
   handler: RequestListener,
   options: ListenOptions,
 ): { server: Server; secure: boolean; forget: () => void } {
-  let certificates: Certificates | undefined = readCertificates(options.certsDir);
-  if (certificates === undefined)
-    return { server: createHttpServer(SERVER_OPTIONS, handler), secure: false, forget: () => undefined };
+  let certificates: Certificates | undefined = readCertificates(options);
+  if (certificates === undefined) {
+    return { server: createHttpServer(SERVER_OPTIONS, handler), secure: false, forget: onHangup(() => undefined) };
+  }
   warnOfDates(certificates, options.warn);
   const server = createHttpsServer(
     {
@@ -54,17 +55,29 @@ function makeServer(
     handler,
   );
   server.on("tlsClientError", answerPlainHttp);
-  const watcher = watchCertificates(options.certsDir, () => {
+  const reload = (): void => {
     try {
-      certificates = readCertificates(options.certsDir) ?? certificates;
+      certificates = readCertificates(options) ?? certificates;
       if (certificates === undefined) return;
       warnOfDates(certificates, options.warn);
       server.setSecureContext({ cert: certificates.cert, key: certificates.key, minVersion: "TLSv1.2" });
     } catch (error) {
       options.warn(`certificates not reloaded, the old ones stay in use: ${(error as Error).message}`);
     }
-  });
-  return { server, secure: true, forget: () => watcher?.close() };
+  };
+  const watcher = watchCertificates(options.certsDir, reload);
+  const unhook = onHangup(reload);
+  const forget = (): void => {
+    watcher?.close();
+    unhook();
+  };
+  return { server, secure: true, forget };
+}
+
+/** A hangup asks for the files to be read again, as service managers send it; without a listener it would end the process. */
+function onHangup(reload: () => void): () => void {
+  process.on("SIGHUP", reload);
+  return () => void process.removeListener("SIGHUP", reload);
 }
 
 function warnOfDates({ all }: Certificates, warn: (message: string) => void): void {

@@ -86,10 +86,15 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
       });
     });
   await Promise.all(Array.from({ length: options.count }, start));
+  const passOn = (): void => {
+    for (const child of children) child.kill("SIGHUP");
+  };
+  process.on("SIGHUP", passOn);
   return {
     broadcast,
     stop() {
       stopping = true;
+      process.removeListener("SIGHUP", passOn);
       const ends = [...children].map((child) => new Promise((resolve) => child.once("exit", resolve)));
       for (const child of children) child.kill("SIGTERM");
       return Promise.all(ends).then(() => undefined);

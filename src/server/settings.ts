@@ -17,6 +17,7 @@ export interface Settings {
   /** 0: a free port. */
   readonly port: number;
   readonly certsDir: string;
+  readonly keyPassword: string | undefined;
   readonly workers: number;
   readonly quiet: boolean;
   readonly json: boolean;
@@ -67,6 +68,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ROOT_PASSWORD_FILE: ["MINIO_ROOT_PASSWORD_FILE", "MINIO_SECRET_KEY_FILE"],
   ADDRESS: ["MINIO_ADDRESS"],
   CERTS_DIR: [],
+  CERT_PASSWD: ["MINIO_CERT_PASSWD"],
   WORKERS: [],
   REGION: ["MINIO_REGION", "MINIO_SITE_REGION", "MINIO_REGION_NAME"],
   SITE_REGION: [],
@@ -315,6 +317,7 @@ export function readSettings(argv: readonly string[], env: Env): Settings {
     dir: dataDirectory(positional, get("VOLUMES")),
     ...listenAddress(values.get("address") ?? get("ADDRESS"), root),
     certsDir: values.get("certs-dir") ?? get("CERTS_DIR") ?? join(homedir(), ".resilver", "certs"),
+    keyPassword: get("CERT_PASSWD"),
     workers: workerCount(values.get("workers") ?? get("WORKERS")),
     quiet: values.has("quiet"),
     json: values.has("json"),
