@@ -1,8 +1,10 @@
 /**
  * Bringing a site back:
  *   node bench/resync.ts [--objects 20000] [--size 1024] [--loss 0.001] [--workers 1]
- * Fills a site, replicates it, takes the given share of the versions from the target (1: its whole data directory), and
- * times the resync from the command to its verified end. Beside it the rate at which the target takes client PUTs.
+ * Fills both sites, takes the given share of the versions from the target (1: its whole data directory), and times the
+ * resync from the command to its verified end. Beside it the rate at which the target takes client PUTs. The sites are
+ * filled while they are down, through their indexes (see fill.ts), with what replication would have left on each side:
+ * only so are millions of versions there in minutes.
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
@@ -10,8 +12,8 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { S3Client } from "../src/client/s3-client.ts";
-import { parseXml } from "../src/protocol/xml.ts";
-import { connectSites, drained, endpoint, makeBucket } from "./link.ts";
+import { fillDirectory, keyOf, versionIdOf } from "./fill.ts";
+import { connectSites, endpoint, makeBucket } from "./link.ts";
 import { load } from "./load.ts";
 import { cpuMicros, memory, signed, startSite, type BenchSite } from "./site.ts";
 
@@ -27,39 +29,28 @@ const objects = Number(values.objects);
 const loss = Number(values.loss);
 const workers = Number(values.workers);
 const body = randomBytes(Number(values.size));
-const BATCH = 20_000;
+const ALONE_MAX = 20_000;
 /** The status is asked for this often: no finer time is told below. */
 const ASK_MS = 10;
 
-const key = (i: number): string => `${(i % 97).toString(16)}/object-${i}`;
-
-async function fill(site: BenchSite, bucket: string, count: number): Promise<number> {
-  let seconds = 0;
-  for (let from = 0; from < count; from += BATCH) {
-    const requests = Array.from({ length: Math.min(BATCH, count - from) }, (_, i) =>
-      signed(site.port, { method: "PUT", path: `/${bucket}/${key(from + i)}`, body }),
-    );
-    seconds += (await load({ port: site.port, connections: 32, requests })).seconds;
-  }
-  return count / seconds;
+/** Client PUTs to a site; how many a second it takes. */
+async function puts(site: BenchSite, bucket: string, count: number): Promise<number> {
+  const requests = Array.from({ length: count }, (_, i) =>
+    signed(site.port, { method: "PUT", path: `/${bucket}/${keyOf(i)}`, body }),
+  );
+  return (await load({ port: site.port, connections: 32, requests })).perSecond;
 }
 
 /** Purges every n-th version at the target, which replicates nothing itself: they are lost there alone. */
-async function lose(client: S3Client, share: number): Promise<number> {
-  const every = Math.round(1 / share);
-  let lost = 0;
-  for (let marker = "", seen = 0; ;) {
-    const answer = await client.send({ method: "GET", bucket: "bench", query: { versions: "", "key-marker": marker } });
-    const page = parseXml(await answer.bytes());
-    for (const version of page.all("Version")) {
-      if (seen++ % every !== 0) continue;
-      const at = { bucket: "bench", key: version.value("Key"), query: { versionId: version.value("VersionId") ?? "" } };
-      await (await client.send({ method: "DELETE", ...at })).discard();
-      lost++;
-    }
-    marker = page.value("NextKeyMarker") ?? "";
-    if (page.value("IsTruncated") !== "true") return lost;
+async function lose(site: BenchSite, share: number): Promise<number> {
+  const requests: (readonly Buffer[])[] = [];
+  for (let i = 0; i < objects; i += Math.round(1 / share)) {
+    const query = `versionId=${versionIdOf(i)}`;
+    requests.push(signed(site.port, { method: "DELETE", path: `/bench/${keyOf(i)}`, query }));
   }
+  const { failed } = await load({ port: site.port, connections: 32, requests });
+  if (failed > 0) throw new Error(`${failed} versions could not be purged`);
+  return requests.length;
 }
 
 interface Report {
@@ -84,24 +75,25 @@ async function resync(client: S3Client, arn: string): Promise<Report> {
   }
 }
 
-const source = await startSite(workers);
+let source = await startSite(workers);
 let target = await startSite(workers);
 try {
-  const from = new S3Client(endpoint(source));
-  await makeBucket(from, "bench");
+  await makeBucket(new S3Client(endpoint(source)), "bench");
   await makeBucket(new S3Client(endpoint(target)), "bench");
   await makeBucket(new S3Client(endpoint(target)), "alone");
-  const alone = await fill(target, "alone", Math.min(objects, BATCH));
+  const alone = await puts(target, "alone", Math.min(objects, ALONE_MAX));
   const arn = await connectSites(source, target);
-  await fill(source, "bench", objects);
-  await drained(from);
-  let lost = objects;
-  if (loss >= 1) {
-    await target.pause();
-    rmSync(join(target.dir, "site"), { recursive: true });
-    target = await startSite(workers, target);
-    await makeBucket(new S3Client(endpoint(target)), "bench");
-  } else lost = await lose(new S3Client(endpoint(target)), loss);
+  await Promise.all([source.pause(), target.pause()]);
+  const filling = { bucket: "bench", count: objects, body };
+  const sent = { targets: { [arn]: "COMPLETED" } } as const;
+  await fillDirectory({ ...filling, dir: join(source.dir, "site"), replication: sent });
+  if (loss >= 1) rmSync(join(target.dir, "site"), { recursive: true });
+  else await fillDirectory({ ...filling, dir: join(target.dir, "site"), replication: { replica: true, targets: {} } });
+  source = await startSite(workers, source);
+  target = await startSite(workers, target);
+  if (loss >= 1) await makeBucket(new S3Client(endpoint(target)), "bench");
+  const lost = loss >= 1 ? objects : await lose(target, loss);
+  const from = new S3Client(endpoint(source));
   const cpu = [cpuMicros(source.pid), cpuMicros(target.pid)] as const;
   const started = performance.now();
   const report = await resync(from, arn);
