@@ -15,7 +15,7 @@ import { S3Client } from "../src/client/s3-client.ts";
 import { fillDirectory, keyOf, versionIdOf } from "./fill.ts";
 import { connectSites, endpoint, makeBucket } from "./link.ts";
 import { load } from "./load.ts";
-import { cpuMicros, memory, signed, startSite, type BenchSite } from "./site.ts";
+import { cpuByThread, memory, NO_CPU, signed, startSite, type BenchSite, type CpuByThread } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
@@ -30,7 +30,7 @@ const loss = Number(values.loss);
 const workers = Number(values.workers);
 const body = randomBytes(Number(values.size));
 const ALONE_MAX = 20_000;
-/** The status is asked for this often: no finer time is told below. */
+/** The status is asked for this often, later every hundredth of the time so far: no finer time is told below. */
 const ASK_MS = 10;
 
 /** Client PUTs to a site; how many a second it takes. */
@@ -63,6 +63,7 @@ interface Report {
 async function resync(client: S3Client, arn: string): Promise<Report> {
   const start = { arn, "reset-id": crypto.randomUUID() };
   await client.send({ method: "PUT", bucket: "bench", query: { "replication-reset": "", ...start } });
+  const started = performance.now();
   for (;;) {
     const answer = await client.send({
       method: "GET",
@@ -71,7 +72,7 @@ async function resync(client: S3Client, arn: string): Promise<Report> {
     });
     const [report] = (JSON.parse((await answer.bytes()).toString()) as { target: Report[] }).target;
     if (report !== undefined && !["Pending", "Ongoing"].includes(report.resyncStatus)) return report;
-    await pause(ASK_MS);
+    await pause(Math.max(ASK_MS, (performance.now() - started) / 100));
   }
 }
 
@@ -94,16 +95,21 @@ try {
   if (loss >= 1) await makeBucket(new S3Client(endpoint(target)), "bench");
   const lost = loss >= 1 ? objects : await lose(target, loss);
   const from = new S3Client(endpoint(source));
-  const cpu = [cpuMicros(source.pid), cpuMicros(target.pid)] as const;
+  const sites = [source, target];
+  const cpu = sites.map(({ pid }) => cpuByThread(pid));
   const started = performance.now();
   const report = await resync(from, arn);
   const seconds = (performance.now() - started) / 1000;
-  const used = (micros: number): string => (micros / lost).toFixed(0);
+  const used = sites.map(({ pid }, i) => {
+    const [now, before] = [cpuByThread(pid), cpu[i] ?? NO_CPU];
+    const each = (kind: keyof CpuByThread): string => ((now[kind] - before[kind]) / lost).toFixed(0);
+    return `${each("all")} us (main thread ${each("main")}, index writer ${each("workers")})`;
+  });
   process.stdout.write(
     `versions ${objects}, lost ${lost}: ${report.resyncStatus}, verified ${String(report.verified)}, sent ${report.sent} of ${report.compared}\n` +
       `from the command to its end:  ${seconds.toFixed(2)} s, ${(lost / seconds).toFixed(0)} versions/s\n` +
       `the target alone, PUT:        ${alone.toFixed(0)}/s\n` +
-      `CPU per lost version:         source ${used(cpuMicros(source.pid) - cpu[0])} us, target ${used(cpuMicros(target.pid) - cpu[1])} us\n` +
+      `CPU per lost version:         source ${used[0]}, target ${used[1]}\n` +
       `memory:                       source ${memory(source.pid).privateMiB} MiB, target ${memory(target.pid).privateMiB} MiB\n`,
   );
   process.exitCode = report.verified === true && report.sent === lost ? 0 : 1;

@@ -1,7 +1,7 @@
 /** Starts a site for a benchmark, makes signed requests for it, and reads its memory. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { signRequest } from "../src/protocol/sigv4-sign.ts";
@@ -20,6 +20,28 @@ export function cpuMicros(pid: number): number {
   };
   // The kernel counts in hundredths of a second.
   return [pid, ...childrenOf(pid)].reduce((sum, id) => sum + ticks(id), 0) * 10_000;
+}
+
+export interface CpuByThread {
+  readonly all: number;
+  readonly main: number;
+  /** Worker threads: the index's writer above all. */
+  readonly workers: number;
+}
+
+export const NO_CPU: CpuByThread = { all: 0, main: 0, workers: 0 };
+
+/** The same by thread, of the process alone; `all` has also the runtime's own threads and the children. */
+export function cpuByThread(pid: number): CpuByThread {
+  let [main, workers] = [0, 0];
+  for (const id of readdirSync(`/proc/${pid}/task`)) {
+    const stat = readFileSync(`/proc/${pid}/task/${id}/stat`, "utf8");
+    const fields = stat.replace(/^.*\) /s, "").split(" ");
+    const micros = (Number(fields[11]) + Number(fields[12])) * 10_000;
+    if (Number(id) === pid) main += micros;
+    else if (stat.includes("(WorkerThread")) workers += micros;
+  }
+  return { all: cpuMicros(pid), main, workers };
 }
 
 export interface BenchSite {

@@ -8,6 +8,7 @@ import { list, listVersions } from "./list.ts";
 import { listUploads } from "./list-uploads.ts";
 import type { Objects } from "./objects.ts";
 import { put } from "./put.ts";
+import { putReplicas } from "./put-replicas.ts";
 import * as read from "./read.ts";
 import * as registers from "./registers.ts";
 import { rewrap } from "./rewrap.ts";
@@ -25,6 +26,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     deleteBucket: (name, options) => buckets.deleteBucket(context, name, options),
     usage: (bucket) => buckets.usage(context, bucket),
     put: (request) => put(context, request),
+    putReplicas: (bucket, requests) => putReplicas(context, bucket, requests),
     encryptedWith: (bucket) => encryptedWith(context, bucket),
     rewrap: async (from, to) => rewrap(context, await buckets.listBuckets(context), from, to),
     checkEncryptionKey: (keyId) => checkKey(context, keyId),

@@ -56,6 +56,12 @@ export interface Objects {
   rewrap(from: string, to: string): Promise<RewrapCounts>;
   put(request: PutRequest): Promise<PutResult>;
   /**
+   * Replicas that lie in memory, all in one commit: each is stored or left alone as a whole. False: nothing was stored of
+   * it, and `put` has to decide (something of that id is or was here, it has locks, it does not fit beside the index, ...).
+   * Throws NoSuchBucket.
+   */
+  putReplicas(bucket: BucketName, requests: readonly PutRequest[]): Promise<boolean[]>;
+  /**
    * The key ring has this key (absent: its default one), and it works. Throws NotImplemented without a key ring,
    * `KMS.NotFoundException`, `XResilverKeyServerUnavailable`.
    */

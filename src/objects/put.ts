@@ -100,7 +100,8 @@ export async function receive(context: Context, body: IncomingBody, seal?: BlobS
   throw fault;
 }
 
-function claimFault(body: IncomingBody, written: WrittenBlob): StoreError | undefined {
+/** What a client claimed of its body and does not hold. */
+export function claimFault(body: IncomingBody, written: WrittenBlob): StoreError | undefined {
   if (body.size !== undefined && written.size !== body.size) return new StoreError("IncompleteBody");
   if (body.md5 !== undefined && written.md5 !== body.md5) return new StoreError("BadDigest");
   if (body.sha256 !== undefined && written.sha256 !== body.sha256) return new StoreError("XAmzContentSHA256Mismatch");
@@ -293,7 +294,13 @@ interface Earlier {
   readonly purge?: Tombstone | undefined;
 }
 
-function build(context: Context, object: NewObject, place: Place, { before, current, purge }: Earlier): ObjectVersion {
+/** The version that an object becomes in its place. */
+export function build(
+  context: Context,
+  object: NewObject,
+  place: Place,
+  { before, current, purge }: Earlier,
+): ObjectVersion {
   const { attributes, source } = object;
   const mtime = source?.mtime ?? rows.timeAfter(context, current?.mtime, purge?.time);
   const register = <T>(value: T | undefined, time: bigint | undefined): Register<T> | undefined =>

@@ -57,6 +57,8 @@ export interface WriteConditions {
 /** A body and what the client claims about it; claims are checked after the last byte and before the commit. */
 export interface IncomingBody {
   readonly stream: AsyncIterable<Buffer>;
+  /** All of what `stream` would give, where it lies in memory already. */
+  readonly bytes?: Buffer | undefined;
   /** A piece of the stream is the reader's only until it asks for the next one. */
   readonly lent?: boolean | undefined;
   /** Decoded size when known. The body fails with IncompleteBody when it is shorter, and is cut never. */

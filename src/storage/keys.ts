@@ -142,6 +142,14 @@ export function idRowKey(space: number, bucketId: string, key: string, versionId
   return out;
 }
 
+/** The row of the same version in another space, from a key made by `idRowKey`. */
+export function sameIdRowKey(space: number, row: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(row.length);
+  row.copy(out);
+  out[0] = space;
+  return out;
+}
+
 /** The 16 hex digits of the bucket whose row this is: of a version, or made by `idRowKey`. */
 export const bucketIdOfRow = (row: Buffer): string => row.toString("hex", 1, HEAD_BYTES);
 

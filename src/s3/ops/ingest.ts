@@ -5,7 +5,8 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { StoreError } from "../../model/errors.ts";
-import type { IncomingBody } from "../../objects/types.ts";
+import type { Objects } from "../../objects/objects.ts";
+import type { IncomingBody, PutRequest } from "../../objects/types.ts";
 import {
   decodeIngest,
   encodeIngestResults,
@@ -24,7 +25,7 @@ import { checkMetadataSize } from "../request-checks.ts";
 import { jsonReply } from "../reply.ts";
 import { S3Request, type Operation } from "../request.ts";
 import { Query } from "../target.ts";
-import { storeObject } from "./put-object.ts";
+import { putRequestOf } from "./put-object.ts";
 
 /** One item in the form that the parts of PutObject read. */
 class ItemRequest extends S3Request {
@@ -76,27 +77,60 @@ export const ingest: Operation = {
     const items = decodeIngest(bytes);
     // Known to all items from here on; one that does not exist is each item's own fault.
     await allowed(request, { action: "s3:ReplicateObject", bucket });
-    const results = await Promise.all(items.map((item) => store(new ItemRequest(request, bucket, item))));
-    return jsonReply(encodeIngestResults(results));
+    const asked: (PutRequest | IngestResult)[] = [];
+    for (const item of items) asked.push(await requestOf(new ItemRequest(request, bucket, item)));
+    return jsonReply(encodeIngestResults(await storeAll(request, asked)));
   },
 };
 
-async function store(request: ItemRequest): Promise<IngestResult> {
+/** What one item asks for, or why it may not. */
+async function requestOf(request: ItemRequest): Promise<PutRequest | IngestResult> {
   try {
     checkMetadataSize(request);
     if (!isReplication(request)) throw new StoreError("InvalidRequest", { message: "Replication requests only." });
-    const result = await storeObject(request, bodyOf);
-    if (result.purged !== undefined) throw purgedHere(result.purged);
-    return { status: 200 };
+    return await putRequestOf(request, bodyOf);
   } catch (error) {
-    const { code, detail } = asStoreError(error);
-    return {
-      status: errorStatus(code),
-      code,
-      message: detail.message ?? errorMessage(code),
-      purged: detail.headers?.[RESILVER_PURGED],
-    };
+    return failed(error);
   }
+}
+
+/** In one commit what is plain, each of the others by itself, so that every item has a result of its own. */
+async function storeAll(
+  { deps: { objects } }: S3Request,
+  asked: readonly (PutRequest | IngestResult)[],
+): Promise<IngestResult[]> {
+  const requests = asked.filter((one) => "key" in one);
+  const [first] = requests;
+  // What failed for all fails for each by itself, with its own words.
+  const stored = first === undefined ? [] : await objects.putReplicas(first.bucket, requests).catch(() => []);
+  let at = 0;
+  const results = asked.map((one) => {
+    if (!("key" in one)) return one;
+    return stored[at++] === true ? STORED : store(objects, one);
+  });
+  return Promise.all(results);
+}
+
+const STORED: IngestResult = { status: 200 };
+
+async function store(objects: Objects, request: PutRequest): Promise<IngestResult> {
+  try {
+    const result = await objects.put(request);
+    if (result.purged !== undefined) throw purgedHere(result.purged);
+    return STORED;
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function failed(error: unknown): IngestResult {
+  const { code, detail } = asStoreError(error);
+  return {
+    status: errorStatus(code),
+    code,
+    message: detail.message ?? errorMessage(code),
+    purged: detail.headers?.[RESILVER_PURGED],
+  };
 }
 
 function bodyOf(request: ItemRequest): IncomingBody {
@@ -104,6 +138,7 @@ function bodyOf(request: ItemRequest): IncomingBody {
   const claim = checksumHeader(request);
   return {
     stream: once(body),
+    bytes: body,
     size: body.length,
     checksumAlgorithm: claim?.algorithm,
     expectedChecksum: claim && (() => claim.value),

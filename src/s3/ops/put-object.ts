@@ -1,6 +1,6 @@
 /** PutObject, also as a replica of a peer's version (replication.md 3.4). */
 import type { EncryptionRequest } from "../../model/encryption.ts";
-import type { IncomingBody, PutResult } from "../../objects/types.ts";
+import type { IncomingBody, PutRequest, PutResult } from "../../objects/types.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf, type HeaderView } from "../attributes.ts";
 import { authorize } from "../authorize.ts";
@@ -24,10 +24,15 @@ export const putObject: Operation = {
 };
 
 /** A PUT from its headers and a body, which is asked for once it may be stored. */
-export async function storeObject<R extends S3Request>(
+async function storeObject<R extends S3Request>(request: R, bodyOf: (request: R) => IncomingBody): Promise<PutResult> {
+  return request.deps.objects.put(await putRequestOf(request, bodyOf));
+}
+
+/** What a PUT asks for, once it is known that it may be stored. */
+export async function putRequestOf<R extends S3Request>(
   request: R,
   bodyOf: (request: R) => IncomingBody,
-): Promise<PutResult> {
+): Promise<PutRequest> {
   const { bucket, key } = request;
   await authorize(request, "s3:PutObject");
   const encryption = encryptionOf(request, request.secure);
@@ -35,7 +40,7 @@ export async function storeObject<R extends S3Request>(
   const source = await replicaSource(request, "s3:ReplicateObject");
   if (carriesAcl(request)) checkAclHeaders(request, await request.deps.objects.bucket(bucket));
   const locks = await locksAsked(request, request, { source });
-  return request.deps.objects.put({
+  return {
     bucket,
     key,
     attributes: { ...attributesOf(request), ...locks },
@@ -44,7 +49,7 @@ export async function storeObject<R extends S3Request>(
     versionId: givenVersionId(request, source),
     source,
     encryption,
-  });
+  };
 }
 
 /** A peer asks with a dry run whether its encrypted versions could be stored: its key must be here, and work. */

@@ -52,6 +52,12 @@ export interface BlobStore {
    * error is passed on. Throws StoreError `XMinioStorageFull` when the disk is full but for its reserve.
    */
   write(body: AsyncIterable<Buffer>, options: WriteOptions): Promise<WrittenBlob>;
+  /** Before bodies of so many bytes go through `writeInline`. Undefined: there is room. Rejects with XMinioStorageFull. */
+  room(bytes: number): Promise<void> | undefined;
+  /** A body that lies in memory, as a row beside the index. Undefined: it is too large for that. */
+  writeInline(bytes: Buffer, options: Pick<WriteOptions, "md5" | "sha256" | "checksum">): WrittenBlob | undefined;
+  /** The bytes of an inline blob from its row, checked: they are the row's own memory. Undefined: it is damaged. */
+  inlineBytes(ref: BlobRef, inlineRow: Buffer | undefined): Buffer | undefined;
   /** A second name for the bytes of a file blob (hard link, or a copy where links are impossible); durable when resolved. */
   link(ref: BlobRef): Promise<BlobRef>;
   /**

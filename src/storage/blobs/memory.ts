@@ -5,6 +5,7 @@ import { createChecksum } from "../../model/checksum.ts";
 import type { BlobRef } from "../../model/version.ts";
 import type { Random } from "../../runtime/random.ts";
 import { BlobDamagedError, type BlobState, type BlobStore, type WriteOptions, type WrittenBlob } from "./blobs.ts";
+import { digestsOf } from "./digests.ts";
 import { openAtOnce, sealAtOnce } from "./seal.ts";
 
 const INLINE_MAX = 1024;
@@ -63,6 +64,14 @@ export function memoryBlobStore(random: Random): MemoryBlobStore {
         checksum: checksum?.digest(),
       };
     },
+    room: () => undefined,
+    writeInline(bytes, options) {
+      if (bytes.length > INLINE_MAX) return undefined;
+      const size = bytes.length;
+      const ref = { id: random.bytes(16).toString("hex"), size, inline: true };
+      return { ...digestsOf(bytes, options), ref, inlineRow: inlineRowOf(bytes), size };
+    },
+    inlineBytes: (ref, row) => (inlineState(ref, row) === "ok" ? row?.subarray(4) : undefined),
     async link(ref) {
       return { ...ref, id: store(files.get(ref.id) ?? Buffer.alloc(0)) };
     },

@@ -5,7 +5,7 @@ import { assert } from "../../runtime/assert.ts";
 import type { Random } from "../../runtime/random.ts";
 import { BLOB_DIRECTORIES, INLINE_BYTES_MAX, PIECE_BYTES, SMALL_BODY_BYTES_MAX } from "../limits.ts";
 import { BlobDamagedError, type BlobState, type BlobStore, type WriteOptions, type WrittenBlob } from "./blobs.ts";
-import { digestsOf, type Digests } from "./digests.ts";
+import { digestsOf, type DigestOptions, type Digests } from "./digests.ts";
 import { DirectorySyncs } from "./directory-syncs.ts";
 import { codeOf, realFiles, writeFailure, type FileLayer, type FileStat } from "./files.ts";
 import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState, tableCrcOf } from "./format.ts";
@@ -107,6 +107,25 @@ class FileBlobStore implements BlobStore {
       await pumped?.abort();
       throw error;
     }
+  }
+
+  room(bytes: number): Promise<void> | undefined {
+    const room = this.#space.begin(bytes);
+    return room === undefined ? this.#space.take(bytes) : room.then(() => this.#space.take(bytes));
+  }
+
+  writeInline(bytes: Buffer, options: Pick<WriteOptions, "md5" | "sha256" | "checksum">): WrittenBlob | undefined {
+    return bytes.length > this.#inlineMax ? undefined : this.#inline([bytes], bytes.length, options);
+  }
+
+  inlineBytes(ref: BlobRef, row: Buffer | undefined): Buffer | undefined {
+    return inlineState(ref, row) === "ok" && row !== undefined ? inlineBytes(row) : undefined;
+  }
+
+  #inline(pieces: readonly Buffer[], size: number, options: DigestOptions): WrittenBlob {
+    const inlineRow = encodeInline(pieces, size);
+    const ref = { id: this.#inlineIds.next(), size, inline: true };
+    return { ...digestsOf(inlineBytes(inlineRow), options), size, ref, inlineRow };
   }
 
   async link(ref: BlobRef): Promise<BlobRef> {
@@ -232,11 +251,7 @@ class FileBlobStore implements BlobStore {
       const { ref, inlineRow } = await this.#finishSmall(id, staged, [stored], stored.length, none);
       return { ...digestsOf(plain, options), size, ref, inlineRow };
     }
-    if (size <= this.#inlineMax) {
-      const inlineRow = encodeInline(pieces, size);
-      const ref = { id: this.#inlineIds.next(), size, inline: true };
-      return { ...digestsOf(inlineBytes(inlineRow), options), size, ref, inlineRow };
-    }
+    if (size <= this.#inlineMax) return this.#inline(pieces, size, options);
     const file = encodeFile(pieces, size);
     const digests: Digests = digestsOf(file.subarray(0, size), options);
     const stamp = await this.#stage(staged, file).catch(rethrowAsWriteFailure);

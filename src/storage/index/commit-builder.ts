@@ -1,6 +1,9 @@
 /** Collects the rows of one commit. Used by every writer of the index, so that commits are built one way. */
 import type { Check, Commit, Entry, KeyRange } from "./index.ts";
 
+/** More than any write of one version adds to. */
+const COUNTERS_SUMMED = 16;
+
 export class CommitBuilder implements Commit {
   readonly checks: Check[] = [];
   readonly puts: Entry[] = [];
@@ -25,8 +28,13 @@ export class CommitBuilder implements Commit {
     this.deletes.push(key);
     return this;
   }
+  /** Adds to a counter; of the first few counters of a commit each is written once, however often it is added to. */
   add(key: Buffer, delta: bigint): this {
-    if (delta !== 0n) this.adds.push({ key, delta });
+    if (delta === 0n) return this;
+    const known = this.adds.length <= COUNTERS_SUMMED ? this.adds.findIndex((add) => add.key.equals(key)) : -1;
+    const before = this.adds[known];
+    if (before === undefined) this.adds.push({ key, delta });
+    else this.adds[known] = { key, delta: before.delta + delta };
     return this;
   }
 }
