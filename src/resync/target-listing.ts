@@ -27,9 +27,16 @@ export class ListingError extends Error {
   }
 }
 
+/** A version of a listing: a page begins after it. */
+interface Marker {
+  readonly key: string;
+  /** Empty: after all versions of the key. */
+  readonly versionId: string;
+}
+
 interface Page {
   readonly items: readonly { readonly key: string; readonly version: RemoteVersion }[];
-  readonly next?: { readonly key: string; readonly versionId: string } | undefined;
+  readonly next?: Marker | undefined;
 }
 
 const PAGE_BYTES_MAX = 256 * 1024 * 1024;
@@ -52,31 +59,24 @@ export async function* listTarget(
 ): AsyncGenerator<RemoteKey> {
   let open: { key: string; versions: RemoteVersion[] } | undefined;
   let fetching: Promise<Page> | undefined = fetchPage(client, options, { key: options.afterKey, versionId: "" });
-  try {
-    while (fetching !== undefined) {
-      const page: Page = await fetching;
-      fetching = page.next === undefined ? undefined : fetchPage(client, options, page.next);
-      for (const { key, version } of page.items) {
-        if (open !== undefined && open.key !== key) {
-          yield open;
-          open = undefined;
-        }
-        open ??= { key, versions: [] };
-        open.versions.push(version);
-      }
-    }
-    if (open !== undefined) yield open;
-  } finally {
-    // The reader may leave early: the page under way must not become an unhandled rejection.
+  while (fetching !== undefined) {
+    const page: Page = await fetching;
+    fetching = page.next === undefined ? undefined : fetchPage(client, options, page.next);
+    // A failure that nobody waits for yet is told when this page is worked off; unhandled it would end the process.
     fetching?.catch(() => undefined);
+    for (const { key, version } of page.items) {
+      if (open !== undefined && open.key !== key) {
+        yield open;
+        open = undefined;
+      }
+      open ??= { key, versions: [] };
+      open.versions.push(version);
+    }
   }
+  if (open !== undefined) yield open;
 }
 
-async function fetchPage(
-  client: Pick<TargetClient, "request">,
-  options: ListOptions,
-  marker: { key: string; versionId: string },
-): Promise<Page> {
+async function fetchPage(client: Pick<TargetClient, "request">, options: ListOptions, marker: Marker): Promise<Page> {
   const query: Record<string, string> = {
     versions: "",
     "max-keys": String(RESYNC_PAGE),
@@ -98,7 +98,7 @@ async function fetchPage(
     );
   }
   try {
-    return parsePage(parseXml(answer.body, { maxBytes: PAGE_BYTES_MAX }));
+    return parsePage(parseXml(answer.body, { maxBytes: PAGE_BYTES_MAX }), marker);
   } catch (error) {
     // Metadata names become element names, and not every name can be one: without metadata the page is well-formed.
     if (!options.metadata.wanted) throw new ListingError(`the target's listing cannot be read: ${String(error)}`, true);
@@ -107,17 +107,24 @@ async function fetchPage(
   }
 }
 
-function parsePage(root: XmlElement): Page {
+/** Throws where the answer is no listing or says that there is more and not where: the rest would count as absent. */
+function parsePage(root: XmlElement, after: Marker): Page {
+  if (root.name !== "ListVersionsResult") throw new Error(`the answer is a ${root.name}`);
   const items: { key: string; version: RemoteVersion }[] = [];
   for (const element of root.children) {
     if (element.name !== "Version" && element.name !== "DeleteMarker") continue;
     items.push({ key: decodeListing(element.value("Key") ?? ""), version: parseVersion(element) });
   }
-  const key = root.value("NextKeyMarker");
-  const truncated = root.value("IsTruncated") === "true" && key !== undefined && key !== "";
-  return truncated
-    ? { items, next: { key: decodeListing(key), versionId: root.value("NextVersionIdMarker") ?? "" } }
-    : { items };
+  if (root.value("IsTruncated") !== "true") return { items };
+  const key = decodeListing(root.value("NextKeyMarker") ?? "");
+  const last = items.at(-1);
+  const next: Marker | undefined =
+    key !== ""
+      ? { key, versionId: root.value("NextVersionIdMarker") ?? "" }
+      : last && { key: last.key, versionId: last.version.versionId };
+  if (next === undefined || (next.key === after.key && next.versionId === after.versionId))
+    throw new Error("it is cut off and does not say where it goes on");
+  return { items, next };
 }
 
 function parseVersion(element: XmlElement): RemoteVersion {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemRandom } from "../../runtime/random.ts";
 import { BLOCK_BYTES, MIB, PIECE_BYTES, READ_RING_PIECES, READ_RINGS_BYTES } from "../limits.ts";
+import { BlobDamagedError } from "./blobs.ts";
 import { CrashFiles } from "./crash-files.ts";
 import { openBlobStore } from "./store.ts";
 
@@ -54,4 +55,21 @@ test("lent memory is nobody else's while its piece is held", async () => {
   for (let round = 0; round < 4; round++) {
     await Promise.all(Array.from({ length: 60 }, (_, i) => readOne(round * 60 + i)));
   }
+});
+
+test("a read that fails while its reader has the piece before is told to the reader, not to the process", async () => {
+  const files = new CrashFiles();
+  const store = await openBlobStore({ directory: "/data", files, random: systemRandom });
+  const bytes = systemRandom.bytes(3 * MIB);
+  const body = (async function* () {
+    yield bytes;
+  })();
+  const { ref } = await store.write(body, { sizeHint: bytes.length, md5: false, sha256: false });
+  // Opening, the table of checksums, the first piece, and then a bad sector.
+  files.failAt(files.calls + 4, "EIO");
+  const pieces = store.read(ref, 0, ref.size)[Symbol.asyncIterator]();
+  await pieces.next();
+  // A slow client has the first piece: everything that is ready runs, unhandled rejections told included.
+  await new Promise((resolve) => setImmediate(resolve));
+  await assert.rejects(pieces.next(), BlobDamagedError);
 });

@@ -138,6 +138,8 @@ async function* readAhead(file: ReadableFile, ref: BlobRef, { from, to, lent }: 
     for (let at = from; next !== undefined; at += size) {
       const piece: Buffer = await next;
       next = at + size < to ? fetch(at + size) : undefined;
+      // A failure that nobody waits for yet is told when this piece has left; unhandled it would end the process.
+      next?.catch(() => undefined);
       if (!blocksMatch(piece, at / BLOCK_BYTES, table)) throw new BlobDamagedError(ref.id, "corrupt");
       yield piece;
     }
