@@ -91,6 +91,8 @@ export class Network {
   async send(from: Place, to: Place, request: TransportRequest, life: Life): Promise<S3Response> {
     const what = `${from.name}>${to.name} ${request.method} ${request.path}`;
     try {
+      // As a client does: what was given up already is not sent.
+      if (request.signal?.aborted === true) throw new Error("aborted");
       const answer = await abortable(this.#travel(from, to, request, what), request.signal);
       if (!life.alive) return await never();
       this.#note(`${what} ${answer.status}`);
@@ -233,7 +235,6 @@ function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promis
   if (signal === undefined) return work;
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(new Error("aborted"));
-    if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
