@@ -185,6 +185,13 @@ export function decideExisting(existing: Version, source: ReplicaSource | undefi
   if (!tie) throw preconditionFailed(existing);
 }
 
+/** What a write from elsewhere meets under its id. NoSuchVersion: what it repairs was removed meanwhile. */
+export function decideMet(existing: Version | undefined, at: Pick<NewObject, "bucket" | "key" | "source">): void {
+  const { bucket, key, source } = at;
+  if (source !== undefined && existing !== undefined) decideExisting(existing, source);
+  if (source?.repairs === true && existing === undefined) throw new StoreError("NoSuchVersion", { bucket, key });
+}
+
 function sameSecondOrOlder(source: ReplicaSource, existing: ObjectVersion): boolean {
   return existing.versionId !== NULL_VERSION || source.mtime === undefined || source.mtime <= existing.mtime;
 }
@@ -217,7 +224,7 @@ export async function commitObject(context: Context, object: NewObject): Promise
     const known = object.versionId !== undefined || versionId === NULL_VERSION;
     const before = known ? await context.rowById(bucket.id, object.key, versionId) : undefined;
     if (before !== undefined) commit.unchanged(before.idKey, before.idRaw);
-    if (object.source !== undefined && before?.row !== undefined) decideExisting(before.row.version, object.source);
+    decideMet(before?.row?.version, object);
     // 3. Was it purged here? Only an explicit resync undoes a local purge; one meant for everyone stays.
     const stone = known ? await context.tombstoneRow(bucket.id, object.key, versionId) : undefined;
     if (stone !== undefined) commit.unchanged(stone.key, stone.raw);

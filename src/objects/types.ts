@@ -35,6 +35,8 @@ export interface ReplicaSource {
   readonly legalHoldTime?: UnixNs | undefined;
   /** Id of an explicit resync from a healthy site: the only writer that undoes a local purge. */
   readonly resyncId?: string | undefined;
+  /** It is a version that is here already, whose bytes were lost: nothing is stored when it is gone (NoSuchVersion). */
+  readonly repairs?: boolean | undefined;
 }
 
 /** What a client may say about a new object, whatever the operation. */

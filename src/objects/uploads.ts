@@ -13,7 +13,7 @@ import { checkCopySource, checkWrite, hasConditions } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import { checkLockAllowed } from "./locks.ts";
 import { blobSeal, encryptionFor, notApplicable, openSeal, sealFor, type BlobSeal, type Place } from "./encryption.ts";
-import { checkQuota, checkVersionIdAllowed, commitObject, decideExisting, receive } from "./put.ts";
+import { checkQuota, checkVersionIdAllowed, commitObject, decideMet, receive } from "./put.ts";
 import { find } from "./read.ts";
 import * as rows from "./rows.ts";
 import type {
@@ -66,7 +66,7 @@ export async function createUpload(context: Context, request: CreateUploadReques
     // Which of two null versions is newer can only be told by the time, which comes with the completion.
     if (request.versionId !== undefined && request.versionId !== NULL_VERSION) {
       const existing = (await context.rowById(bucket.id, request.key, request.versionId)).row;
-      if (existing !== undefined) decideExisting(existing.version, request.source);
+      decideMet(existing?.version, request);
       const { tombstone } = await context.tombstoneRow(bucket.id, request.key, request.versionId);
       if (tombstone !== undefined && (tombstone.will === "everywhere" || request.source?.resyncId === undefined)) {
         // 412 is what every source takes for "nothing to do"; the header tells our own why.

@@ -47,7 +47,7 @@ export async function repairVersion(deps: RepairDeps, bucket: Bucket, version: O
         : pullWhole(deps, bucket, version, peer));
       if (came) return "repaired";
     } catch (error) {
-      // Deleted or purged meanwhile: then nothing is lost.
+      // Removed, replaced or mended meanwhile: then nothing is lost.
       if (error instanceof StoreError && GONE.has(error.code)) return "repaired";
       deps.warn(`${bucket.name}/${version.key} could not be repaired from a peer`, error);
       outcome = "failed";
@@ -56,7 +56,14 @@ export async function repairVersion(deps: RepairDeps, bucket: Bucket, version: O
   return outcome;
 }
 
-const GONE: ReadonlySet<string> = new Set(["NoSuchBucket", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed"]);
+/** PreconditionFailed: another write brought its bytes, or a null version took its place. */
+const GONE: ReadonlySet<string> = new Set([
+  "NoSuchBucket",
+  "NoSuchKey",
+  "NoSuchVersion",
+  "MethodNotAllowed",
+  "PreconditionFailed",
+]);
 
 const selectorOf = (bucket: Bucket, { key, versionId }: ObjectVersion) => ({ bucket: bucket.name, key, versionId });
 
@@ -92,7 +99,7 @@ const sourceOf = (version: ObjectVersion): ReplicaSource => ({
   replica: version.replication.replica === true,
   mtime: version.mtime,
   etag: version.etag,
-  resyncId: "repair",
+  repairs: true,
 });
 
 /** Registers are left out: the row keeps its own. */

@@ -136,6 +136,36 @@ describe("scrub, repair and heal", { timeout: 30_000 }, () => {
     assert.equal((await read(version)).length, (5 << 20) + BIG);
   });
 
+  test("a version that is purged here while a peer is asked for its bytes stays purged", async () => {
+    const whole = await site.put("k", "x".repeat(BIG));
+    const attributes = { headers: {}, userMetadata: {}, storageClass: "STANDARD" } as const;
+    const upload = await site.objects.createUpload({ bucket: SRC, key: asKey("m"), attributes, initiator: "me" });
+    const selector = { bucket: SRC, key: asKey("m"), uploadId: upload.uploadId };
+    const part = await site.objects.putPart(selector, 1, { stream: stream(Buffer.alloc(BIG, "y")), size: BIG });
+    const { version: inParts } = await site.objects.completeUpload({ ...selector, parts: [part] });
+    peer.holds(whole, Buffer.alloc(BIG, "x"));
+    peer.holds(inParts, Buffer.alloc(BIG, "y"));
+    site.blobs.files.clear();
+    for (const version of [whole, inParts]) {
+      await assert.rejects(read(version), { code: "XResilverObjectDamaged" });
+      const damaged = await now(version);
+      const purging: Peer = {
+        secure: false,
+        carriesSecrets: false,
+        async ask(request) {
+          // No rule carries it: the will of the purge is local.
+          await site.objects.delete({ bucket: SRC, key: version.key, versionId: version.versionId });
+          return peer.ask(request);
+        },
+      };
+      assert.equal(await repairVersion({ ...deps(), peersFor: async () => [purging] }, bucket, damaged), "repaired");
+      assert.equal(await now(version), undefined);
+      const stone = await site.objects.tombstone({ bucket: SRC, key: version.key, versionId: version.versionId });
+      assert.equal(stone?.will, "local");
+    }
+    assert.deepEqual(warnings, []);
+  });
+
   test("what is not the lost version is not taken for it", async () => {
     const version = await site.put("k", "x".repeat(BIG));
     site.blobs.files.clear();
