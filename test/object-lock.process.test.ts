@@ -64,8 +64,8 @@ async function locks(s3: sdk.S3Client, Key: string, VersionId: string): Promise<
   return [head.ObjectLockMode, head.ObjectLockRetainUntilDate?.getTime(), head.ObjectLockLegalHoldStatus];
 }
 
-const gone = async (s3: sdk.S3Client, Key: string, VersionId: string): Promise<boolean> =>
-  s3.send(new sdk.HeadObjectCommand({ Bucket, Key, VersionId })).then(
+const gone = async (s3: sdk.S3Client, Key: string, VersionId: string, bucket = Bucket): Promise<boolean> =>
+  s3.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key, VersionId })).then(
     () => false,
     (error: sdk.S3ServiceException) => error.$metadata.httpStatusCode === 404,
   );
@@ -242,6 +242,30 @@ test("a bucket without object lock takes no replicas of one that has it", async 
   const ObjectLockConfiguration = { ObjectLockEnabled: "Enabled" as const };
   await b.send(new sdk.PutObjectLockConfigurationCommand({ Bucket: name, ObjectLockConfiguration }));
   await putRule(sites[0], name, await targetArn(name), true);
+});
+
+test("object lock comes to a bucket that replicates both ways: one rule rests while it does", async () => {
+  const name = "later";
+  const [a, b] = clients;
+  for (const site of sites) await site.makeBucket(name);
+  const there = await setRule(sites[0], sites[1], name);
+  await setRule(sites[1], sites[0], name);
+  const ObjectLockConfiguration = { ObjectLockEnabled: "Enabled" as const };
+  const turnOn = (s3: sdk.S3Client) =>
+    s3.send(new sdk.PutObjectLockConfigurationCommand({ Bucket: name, ObjectLockConfiguration }));
+  for (const s3 of clients) await assert.rejects(turnOn(s3), fails("ReplicationDestinationMissingLockError"));
+  await putRule(sites[0], name, there, false);
+  await turnOn(a);
+  await turnOn(b);
+  await putRule(sites[0], name, there, true);
+  const locked = { ObjectLockMode: "COMPLIANCE" as const, ObjectLockRetainUntilDate: inDays(1) };
+  const { VersionId } = await a.send(new sdk.PutObjectCommand({ Bucket: name, Key: "k", Body: "k", ...locked }));
+  await reached(
+    async () => !(await gone(b, "k", String(VersionId), name)),
+    () => explainDifference(...sites, name),
+  );
+  const purge = new sdk.DeleteObjectCommand({ Bucket: name, Key: "k", VersionId });
+  await assert.rejects(b.send(purge), fails("AccessDenied"));
 });
 
 /** The target that was registered although the rule was refused. */

@@ -84,9 +84,12 @@ async function readVersioning(data: Buffer): Promise<Change> {
 }
 
 /** A bucket made by this import has no versioning yet, without which there is no object lock. */
-async function readLock(data: Buffer): Promise<Change> {
-  const objectLock = parseObjectLock(data);
-  return (bucket) => ({ ...bucket, versioning: bucket.versioning ?? { status: "Enabled" }, objectLock });
+async function readLock(
+  data: Buffer,
+  { name, request }: { readonly name: BucketName; readonly request: AdminRequest },
+): Promise<Change> {
+  const change = await request.deps.targets.lockChange(name, parseObjectLock(data));
+  return (bucket) => change({ ...bucket, versioning: bucket.versioning ?? { status: "Enabled" } });
 }
 
 async function readPolicy(data: Buffer, { name }: { readonly name: BucketName }): Promise<Change> {

@@ -1,5 +1,7 @@
 /** What the admin API needs from replication; `replication/` has it, `server/` hands it in. All throw StoreErrors. */
+import type { Bucket } from "../model/bucket.ts";
 import type { BucketName } from "../model/names.ts";
+import type { ObjectLockConfig } from "../model/object-lock.ts";
 import type { DiffLine, DiffRequest, FailureLine } from "../replication/status.ts";
 
 /** Flags of set-remote-target (admin-api.md 4.3). Without `update` a target is added, with it the flagged parts change. */
@@ -13,6 +15,8 @@ export interface TargetsApi {
   list(bucket: BucketName | "", type: string): Promise<object[] | null>;
   /** XMinioAdminRemoteArnInvalid, XMinioAdminRemoteTargetNotFoundError, XMinioAdminRemoteRemoveDisallowed. */
   remove(bucket: BucketName, arn: string): Promise<void>;
+  /** The change that gives a bucket this object lock; ReplicationDestinationMissingLockError: a target could not keep it. */
+  lockChange(bucket: BucketName, objectLock: ObjectLockConfig): Promise<(bucket: Bucket) => Bucket>;
 }
 
 export interface BacklogApi {

@@ -37,6 +37,7 @@ function recordingTargets(calls: unknown[]): TargetsApi {
       calls.push(["remove", bucket, arn]);
       throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket });
     },
+    lockChange: async (_bucket, objectLock) => (bucket) => ({ ...bucket, objectLock }),
   };
 }
 

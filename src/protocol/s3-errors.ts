@@ -17,6 +17,7 @@ const GENERAL: readonly Row[] = [
   ["InternalError", 500, "The server met an internal error; please try again."],
   ["InvalidArgument", 400, "An argument of the request is not valid."],
   ["InvalidRequest", 400, "The request is not valid."],
+  ["OperationAborted", 409, "A conflicting operation is in progress on this resource; please try again."],
   ["MethodNotAllowed", 405, "The specified method is not allowed against this resource."],
   ["MissingContentLength", 411, "The Content-Length header is required."],
   ["MissingRequestBodyError", 411, "The request body is missing."],

@@ -142,6 +142,26 @@ describe("remote targets", { timeout: 20_000 }, () => {
     await assert.rejects(checkConfig(config(), SRC), { code: "InvalidRequest", message: /\?object-lock/ });
   });
 
+  test("object lock is turned on only while every target of an enabled rule could keep it", async () => {
+    const arn = await replicateTo(site, fake);
+    const lock = async () => site.objects.updateBucket(SRC, await site.targets.lockChange(SRC, {}));
+    await refuses(lock(), "ReplicationDestinationMissingLockError");
+    fake.interfere = ({ query }) => (query.has("object-lock") ? { status: 503, code: "SlowDown" } : undefined);
+    await refuses(lock(), "XMinioAdminReplicationRemoteConnectionError");
+    assert.equal((await site.objects.bucket(SRC)).objectLock, undefined);
+    await enableRule(site, arn, { enabled: false });
+    const change = await site.targets.lockChange(SRC, {});
+    await enableRule(site, arn);
+    await refuses(site.objects.updateBucket(SRC, change), "OperationAborted");
+    fake.interfere = () => undefined;
+    fake.objectLock = true;
+    await lock();
+    // From then on only the default changes: nobody is asked.
+    await fake.stop();
+    await lock();
+    await fake.start();
+  });
+
   test("replication-check makes dry runs only and names the missing right", async () => {
     await refuses(checkConfig(config(), SRC), "ReplicationConfigurationNotFoundError");
     await replicateTo(site, fake);

@@ -6,6 +6,7 @@ import type { Objects } from "../objects/objects.ts";
 import { StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
 import { parseArn, type Arn, type BucketName } from "../model/names.ts";
+import type { ObjectLockConfig } from "../model/object-lock.ts";
 import { ruleArn } from "../model/replication-config.ts";
 import type { Sealer } from "../model/sealer.ts";
 import { ZERO_TIME } from "../protocol/time.ts";
@@ -19,6 +20,7 @@ import type { TargetAddress } from "./client-adapter.ts";
 import { Connections, type Connection } from "./connections.ts";
 import { carriesSecrets, checkEncryption } from "./encryption.ts";
 import { putForgetJob } from "./forget.ts";
+import { lockChange } from "./lock-change.ts";
 import { dropLog } from "./log.ts";
 import { dropProbe } from "./probe.ts";
 import * as checks from "./target-checks.ts";
@@ -99,6 +101,11 @@ export class Targets {
     const dialect = await this.#check(loaded, record.target, record.secret);
     await this.#store(loaded, { ...record.target, dialect: dialect === "s3" ? dialect : undefined });
     return record.target.arn;
+  }
+
+  /** See lock-change.ts. */
+  lockChange(bucketName: BucketName, objectLock: ObjectLockConfig): Promise<(bucket: Bucket) => Bucket> {
+    return lockChange({ objects: this.#deps.objects, targets: this }, bucketName, objectLock);
   }
 
   #added(loaded: Loaded, input: TargetInput): { target: TargetRecord; secret: string; unchanged: boolean } {

@@ -4,6 +4,7 @@ import type { TraceSink } from "../observe/trace.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Bucket } from "../model/bucket.ts";
 import type { Arn, BucketName } from "../model/names.ts";
+import type { ObjectLockConfig } from "../model/object-lock.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
@@ -71,6 +72,7 @@ export interface ReplicationDeps {
 /** The methods of `s3/replication-api.ts`. */
 export interface ReplicationCalls {
   validateConfig(bucket: BucketName, config: ReplicationConfig, identity: Identity): Promise<void>;
+  lockChange(bucket: BucketName, objectLock: ObjectLockConfig): Promise<(bucket: Bucket) => Bucket>;
   configChanged(bucket: BucketName): Promise<void>;
   removeAllTargets(bucket: BucketName): Promise<void>;
   check(bucket: BucketName): Promise<void>;
@@ -178,6 +180,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     status,
     api: {
       validateConfig: (bucket, replication) => validateConfig(config, bucket, replication),
+      lockChange: (bucket, objectLock) => targets.lockChange(bucket, objectLock),
       async configChanged(bucket) {
         await existing.ensure(bucket);
         changed();

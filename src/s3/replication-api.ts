@@ -2,6 +2,7 @@
 import type { Identity } from "../iam/types.ts";
 import type { Bucket } from "../model/bucket.ts";
 import type { Arn, BucketName } from "../model/names.ts";
+import type { ObjectLockConfig } from "../model/object-lock.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Peer, ProxiedCall } from "../replication/peer-reads.ts";
 import type { JobLimits, JobOptions, Named } from "../resync/options.ts";
@@ -27,6 +28,8 @@ export interface ResyncControl {
 export interface ReplicationApi {
   /** Rows 6 to 14 of replication.md 1.3: ARNs are known, remote buckets reachable and fit. Stores nothing. */
   validateConfig(bucket: BucketName, config: ReplicationConfig, identity: Identity): Promise<void>;
+  /** The change that gives a bucket this object lock; ReplicationDestinationMissingLockError: a target could not keep it. */
+  lockChange(bucket: BucketName, objectLock: ObjectLockConfig): Promise<(bucket: Bucket) => Bucket>;
   /** The stored configuration is another one now (or gone). */
   configChanged(bucket: BucketName): Promise<void>;
   /** XMinioAdminRemoteTargetNotFoundError when the bucket has none. */

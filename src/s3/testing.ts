@@ -27,6 +27,7 @@ export { TEST_ROOT };
 /** Replication that knows no target: every call answers as for a site without any. */
 export const noReplication: ReplicationApi = {
   validateConfig: () => Promise.resolve(),
+  lockChange: async (_bucket, objectLock) => (bucket) => ({ ...bucket, objectLock }),
   configChanged: () => Promise.resolve(),
   removeAllTargets: () => Promise.resolve(),
   check: () => Promise.resolve(),

@@ -34,12 +34,15 @@ export const putBucketReplication: Operation = {
   async run(request) {
     const { bucket: name, deps } = request;
     await authorize(request, "s3:PutReplicationConfiguration");
-    if ((await deps.objects.bucket(name)).versioning?.status !== "Enabled") throw needsVersioning();
+    const { versioning, objectLock } = await deps.objects.bucket(name);
+    if (versioning?.status !== "Enabled") throw needsVersioning();
     const replication = parseReplicationXml(await readCheckedDocument(request, REPLICATION_CONFIG_BYTES_MAX));
     await deps.replication.validateConfig(name, replication, request.identity);
     await deps.objects.updateBucket(name, (bucket) => {
       // Asked again: it may have been suspended while the targets were looked at.
       if (bucket.versioning?.status !== "Enabled") throw needsVersioning();
+      // Object lock came meanwhile, which the targets were not asked for.
+      if (objectLock === undefined && bucket.objectLock !== undefined) throw new StoreError("OperationAborted");
       return { ...bucket, replication };
     });
     await deps.replication.configChanged(name);

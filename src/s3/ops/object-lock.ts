@@ -27,7 +27,8 @@ export const putObjectLock: Operation = {
     await authorize(request, "s3:PutBucketObjectLockConfiguration");
     await request.deps.objects.bucket(name);
     const objectLock = xml.parseObjectLock(await readCheckedDocument(request, LOCK_DOCUMENT_BYTES_MAX));
-    await request.deps.objects.updateBucket(name, (bucket) => ({ ...bucket, objectLock }));
+    const { objects, replication } = request.deps;
+    await objects.updateBucket(name, await replication.lockChange(name, objectLock));
     return EMPTY_OK;
   },
 };
