@@ -12,6 +12,7 @@ import { enqueueVersions } from "../objects/enqueue.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import { Waker } from "../runtime/waker.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
@@ -67,7 +68,7 @@ function wanted(config: ReplicationConfig | undefined): Map<Arn, string> {
 
 export class ExistingObjects {
   readonly #deps: ExistingDeps;
-  #wake = new AbortController();
+  readonly #waker = new Waker();
 
   constructor(deps: ExistingDeps) {
     this.#deps = deps;
@@ -91,7 +92,7 @@ export class ExistingObjects {
   }
 
   wake(): void {
-    this.#wake.abort();
+    this.#waker.wake();
   }
 
   async #jobs(bucketId: string): Promise<{ key: Buffer; raw: Buffer; job: ExistingJob }[]> {
@@ -101,26 +102,19 @@ export class ExistingObjects {
 
   /** Works off open jobs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    // A configuration stored just before a crash may have no job yet.
-    await this.#guarded(async () => {
-      for (const bucket of await this.#deps.objects.buckets())
-        if (bucket.replication !== undefined) await this.ensure(bucket.name);
-    });
-    while (!signal.aborted) {
-      this.#wake = new AbortController();
-      await this.#guarded(async () => {
-        for (const { key, job } of await this.#jobs("")) if (!job.done) await this.#walk(key, signal);
-      });
-      await this.#deps.clock.sleep(FALLBACK_POLL_MS * 4, AbortSignal.any([signal, this.#wake.signal]));
-    }
-  }
-
-  async #guarded(work: () => Promise<void>): Promise<void> {
+    const { clock, objects } = this.#deps;
+    const failed = (error: unknown): void => this.#deps.warn("existing objects could not be queued", error);
     try {
-      await work();
+      // A configuration stored just before a crash may have no job yet.
+      for (const bucket of await objects.buckets())
+        if (bucket.replication !== undefined) await this.ensure(bucket.name);
     } catch (error) {
-      this.#deps.warn("existing objects could not be queued", error);
+      failed(error);
     }
+    const round = async (): Promise<void> => {
+      for (const { key, job } of await this.#jobs("")) if (!job.done) await this.#walk(key, signal);
+    };
+    await this.#waker.repeat({ clock, signal, idleMs: () => FALLBACK_POLL_MS * 4, round, failed });
   }
 
   async #walk(key: Buffer, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@
 import type { Arn } from "../model/names.ts";
 import { dropStatuses } from "../objects/status.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Waker } from "../runtime/waker.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
@@ -35,7 +36,7 @@ export interface ForgetDeps {
 
 export class ForgottenTargets {
   readonly #deps: ForgetDeps;
-  #wake = new AbortController();
+  readonly #waker = new Waker();
 
   constructor(deps: ForgetDeps) {
     this.#deps = deps;
@@ -43,20 +44,19 @@ export class ForgottenTargets {
 
   /** A target was removed. */
   wake(): void {
-    this.#wake.abort();
+    this.#waker.wake();
   }
 
   /** Works off open jobs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#wake = new AbortController();
-      try {
-        await this.#work(signal);
-      } catch (error) {
-        this.#deps.warn("statuses of a removed target could not be put right", error);
-      }
-      await this.#deps.clock.sleep(FALLBACK_POLL_MS * 4, AbortSignal.any([signal, this.#wake.signal]));
-    }
+    const { clock, warn } = this.#deps;
+    await this.#waker.repeat({
+      clock,
+      signal,
+      idleMs: () => FALLBACK_POLL_MS * 4,
+      round: () => this.#work(signal),
+      failed: (error) => warn("statuses of a removed target could not be put right", error),
+    });
   }
 
   async #work(signal: AbortSignal): Promise<void> {

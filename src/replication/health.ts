@@ -3,6 +3,7 @@
  * While it is open nothing is read from a change log and nothing is sent.
  */
 import type { Clock } from "../runtime/clock.ts";
+import { Waker } from "../runtime/waker.ts";
 import { RESILVER } from "../protocol/replication-headers.ts";
 import { PROBE_FIRST_MS, PROBE_INTERVAL_MS, PROBE_TIMEOUT_MS } from "./limits.ts";
 import type { TargetClient } from "./wire.ts";
@@ -35,7 +36,7 @@ export class Endpoint {
   #asked = false;
   #identity = "";
   #stopped = new AbortController();
-  #wake = new AbortController();
+  readonly #waker = new Waker();
   readonly #listeners = new Set<() => void>();
 
   constructor(name: string, client: TargetClient, clock: Clock) {
@@ -136,7 +137,7 @@ export class Endpoint {
       this.#offlineCount++;
       this.#downSinceMs = this.#clock.nowMs();
       // The loop is in its long sleep: from now on it asks often.
-      this.#wake.abort();
+      this.#waker.wake();
     } else if (alive && this.#state === "open") {
       this.#state = "closed";
       this.#downtimeMs += this.#clock.nowMs() - this.#downSinceMs;
@@ -148,10 +149,8 @@ export class Endpoint {
   async run(): Promise<void> {
     let waitMs = 0;
     while (!this.#stopped.signal.aborted) {
-      this.#wake = new AbortController();
-      await this.#clock.sleep(waitMs, AbortSignal.any([this.#wake.signal, this.#stopped.signal]));
+      const woken = await this.#waker.sleep(this.#clock, waitMs, this.#stopped.signal);
       if (this.#stopped.signal.aborted) return;
-      const woken = this.#wake.signal.aborted;
       const alive = woken ? false : await this.probe();
       if (alive) waitMs = PROBE_INTERVAL_MS;
       else

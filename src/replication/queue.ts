@@ -10,6 +10,7 @@ import type { Version } from "../model/version.ts";
 import { unreachable } from "../runtime/assert.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import { Waker } from "../runtime/waker.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { keyAfter } from "../storage/keys.ts";
 import { Activity } from "./activity.ts";
@@ -65,7 +66,7 @@ export class TargetQueue {
   #flushedAtMs = 0;
   /** What the clock showed when the retry queue was last read; Infinity: never, as after a start. */
   #lookedAtMs = Infinity;
-  #wake = new AbortController();
+  readonly #waker = new Waker();
   #unlisten: () => void;
 
   constructor(deps: QueueDeps, connection: Connection) {
@@ -104,10 +105,9 @@ export class TargetQueue {
   async run(): Promise<void> {
     while (!this.#abort.signal.aborted) {
       this.poke();
-      this.#wake = new AbortController();
       const untilDue = this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#inNs(0)) / NS_PER_MS);
       const waitMs = Math.min(Math.max(untilDue, 5), limits.FALLBACK_POLL_MS);
-      await this.#deps.clock.sleep(waitMs, AbortSignal.any([this.#wake.signal, this.#abort.signal]));
+      await this.#waker.sleep(this.#deps.clock, waitMs, this.#abort.signal);
     }
     await this.#settled();
   }
@@ -337,7 +337,7 @@ export class TargetQueue {
           this.arn,
           batch.map(({ row }) => row),
         );
-        if (batch.some(({ row }) => row.retry !== undefined)) this.#wake.abort();
+        if (batch.some(({ row }) => row.retry !== undefined)) this.#waker.wake();
       } catch (error) {
         // The rows stay in the log and are read again; the targets hold the versions, so the repeat costs little.
         this.#deps.warn("finished replication could not be recorded", error);

@@ -1,5 +1,6 @@
 /** Keeps one queue running for every target there is; only the process that does the background work runs it. */
 import type { Arn } from "../model/names.ts";
+import { Waker } from "../runtime/waker.ts";
 import { ActivityPublisher } from "./activity-rows.ts";
 import { dropLog } from "./log.ts";
 import { FALLBACK_POLL_MS, TARGETS_REFRESH_MS } from "./limits.ts";
@@ -19,7 +20,7 @@ export class Scheduler {
   readonly #deps: SchedulerDeps;
   readonly #queues = new Map<Arn, Running>();
   #refreshing: Promise<void> | undefined;
-  #wake = new AbortController();
+  readonly #waker = new Waker();
   readonly #publisher: ActivityPublisher;
 
   constructor(deps: SchedulerDeps) {
@@ -39,22 +40,22 @@ export class Scheduler {
   poke(arn?: Arn): void {
     const known = arn === undefined ? undefined : this.#queues.get(arn);
     if (known !== undefined) known.queue.poke();
-    else this.#wake.abort();
+    else this.#waker.wake();
   }
 
   /** Runs until `signal` aborts; resolves when nothing is under way any more. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#wake = new AbortController();
-      try {
+    const { clock, warn } = this.#deps;
+    await this.#waker.repeat({
+      clock,
+      signal,
+      idleMs: () => (this.#queues.size === 0 ? FALLBACK_POLL_MS : TARGETS_REFRESH_MS),
+      round: async () => {
         await this.#refresh();
         await this.#publisher.publish(this.queues);
-      } catch (error) {
-        this.#deps.warn("the replication targets could not be read", error);
-      }
-      const idleMs = this.#queues.size === 0 ? FALLBACK_POLL_MS : TARGETS_REFRESH_MS;
-      await this.#deps.clock.sleep(idleMs, AbortSignal.any([signal, this.#wake.signal]));
-    }
+      },
+      failed: (error) => warn("the replication targets could not be read", error),
+    });
     const running = [...this.#queues.values()];
     this.#queues.clear();
     for (const { queue } of running) queue.stop();

@@ -20,6 +20,7 @@ import { checkAlive, checkBucketThere, checkVersioned } from "../replication/tar
 import type { Targets } from "../replication/targets.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
+import { Waker } from "../runtime/waker.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
@@ -107,7 +108,7 @@ export class ResyncJobs {
   readonly #deps: JobsDeps;
   readonly #reports: Reports;
   readonly #running = new Map<string, Running>();
-  #wake = new AbortController();
+  readonly #waker = new Waker();
 
   constructor(deps: JobsDeps) {
     this.#deps = deps;
@@ -303,20 +304,19 @@ export class ResyncJobs {
   }
 
   wake(): void {
-    this.#wake.abort();
+    this.#waker.wake();
   }
 
   /** Runs open jobs until `signal` aborts; resolves when all of them have stopped and saved. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.#wake = new AbortController();
-      try {
-        await this.#startOpen(signal);
-      } catch (error) {
-        this.#deps.warn("the resync jobs could not be read", error);
-      }
-      await this.#deps.clock.sleep(FALLBACK_POLL_MS, AbortSignal.any([signal, this.#wake.signal]));
-    }
+    const { clock, warn } = this.#deps;
+    await this.#waker.repeat({
+      clock,
+      signal,
+      idleMs: () => FALLBACK_POLL_MS,
+      round: () => this.#startOpen(signal),
+      failed: (error) => warn("the resync jobs could not be read", error),
+    });
     const ends = [...this.#running.values()].map(({ ended }) => ended);
     await Promise.all(ends);
   }

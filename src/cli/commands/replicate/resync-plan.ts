@@ -1,36 +1,11 @@
 /** `replicate resync start --dry-run`: what a resync would do. */
 import type { ResyncStart } from "../../../client/resync-calls.ts";
 import { planResync } from "../../../client/resync-calls.ts";
+import type { Forecast } from "../../../resync/forecast.ts";
 import { CommandError } from "../../command.ts";
 import { formatBinarySize, formatRate, formatSpan } from "../../format.ts";
 import { attempt } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
-
-interface Plan {
-  readonly done: boolean;
-  readonly phase: string;
-  readonly total: number;
-  readonly compared: number;
-  readonly toSend: number;
-  readonly bytesToSend: number;
-  readonly alreadyEqual: number;
-  readonly notReplicable: number;
-  readonly restored: {
-    readonly absent: number;
-    readonly purgedThere: number;
-    readonly damaged: number;
-    readonly different: number;
-  };
-  readonly staysPurged: number;
-  readonly toPurge: number;
-  readonly onlyAtTarget: number;
-  readonly outOfScope: number;
-  readonly damage?: { readonly examined: number; readonly missing: number; readonly corrupt: number } | undefined;
-  readonly samples: readonly { readonly key: string; readonly versionId: string; readonly reason: string }[];
-  readonly rate?: { readonly versionsPerSecond: number; readonly bytesPerSecond: number; readonly from: string };
-  readonly seconds?: number | undefined;
-  readonly refusal?: string | undefined;
-}
 
 /** Shows progress, then the plan. Exit code 1 when a start would be refused. */
 export async function showPlan(site: BucketSite, start: ResyncStart, what: string): Promise<number> {
@@ -41,9 +16,9 @@ export async function showPlan(site: BucketSite, start: ResyncStart, what: strin
   return plan.refusal === undefined ? 0 : 1;
 }
 
-async function wholePlan(site: BucketSite, start: ResyncStart): Promise<Plan | undefined> {
+async function wholePlan(site: BucketSite, start: ResyncStart): Promise<Forecast | undefined> {
   for await (const line of planResync(site.s3, start)) {
-    const plan = line as Plan;
+    const plan = line as Forecast;
     if (plan.done) return plan;
     site.ctx.out.progress(`${plan.phase}: ${plan.compared} of ${plan.total} versions, ${plan.toSend} to send`);
   }
@@ -51,7 +26,7 @@ async function wholePlan(site: BucketSite, start: ResyncStart): Promise<Plan | u
 }
 
 /** Pure. */
-export function planText(url: string, arn: string, plan: Plan): string {
+export function planText(url: string, arn: string, plan: Forecast): string {
   const { restored, damage } = plan;
   const row = (name: string, text: string): string => `   ${`${name}:`.padEnd(16)}${text}`;
   const more = (text: string): string => `${" ".repeat(19)}${text}`;
@@ -76,7 +51,7 @@ export function planText(url: string, arn: string, plan: Plan): string {
   return lines.join("\n");
 }
 
-function timeText({ rate, seconds }: Plan): string {
+function timeText({ rate, seconds }: Forecast): string {
   if (rate === undefined || seconds === undefined) return "unknown, no rate could be measured";
   const bytes = rate.bytesPerSecond > 0 ? ` and ${formatRate(rate.bytesPerSecond)}` : "";
   const from = rate.from === "last resync" ? "as in the last resync" : "as a few round trips suggest";

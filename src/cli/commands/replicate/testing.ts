@@ -5,6 +5,7 @@ import type { Answer, FakeServer } from "../testing.ts";
 import { adminError, ok, s3Error } from "../testing.ts";
 import type { AdminCall } from "../../../client/admin-client.ts";
 import type { S3Request } from "../../../client/s3-client.ts";
+import type { Forecast } from "../../../resync/forecast.ts";
 import type { RemoteTarget } from "./remote-target.ts";
 
 export class ReplicationServer implements FakeServer {
@@ -110,7 +111,7 @@ const PLAN = {
   samples: [{ key: "k", versionId: "V", reason: "it was purged there for every site" }],
   rate: { versionsPerSecond: 100, bytesPerSecond: 1000, from: "last resync" },
   seconds: 4,
-};
+} satisfies Forecast;
 
 /** The answer of a start: one target with the id, times and counters at zero. */
 export function resync(arn: string, resetid: string, more: object = {}): object {
