@@ -77,10 +77,11 @@ export async function createUpload(context: Context, request: CreateUploadReques
       }
     }
     const asked = encryptionFor(context, bucket, request.encryption);
+    const initiated = context.clock.nowNs();
     const upload: Upload = {
-      uploadId: context.random.bytes(16).toString("hex") as UploadId,
+      uploadId: newUploadId(context, initiated),
       key: request.key,
-      initiated: context.clock.nowNs(),
+      initiated,
       initiator: request.initiator,
       attributes: request.attributes,
       checksumAlgorithm: request.checksumAlgorithm,
@@ -94,6 +95,11 @@ export async function createUpload(context: Context, request: CreateUploadReques
       .put(keys.uploadRowKey(bucket.id, request.key, upload.uploadId), encodeRow(upload));
     return { commit, result: upload };
   });
+}
+
+/** Ids ascend with time: uploads of one key are listed, and paged through, in the order in which they began. */
+function newUploadId(context: Context, initiated: bigint): UploadId {
+  return (initiated.toString(16).padStart(16, "0") + context.random.bytes(8).toString("hex")) as UploadId;
 }
 
 async function uploadRow(context: Context, selector: UploadSelector): Promise<UploadRow> {

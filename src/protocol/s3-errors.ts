@@ -23,7 +23,7 @@ const GENERAL: readonly Row[] = [
   ["MissingRequestBodyError", 411, "The request body is missing."],
   ["EmptyRequestBody", 400, "The request body must not be empty."],
   ["NotImplemented", 501, "This functionality is not implemented."],
-  ["PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"],
+  ["PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold."],
   ["RequestTimeout", 503, "The request took too long to arrive."],
   ["ServerBusy", 503, "The server is busy; please try again later."],
   ["SlowDown", 503, "Please reduce your request rate."],

@@ -8,7 +8,6 @@ import { checksumHeaderName, parseChecksumAlgorithm } from "../model/checksum.ts
 import { checksumOf } from "../model/checksum.ts";
 import { StoreError } from "../model/errors.ts";
 import type { ChecksumAlgorithm } from "../model/version.ts";
-import { CHECKSUM_ALGORITHMS } from "../model/version.ts";
 import type { IncomingBody } from "../objects/types.ts";
 import { ChunkedDecoder, decodeAwsChunked } from "../protocol/aws-chunked.ts";
 import type { HeaderView } from "./attributes.ts";
@@ -23,12 +22,25 @@ export interface ChecksumClaim {
   readonly value?: string | undefined;
 }
 
+/** Headers of that name that are no checksums. */
+const ABOUT_CHECKSUMS = new Set(["algorithm", "mode", "type"].map((name) => CHECKSUM_PREFIX + name));
+
+/**
+ * The algorithm that a header or trailer is named after; undefined when it is no checksum. InvalidArgument for one that
+ * is not here: taken, its sender would believe the bytes checked.
+ */
+function algorithmNamed(name: string): ChecksumAlgorithm | undefined {
+  if (!name.startsWith(CHECKSUM_PREFIX) || ABOUT_CHECKSUMS.has(name)) return undefined;
+  const algorithm = parseChecksumAlgorithm(name.slice(CHECKSUM_PREFIX.length));
+  if (algorithm === undefined) throw invalidArgument("Checksum algorithm provided is unsupported.");
+  return algorithm;
+}
+
 /** The `x-amz-checksum-<algorithm>` header of a request. Two of them: InvalidArgument. */
 export function checksumHeader(request: HeaderView): ChecksumClaim | undefined {
   let claim: ChecksumClaim | undefined;
   for (const name in request.headers) {
-    if (!name.startsWith(CHECKSUM_PREFIX)) continue;
-    const algorithm = parseChecksumAlgorithm(name.slice(CHECKSUM_PREFIX.length));
+    const algorithm = algorithmNamed(name);
     if (algorithm === undefined) continue;
     const value = request.header(name) ?? "";
     if (claim !== undefined) throw invalidArgument("Expecting a single x-amz-checksum- header.");
@@ -84,7 +96,7 @@ function announcedTrailers(request: S3Request): Trailers {
     .split(",")
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== "");
-  const checksums = CHECKSUM_ALGORITHMS.filter((algorithm) => names.includes(checksumHeaderName(algorithm)));
+  const checksums = names.map(algorithmNamed).filter((algorithm) => algorithm !== undefined);
   if (checksums.length > 1) throw invalidArgument("Expecting a single x-amz-checksum- trailer.");
   return { names, algorithm: checksums[0] };
 }

@@ -42,7 +42,7 @@ export async function preflight(request: S3Request): Promise<Reply> {
   }
   const wanted = request.header("access-control-request-headers");
   const headers = ["Vary", "Access-Control-Request-Headers, Access-Control-Request-Method"];
-  if (wanted !== undefined) headers.push("Access-Control-Allow-Headers", wanted.replace(/[^\w, -]/g, ""));
+  if (wanted !== undefined) headers.push("Access-Control-Allow-Headers", wanted.replace(/[^\w, -]/g, "").toLowerCase());
   const rules = await rulesOf(request);
   if (rules === undefined) return { status: 204, headers: [...headers, "Access-Control-Allow-Methods", METHODS] };
   const match = matchCors(rules, { origin, method: methodOf(request), headers: wantedHeaders(request) });

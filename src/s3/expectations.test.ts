@@ -254,3 +254,28 @@ test("what is asked of a sub-resource that is not known here happens to nothing 
   for (const query of ["versionId=", "x-id=PutObject", "note=kept%20out"])
     assert.equal((await send("PUT", path, { query, body: "text" })).status, 200, query);
 });
+
+test("a checksum that is not known here is refused, not ignored", async () => {
+  const claims: Record<string, string>[] = [
+    { "x-amz-checksum-xxhash64": "AAAAAAAAAAA=" },
+    { "x-amz-checksum-md5": "1B2M2Y8AsgTpgAmY7PhCfg==" },
+  ];
+  for (const headers of claims) {
+    const answer = await send("PUT", "/plain/claimed", { headers, body: "text" });
+    assert.deepEqual([answer.status, answer.code], [400, "InvalidArgument"], JSON.stringify(headers));
+  }
+  assert.equal((await send("GET", "/plain/claimed")).status, 404);
+  const known = { "x-amz-checksum-crc32": "O4unxw==", "x-amz-checksum-type": "FULL_OBJECT" };
+  assert.equal((await send("PUT", "/plain/claimed", { headers: known, body: "text" })).status, 200);
+});
+
+test("uploads of one key are listed in the order in which they began", async () => {
+  const begun: string[] = [];
+  for (let i = 0; i < 8; i++) {
+    const { body } = await send("POST", "/plain/uploaded", { query: "uploads" });
+    begun.push(/<UploadId>(\w+)<\/UploadId>/.exec(body)?.[1] ?? "none");
+  }
+  const { body } = await send("GET", "/plain", { query: "uploads" });
+  const listed = [...body.matchAll(/<UploadId>(\w+)<\/UploadId>/g)].map((match) => match[1]);
+  assert.deepEqual(listed, begun);
+});

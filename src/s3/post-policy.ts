@@ -99,7 +99,7 @@ export function checkPostPolicy(policy: PostPolicy, fields: Readonly<Record<stri
     const sent = fields[field];
     const holds =
       operator === "eq" ? sent === value : sent === undefined ? value === "" : meetsPrefix(field, sent, value);
-    if (!holds) denied(`Policy Condition failed: ["${operator}", "$${field}", "${value}"]`);
+    if (!holds) denied(`Policy Condition failed: [${operator}, $${field}, ${value}]`);
   }
   for (const field of Object.keys(fields)) {
     if (!covered.has(field) && !isFree(field)) denied(`Extra input fields: ${field}`);
