@@ -9,6 +9,7 @@ import { hasCode, StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import { remainingDays } from "../model/object-lock.ts";
 import type { Tags } from "../model/version.ts";
+import type { VersionSelector } from "../objects/types.ts";
 import type { HeaderView } from "./attributes.ts";
 import type { S3Request } from "./request.ts";
 
@@ -68,13 +69,22 @@ export function headerConditions(view: HeaderView, nowMs: number): Record<string
   if (!Number.isNaN(untilMs)) out["object-lock-remaining-retention-days"] = [String(remainingDays(untilMs, nowMs))];
   const tagging = view.header("x-amz-tagging");
   if (tagging === undefined || tagging === "") return out;
+  return Object.assign(out, tagConditions(new URLSearchParams(tagging)));
+}
+
+const REQUEST_TAG = "RequestObjectTag/";
+
+/** Condition values of the tags that a request wants to set. */
+export function tagConditions(
+  tags: Iterable<readonly [key: string, value: string]>,
+): Record<string, readonly string[]> {
+  const out: Record<string, readonly string[]> = {};
   const names: string[] = [];
-  for (const [key, value] of new URLSearchParams(tagging)) {
+  for (const [key, value] of tags) {
     names.push(key);
-    out[`RequestObjectTag/${key}`] = [value];
+    out[REQUEST_TAG + key] = [value];
   }
-  out["RequestObjectTagKeys"] = names;
-  return out;
+  return { ...out, RequestObjectTagKeys: names };
 }
 
 function principalType(kind: S3Request["identity"]["kind"]): string {
@@ -97,6 +107,10 @@ function conditionsFor(request: S3Request, question: Question): Record<string, r
   const { tags, conditions } = question;
   if (tags === undefined && conditions === undefined && (versionId === undefined || versionId === "")) return base;
   const out = { ...base, ...conditions };
+  // Tags in a document are all that is asked for: a header beside it must not speak for them.
+  if (conditions?.["RequestObjectTagKeys"] !== undefined) {
+    for (const name in base) if (name.startsWith(REQUEST_TAG) && conditions[name] === undefined) delete out[name];
+  }
   if (versionId !== undefined && versionId !== "") out["versionid"] = [versionId];
   for (const [key, value] of Object.entries(tags ?? {})) out[`ExistingObjectTag/${key}`] = [value];
   return out;
@@ -150,6 +164,33 @@ export async function authorizeFor(request: S3Request, question: Question): Prom
   const bucket = question.bucket ?? request.target.bucket;
   if (bucket !== "" && question.action !== "s3:CreateBucket") await request.deps.objects.bucket(bucket as BucketName);
   throw accessDenied(request, question);
+}
+
+/**
+ * One of two rights that stand for each other, as AWS's and the one that MinIO asks for in its place: one must be given,
+ * none denied.
+ */
+export async function authorizeEither(request: S3Request, first: string, second: string): Promise<void> {
+  await authorizeFor(request, { action: first, denyOnly: true });
+  if (!(await allowed(request, { action: first }))) await authorize(request, second);
+}
+
+/** s3:PutObject; where the upload brings tags, an explicit Deny of s3:PutObjectTagging refuses too. */
+export async function authorizeWrite(request: S3Request): Promise<void> {
+  await authorize(request, "s3:PutObject");
+  if (request.headers["x-amz-tagging"]) await authorizeFor(request, { action: "s3:PutObjectTagging", denyOnly: true });
+}
+
+/** As `authorizeFor`, of a version whose tags policies may look at. */
+export async function authorizeTagged(
+  request: S3Request,
+  selector: VersionSelector,
+  question: Question,
+): Promise<void> {
+  const found = await request.deps.objects.version(selector);
+  const tags = found?.version.kind === "object" ? found.version.tags?.value : undefined;
+  const { bucket, key } = selector;
+  await authorizeFor(request, { bucket, key, versionId: selector.versionId, ...question, tags });
 }
 
 function accessDenied(request: S3Request, question: Question): StoreError {

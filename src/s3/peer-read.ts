@@ -12,7 +12,7 @@ import { parseHttpDate } from "../protocol/time.ts";
 import type { Peer, ProxiedCall } from "../replication/peer-reads.ts";
 import type { OpenResponse, TargetRequest } from "../replication/wire.ts";
 import { nanoseconds } from "../replication/compare.ts";
-import { allowed, authorizeFor } from "./authorize.ts";
+import { allowed, authorizeFor, tagConditions, type Question } from "./authorize.ts";
 import { PEER_DOCUMENT_BYTES_MAX } from "./limits.ts";
 import { SPELLING } from "./object-headers.ts";
 import { decideRead, readConditions } from "./read-conditions.ts";
@@ -134,16 +134,18 @@ async function look(request: S3Request, { peers }: Elsewhere): Promise<Seen | un
 }
 
 /** Policies may look at the object's tags: asked again with those that the peer told. */
-async function authorizeSeen(request: S3Request, { head }: Seen): Promise<void> {
+async function authorizeSeen(request: S3Request, { head }: Seen, question: Question): Promise<void> {
   if (Number(head.headers["x-amz-tagging-count"] ?? "0") === 0) return;
   const text = head.headers["x-amz-tagging"];
   // A peer that counts its tags without naming them leaves the policy unanswered.
   if (text === undefined) throw new StoreError("AccessDenied");
   const tags: Tags = Object.fromEntries(new URLSearchParams(text));
-  await authorizeFor(request, { action: "s3:GetObject", tags });
-  if (request.versionId !== undefined)
+  await authorizeFor(request, { ...question, tags });
+  if (question.action === READ && request.versionId !== undefined)
     await authorizeFor(request, { action: "s3:GetObjectVersion", tags, denyOnly: true });
 }
+
+const READ = "s3:GetObject";
 
 const PASSED = new Set([
   ...Object.keys(SPELLING),
@@ -201,7 +203,7 @@ export async function readFromPeer(request: S3Request, fault: unknown): Promise<
 }
 
 async function replyOf(request: S3Request, seen: Seen): Promise<Reply | undefined> {
-  await authorizeSeen(request, seen);
+  await authorizeSeen(request, seen, { action: READ });
   const conditions = readConditions(request, "");
   if (conditions !== undefined && decideRead(conditions, seen.version) === "not-modified") {
     return { status: 304, headers: await passedHeaders(request, seen.head) };
@@ -290,6 +292,7 @@ export async function tagsFromPeer(request: S3Request, fault: unknown): Promise<
   if (found === undefined) return undefined;
   return counted(request, found, "getTagging", async () => {
     const seen = await look(request, found);
+    if (seen !== undefined) await authorizeSeen(request, seen, { action: "s3:GetObjectTagging" });
     const answer = await seen?.peer.ask(taggingCall(request, seen, { method: "GET" }));
     if (answer?.status !== 200) {
       await answer?.discard();
@@ -307,11 +310,16 @@ export async function tagAtPeers(request: S3Request, fault: unknown, tags?: Tags
     tags === undefined
       ? ({ method: "DELETE" } as const)
       : ({ method: "PUT", body: Buffer.from(renderTagging(tags)) } as const);
+  const question =
+    tags === undefined
+      ? { action: "s3:DeleteObjectTagging" }
+      : { action: "s3:PutObjectTagging", conditions: tagConditions(Object.entries(tags)) };
   const call = tags === undefined ? "removeTagging" : "putTagging";
   return counted(request, found, call, async () => {
     const told = await Promise.all(
       found.peers.map(async (peer) => {
         const seen = await look(request, { ...found, peers: [peer] });
+        if (seen !== undefined) await authorizeSeen(request, seen, question);
         const answer = await seen?.peer.ask(taggingCall(request, seen, change));
         await answer?.discard();
         return answer !== undefined && answer.status < 300;

@@ -2,11 +2,11 @@
 import { DEFAULT_OWNER, ownerXml } from "../../protocol/s3-xml-bucket.ts";
 import { S3_NAMESPACE, XML_PROLOG } from "../../protocol/xml.ts";
 import { checkNewAcl } from "../acl.ts";
-import { allowed, authorize } from "../authorize.ts";
+import { authorizeEither } from "../authorize.ts";
 import { readDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX } from "../limits.ts";
 import { EMPTY_OK, xmlReply } from "../reply.ts";
-import type { Operation, S3Request } from "../request.ts";
+import type { Operation } from "../request.ts";
 
 const OWNER_GRANT =
   `<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">` +
@@ -15,11 +15,6 @@ const OWNER_GRANT =
 const ACL =
   `${XML_PROLOG}<AccessControlPolicy xmlns="${S3_NAMESPACE}">${ownerXml(DEFAULT_OWNER)}` +
   `<AccessControlList>${OWNER_GRANT}</AccessControlList></AccessControlPolicy>`;
-
-/** AWS's right, or the one that MinIO asks for in its place. */
-async function authorizeEither(request: S3Request, action: string, policyAction: string): Promise<void> {
-  if (!(await allowed(request, { action }))) await authorize(request, policyAction);
-}
 
 export const getBucketAcl: Operation = {
   name: "GetBucketAcl",

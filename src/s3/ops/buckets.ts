@@ -4,7 +4,7 @@ import type { Bucket } from "../../model/bucket.ts";
 import { parseCreateBucketConfiguration, renderBucketList, renderLocation } from "../../protocol/s3-xml-bucket.ts";
 import { isoMillis } from "../../protocol/time.ts";
 import { checkAclHeaders, checkedOwnership } from "../acl.ts";
-import { allowed, authorize } from "../authorize.ts";
+import { allowed, authorize, authorizeEither } from "../authorize.ts";
 import { readDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX } from "../limits.ts";
 import { pageSize } from "../listing-parameters.ts";
@@ -99,7 +99,7 @@ export const headBucket: Operation = {
   anyRegion: true,
   async run(request) {
     const { bucket } = request;
-    if (!(await allowed(request, { action: "s3:HeadBucket" }))) await authorize(request, "s3:ListBucket");
+    await authorizeEither(request, "s3:ListBucket", "s3:HeadBucket");
     await request.deps.objects.bucket(bucket);
     return EMPTY_OK;
   },

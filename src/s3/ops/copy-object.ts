@@ -7,7 +7,7 @@ import { renderCopyResult } from "../../protocol/s3-xml-objects.ts";
 import { isoMillis } from "../../protocol/time.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { directiveOf, metadataOf, redirectOf, storageClassOf, tagsOf } from "../attributes.ts";
-import { authorize, authorizeFor } from "../authorize.ts";
+import { authorizeTagged, authorizeWrite } from "../authorize.ts";
 import { wantedAlgorithm } from "../body.ts";
 import { clearsRetention, locksAsked } from "../lock-request.ts";
 import { checksumHeaders, identityHeaders } from "../object-headers.ts";
@@ -39,11 +39,10 @@ function copySource(request: S3Request): VersionSelector {
 
 /** PutObject on the target, GetObject on the source, in that order. */
 async function authorizeCopy(request: S3Request, from: VersionSelector): Promise<void> {
-  await authorize(request, "s3:PutObject");
-  const on = { bucket: from.bucket, key: from.key, versionId: from.versionId };
-  await authorizeFor(request, { action: "s3:GetObject", ...on });
+  await authorizeWrite(request);
+  await authorizeTagged(request, from, { action: "s3:GetObject" });
   if (from.versionId !== undefined)
-    await authorizeFor(request, { action: "s3:GetObjectVersion", ...on, denyOnly: true });
+    await authorizeTagged(request, from, { action: "s3:GetObjectVersion", denyOnly: true });
 }
 
 export const copyObject: Operation = {

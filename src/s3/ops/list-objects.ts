@@ -8,7 +8,7 @@ import type { ListedVersion } from "../../objects/types.ts";
 import { renderListV1, renderListV2, renderListVersions } from "../../protocol/s3-xml-listing.ts";
 import type { ListingEntry, VersionEntry } from "../../protocol/s3-xml-listing.ts";
 import { isoMillis } from "../../protocol/time.ts";
-import { allowed, authorize } from "../authorize.ts";
+import { allowed, authorize, authorizeEither } from "../authorize.ts";
 import { LIST_KEYS_MAX } from "../limits.ts";
 import { taggingHeader } from "../../protocol/tagging-header.ts";
 import { pageSize, urlEncoding } from "../listing-parameters.ts";
@@ -155,7 +155,7 @@ export const listObjectVersions: Operation = {
   name: "ListObjectVersions",
   async run(request) {
     const { bucket, query } = request;
-    if (!(await allowed(request, { action: "s3:ListBucketVersions" }))) await authorize(request, "s3:ListBucket");
+    await authorizeEither(request, "s3:ListBucketVersions", "s3:ListBucket");
     const parameters = parametersOf(request);
     const keyMarker = query.get("key-marker") ?? "";
     const versionIdMarker = query.get("version-id-marker") ?? "";

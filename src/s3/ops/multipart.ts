@@ -8,7 +8,7 @@ import { isoMillis } from "../../protocol/time.ts";
 import { encodeS3Path } from "../../protocol/uri.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf } from "../attributes.ts";
-import { authorize } from "../authorize.ts";
+import { authorize, authorizeWrite } from "../authorize.ts";
 import * as body from "../body.ts";
 import { askedMd5, encryptionHeaders, encryptionOf } from "../encryption.ts";
 import { COMPLETE_BYTES_MAX, LIST_KEYS_MAX, PART_NUMBER_MAX, PARTS_PAGE_MAX } from "../limits.ts";
@@ -76,7 +76,7 @@ export const createMultipartUpload: Operation = {
   name: "CreateMultipartUpload",
   async run(request) {
     const { bucket, key } = request;
-    await authorize(request, "s3:PutObject");
+    await authorizeWrite(request);
     const source = await replicaSource(request, "s3:ReplicateObject");
     const encryption = encryptionOf(request, request.secure);
     if (carriesAcl(request)) checkAclHeaders(request, await request.deps.objects.bucket(bucket));

@@ -2,7 +2,7 @@
 import { StoreError } from "../../model/errors.ts";
 import { isMultipart, type Checksum, type ObjectVersion, type Part } from "../../model/version.ts";
 import { renderObjectAttributes, type ObjectAttributes } from "../../protocol/s3-xml-objects.ts";
-import { authorize, authorizeFor } from "../authorize.ts";
+import { authorize, authorizeTagged } from "../authorize.ts";
 import { readKey, unlockFor } from "../encryption.ts";
 import { LIST_KEYS_MAX } from "../limits.ts";
 import { pageSize } from "../listing-parameters.ts";
@@ -36,9 +36,10 @@ export const getObjectAttributes: Operation = {
   async run(request) {
     const { selector } = request;
     await authorize(request, "s3:GetObjectAttributes");
-    await authorize(request, "s3:GetObject");
+    await authorizeTagged(request, selector, { action: "s3:GetObject" });
     if (selector.versionId !== undefined)
-      await authorizeFor(request, { action: "s3:GetObjectVersion", denyOnly: true });
+      for (const action of ["s3:GetObjectVersion", "s3:GetObjectVersionAttributes"])
+        await authorizeTagged(request, selector, { action, denyOnly: true });
     const wanted = wantedAttributes(request);
     const key = readKey(request);
     const found = await request.deps.objects.find(selector);

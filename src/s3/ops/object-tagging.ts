@@ -1,12 +1,12 @@
 /** Tags of an object version: get, put, delete (s3-api.md section 18). */
 import type { ObjectVersion, Tags } from "../../model/version.ts";
 import { parseTagging, renderTagging } from "../../protocol/s3-xml-bucket.ts";
-import { authorize } from "../authorize.ts";
+import { authorize, authorizeTagged, tagConditions } from "../authorize.ts";
 import { readCheckedDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX } from "../limits.ts";
 import { tagAtPeers, tagsFromPeer } from "../peer-read.ts";
 import { xmlReply, type Reply } from "../reply.ts";
-import type { Operation } from "../request.ts";
+import type { Operation, S3Request } from "../request.ts";
 import { checkedTags, OBJECT_TAGS_MAX } from "../tags.ts";
 
 /** The id of the version that was acted on, when it has one. */
@@ -20,11 +20,23 @@ function orThrow(reply: Reply | undefined, fault: unknown): Reply {
   return reply;
 }
 
+/** The right for tags; with a version id an explicit Deny of the one for tags of versions refuses too. */
+async function authorizeTagging(
+  request: S3Request,
+  verb: "Get" | "Put" | "Delete",
+  conditions?: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
+  const { selector } = request;
+  await authorizeTagged(request, selector, { action: `s3:${verb}ObjectTagging`, conditions });
+  if (selector.versionId === undefined) return;
+  await authorizeTagged(request, selector, { action: `s3:${verb}ObjectVersionTagging`, conditions, denyOnly: true });
+}
+
 export const getObjectTagging: Operation = {
   name: "GetObjectTagging",
   async run(request) {
     const { selector } = request;
-    await authorize(request, "s3:GetObjectTagging");
+    await authorizeTagging(request, "Get");
     try {
       const { version } = await request.deps.objects.find(selector);
       return xmlReply(renderTagging(version.tags?.value ?? {}), versionHeader(version));
@@ -38,8 +50,11 @@ export const putObjectTagging: Operation = {
   name: "PutObjectTagging",
   async run(request) {
     const { selector } = request;
-    await authorize(request, "s3:PutObjectTagging");
+    // Policies look at the tags asked for, so they are read first; strangers whom no policy knows get no further.
+    const { policy } = await request.deps.objects.bucket(selector.bucket);
+    if (request.identity.kind === "anonymous" && policy === undefined) await authorize(request, "s3:PutObjectTagging");
     const sent = parseTagging(await readCheckedDocument(request, DOCUMENT_BYTES_MAX));
+    await authorizeTagging(request, "Put", tagConditions(Object.entries(sent)));
     const tags: Tags = checkedTags(Object.entries(sent), OBJECT_TAGS_MAX);
     try {
       const version = await request.deps.objects.setTags(selector, tags);
@@ -54,7 +69,7 @@ export const deleteObjectTagging: Operation = {
   name: "DeleteObjectTagging",
   async run(request) {
     const { selector } = request;
-    await authorize(request, "s3:DeleteObjectTagging");
+    await authorizeTagging(request, "Delete");
     try {
       const version = await request.deps.objects.setTags(selector, {});
       return { status: 204, headers: versionHeader(version) };

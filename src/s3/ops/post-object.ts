@@ -39,6 +39,8 @@ export const postObject: Operation = {
     const view = formView(fields);
     const conditions = headerConditions(view, request.deps.clock.nowMs());
     await authorizeFor(request, { action: "s3:PutObject", key, conditions });
+    if (fields["tagging"] !== undefined)
+      await authorizeFor(request, { action: "s3:PutObjectTagging", key, conditions, denyOnly: true });
     const encryption = encryptionOf(view, request.secure);
     checkMetadataSize(view);
     if (carriesAcl(view)) checkAclHeaders(view, await request.deps.objects.bucket(bucket));

@@ -3,7 +3,7 @@ import type { EncryptionRequest } from "../../model/encryption.ts";
 import type { IncomingBody, PutRequest, PutResult } from "../../objects/types.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf, type HeaderView } from "../attributes.ts";
-import { authorize } from "../authorize.ts";
+import { authorizeWrite } from "../authorize.ts";
 import { objectBody } from "../body.ts";
 import { askedMd5, encryptionHeaders, encryptionOf } from "../encryption.ts";
 import { locksAsked } from "../lock-request.ts";
@@ -34,7 +34,7 @@ export async function putRequestOf<R extends S3Request>(
   bodyOf: (request: R) => IncomingBody,
 ): Promise<PutRequest> {
   const { bucket, key } = request;
-  await authorize(request, "s3:PutObject");
+  await authorizeWrite(request);
   const encryption = encryptionOf(request, request.secure);
   if (encryption !== undefined && isDryRun(request)) await checkKeyOf(request, encryption);
   const source = await replicaSource(request, "s3:ReplicateObject");
