@@ -48,7 +48,11 @@ export async function preflight(request: S3Request): Promise<Reply> {
   const match = matchCors(rules, { origin, method: methodOf(request), headers: wantedHeaders(request) });
   if (match === undefined) {
     throw new StoreError("AccessForbidden", {
-      message: "CORSResponse: no CORS rule of this bucket allows this origin, method and headers.",
+      // AWS's words, its spelling too: some clients look for them.
+      message:
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, " +
+        "request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted " +
+        "by the resource's CORS spec.",
     });
   }
   return { status: 200, headers };
