@@ -56,7 +56,7 @@ async function open(context: SendContext, version: ObjectVersion): Promise<Found
   }
 }
 
-const changedMeanwhile: SendOutcome = {
+export const changedMeanwhile: SendOutcome = {
   kind: "retry",
   code: "Changed",
   reason: "the version changed while it was sent",

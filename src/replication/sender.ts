@@ -4,7 +4,7 @@
  */
 import type { Objects } from "../objects/objects.ts";
 import { hasCode } from "../model/errors.ts";
-import type { Arn, BucketName, ObjectKey, VersionId } from "../model/names.ts";
+import { NULL_VERSION, type Arn, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
 import type { DeleteMarker, ObjectVersion, Tombstone, Version } from "../model/version.ts";
 import { unreachable } from "../runtime/assert.ts";
 import { encodeS3Path } from "../protocol/uri.ts";
@@ -16,7 +16,7 @@ import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts
 import type { Ingest } from "./ingest.ts";
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
-import { goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
+import { changedMeanwhile, goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
 import {
   errorInBody,
   errorOf,
@@ -251,11 +251,23 @@ async function compareAndSend(context: SendContext, version: ObjectVersion): Pro
     case "registers":
       return sendMetadata(context, version);
     case "content":
-      // Without the ETag guard the target takes the same bytes again and with them the right time (3.3).
-      return sendContent(context, version, found.what !== "modification time");
+      return replaceContent(context, version, found.what);
     default:
       return unreachable(found);
   }
+}
+
+/** The target has other content under this id, or another time. That it has something is no word for equal. */
+async function replaceContent(context: SendContext, version: ObjectVersion, what: string): Promise<SendOutcome> {
+  // Without the ETag guard the target takes the same bytes again and with them the right time (3.3).
+  const outcome = await sendContent(context, version, what !== "modification time");
+  // Of two null versions the target's may be the one that wins.
+  if (outcome.kind !== "alreadyEqual" || version.versionId === NULL_VERSION) return outcome;
+  const found = await askAndCompare(context, version);
+  if (found.kind === "failed" || found.kind === "busy") return found.outcome;
+  if (found.kind === "absent") return changedMeanwhile;
+  if (found.kind !== "content") return outcome;
+  return { kind: "refused", code: "ContentDiffers", reason: `the target keeps its own: another ${found.what}` };
 }
 
 const resyncHeader = (marks: SendMarks): Record<string, string> =>

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Arn, VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import { systemRandom } from "../runtime/random.ts";
-import { FakeTarget } from "../replication/testing/fake-target.ts";
+import { FakeTarget, type FakeVersion } from "../replication/testing/fake-target.ts";
 import { asKey, enableRule, replicateTo, SRC, testSite, until, type TestSite } from "../replication/testing/site.ts";
 import { ResyncJobs } from "./jobs.ts";
 import { loadRecords, type ResyncRecord } from "./record.ts";
@@ -104,6 +104,29 @@ describe("resync", { timeout: 30_000 }, () => {
     assert.deepEqual([done.counters.sent, done.counters.alreadyEqual, done.counters.onlyAtTarget], [4, 35, 1]);
     assert.ok(fake.find(gone.key, gone.versionId) !== undefined);
     assert.ok(fake.seen.every((request) => request.method !== "DELETE"));
+  });
+
+  test("a difference that the target answers with 412 is mended where it can be, and never called equal", async () => {
+    const [moved, kept] = (await fill(3)) as [Version, Version];
+    await start();
+    await finished();
+    const change = (version: Version, how: Partial<FakeVersion>): void => {
+      const at = fake.versions.findIndex(({ versionId }) => versionId === version.versionId);
+      fake.versions[at] = { ...(fake.versions[at] as FakeVersion), ...how };
+    };
+    // A time that a PUT with the same ETag does not change; other content that the target would not part with.
+    change(moved, { mtime: moved.mtime - 5_000_000_000n });
+    change(kept, { body: Buffer.from("other"), etag: "0".repeat(32) });
+    fake.interfere = ({ method, key }) =>
+      method === "PUT" && key === kept.key ? { status: 412, code: "PreconditionFailed" } : undefined;
+    await start();
+    const done = await finished();
+    const { sent, alreadyEqual, notReplicable } = done.counters;
+    assert.deepEqual([sent, alreadyEqual, notReplicable], [1, 1, 1]);
+    assert.equal(fake.find(moved.key, moved.versionId)?.mtime, moved.mtime);
+    assert.match(done.samples.find(({ key }) => key === kept.key)?.reason ?? "", /size/);
+    const status = (await site.objects.version({ bucket: SRC, key: kept.key, versionId: kept.versionId }))?.version;
+    assert.notEqual(status?.replication.targets[arn], "PENDING");
   });
 
   test("a purge for every site is carried to a target where the version came back", async () => {

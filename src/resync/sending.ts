@@ -62,7 +62,7 @@ export class Sending {
       await this.#settle(bucket, version, sentBefore === undefined ? "FAILED" : undefined);
       return { delta: sentBefore === undefined ? equal(size) : sent(sentBefore, size) };
     }
-    const result = await this.#insisting(bucket, version, verdict.ask);
+    const result = await this.#brought(bucket, version, verdict.ask);
     const ours = (result.repeated || sentBefore !== undefined) && verdict.unsure !== true;
     const done = counted(result, size, ours ? (sentBefore ?? bytesToMove(planned)) : undefined);
     const { local } = result;
@@ -149,6 +149,16 @@ export class Sending {
       await this.#deps.clock.sleep(pauseMs, signal);
       signal.throwIfAborted();
     }
+  }
+
+  /**
+   * Brings one version there. A target that answers "I have it" to one that its listing lacked, or showed to be another,
+   * is asked what it has: it may have arrived meanwhile, or be what the listing said.
+   */
+  async #brought(bucket: Bucket, version: Version, ask: boolean): Promise<Insisted> {
+    const result = await this.#insisting(bucket, version, ask);
+    const isUnseen = !ask && !result.repeated && result.outcome.kind === "alreadyEqual";
+    return isUnseen && version.kind === "object" ? this.#insisting(bucket, version, true) : result;
   }
 
   /**
