@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import {
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
@@ -298,7 +299,7 @@ test("keys in a key server: stopped and started, and a site that lives on meanwh
     MINIO_KMS_KES_API_KEY: apiKey,
     MINIO_KMS_KES_CAPATH: roots,
   };
-  const site = await Site.start({ env });
+  const site = await Site.start({ env, args: ["--certs-dir", certificates()] });
   const s3 = awsClient(site.server);
   try {
     await site.makeBucket(BUCKET);
@@ -312,13 +313,39 @@ test("keys in a key server: stopped and started, and a site that lives on meanwh
     await s3.send(new PutObjectCommand({ ...at, Body: bytes, ServerSideEncryption: "AES256" }));
     await s3.send(new PutObjectCommand({ ...at, Key: "plain", Body: bytes }));
     assert.ok((await get(s3, "x", {})).equals(bytes));
+    const health = async (name: string): Promise<unknown[]> => {
+      const answer = await site.call("GET", "minio", { key: `health/${name}` });
+      await answer.discard();
+      return [answer.status, answer.headers["x-minio-error-code"] ?? null];
+    };
+    /** A look is good for two seconds. */
+    const ready = (...expected: unknown[]): Promise<void> =>
+      until(
+        async () => isDeepStrictEqual(await health("ready"), expected),
+        WAIT_MS,
+        async () => `ready: ${JSON.stringify(await health("ready"))}, expected ${JSON.stringify(expected)}`,
+      );
+    await ready(200, null);
     await kes.stop();
+    await ready(503, "XResilverKeyServerUnavailable");
+    assert.deepEqual(await health("live"), [200, null]);
     const away = { name: "XResilverKeyServerUnavailable" };
     await assert.rejects(get(s3, "x", {}), away);
     await assert.rejects(s3.send(new PutObjectCommand({ ...at, Body: bytes, ServerSideEncryption: "AES256" })), away);
     assert.ok((await get(s3, "plain", {})).equals(bytes));
     assert.equal((await s3.send(new HeadObjectCommand(at))).ServerSideEncryption, "AES256");
     await kes.start();
+    assert.ok((await get(s3, "x", {})).equals(bytes));
+    await ready(200, null);
+    // Another key of the same name: what is new would work, what is there would not.
+    const key = kes.keys.get("kes-key") as Buffer;
+    kes.keys.set("kes-key", randomBytes(32));
+    await ready(503, "KMS.InvalidCiphertextException");
+    await assert.rejects(setRule(site, here, BUCKET), /this site cannot open them/);
+    kes.keys.delete("kes-key");
+    await ready(503, "KMS.NotFoundException");
+    kes.keys.set("kes-key", key);
+    await ready(200, null);
     assert.ok((await get(s3, "x", {})).equals(bytes));
   } finally {
     s3.destroy();

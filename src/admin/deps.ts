@@ -70,6 +70,8 @@ export interface AdminDeps {
   readonly targets: TargetsApi;
   /** Absent: nothing is encrypted here. */
   readonly keyRing?: KeyRing | undefined;
+  /** The code of what is wrong with the default key; absent: there is no key ring. */
+  readonly keyFault?: (() => Promise<string | undefined>) | undefined;
   readonly backlog: BacklogApi;
   /** Numbers of a bucket's replication: the document of replication.md 9.1. Absent: metrics leave replication out. */
   readonly replication?: { metrics(bucket: BucketName, version: 1 | 2): Promise<object> } | undefined;

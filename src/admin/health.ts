@@ -24,12 +24,19 @@ function peerHeader({ settings: { peerProtocol } }: AdminDeps): readonly string[
   return peerProtocol === undefined ? [] : [RESILVER, peerProtocol];
 }
 
-function healthOf(deps: AdminDeps, name: string, maintenance: boolean): Health | undefined {
+/** A site that cannot use its keys is not ready: what it stores and reads by default may need them. */
+async function ready(deps: AdminDeps): Promise<Health> {
+  if (!deps.site.ready()) return { status: 200, headers: OFFLINE };
+  const fault = await deps.keyFault?.();
+  return fault === undefined ? { status: 200, headers: [] } : { status: 503, headers: ["x-minio-error-code", fault] };
+}
+
+function healthOf(deps: AdminDeps, name: string, maintenance: boolean): Health | Promise<Health> | undefined {
   switch (name) {
     case "live":
       return { status: 200, headers: [...(deps.site.ready() ? [] : OFFLINE), ...peerHeader(deps)] };
     case "ready":
-      return { status: 200, headers: deps.site.ready() ? [] : OFFLINE };
+      return ready(deps);
     case "cluster":
       return cluster(deps, "X-Minio-Write-Quorum", maintenance);
     case "cluster/read":
@@ -53,8 +60,17 @@ export function answerHealth(deps: AdminDeps, response: ServerResponse, request:
   const maintenance = new URLSearchParams(request.query).get("maintenance") === "true";
   const health = healthOf(deps, request.name, maintenance);
   if (health === undefined) return false;
-  const headers = [...commonHeaders(deps, request.requestId), ...health.headers, "Content-Length", "0"];
-  response.writeHead(health.status, headers);
-  response.end();
+  void answer(deps, response, request.requestId, health);
   return true;
+}
+
+async function answer(
+  deps: AdminDeps,
+  response: ServerResponse,
+  requestId: string,
+  health: Health | Promise<Health>,
+): Promise<void> {
+  const { status, headers } = await health;
+  response.writeHead(status, [...commonHeaders(deps, requestId), ...headers, "Content-Length", "0"]);
+  response.end();
 }

@@ -11,10 +11,11 @@ import {
   type EncryptionRequest,
   type ObjectEncryption,
 } from "../model/encryption.ts";
-import { hasCode, StoreError } from "../model/errors.ts";
+import { StoreError } from "../model/errors.ts";
 import type { BucketName, ObjectKey } from "../model/names.ts";
 import type { BlobRef } from "../model/version.ts";
 import { blobKeyOf } from "../storage/blobs/seal.ts";
+import { checkKey as checkKeyOf } from "../storage/keyring/check.ts";
 import { keyContext, type KeyRing } from "../storage/keyring/keyring.ts";
 import { newObjectKey, openObjectKey, sealObjectKey } from "../storage/keyring/object-key.ts";
 import { namedRange, nameOfRow, readCounter, SPACE } from "../storage/keys.ts";
@@ -56,20 +57,12 @@ export function encryptionFor(
 }
 
 /**
- * Makes and opens a data key with the named key (absent: the default one): it is there, and works. Throws NotImplemented,
+ * The named key (absent: the default one) is there, works, and is the one that it was. Throws NotImplemented,
  * `KMS.NotFoundException`, `KMS.InvalidCiphertextException`, `XResilverKeyServerUnavailable`.
  */
 export async function checkKey(context: Context, keyId: string | undefined): Promise<void> {
   const ring = keyRingOf(context);
-  const name = keyId ?? ring.defaultKeyId;
-  const bound = Buffer.from("key check");
-  try {
-    const { sealed } = await ring.generate(name, bound);
-    await ring.open(name, sealed, bound);
-  } catch (error) {
-    if (!hasCode(error, "kms:KeyNotFound")) throw error;
-    throw new StoreError("KMS.NotFoundException", { message: error.message });
-  }
+  await checkKeyOf(ring, context.index, keyId ?? ring.defaultKeyId);
 }
 
 const WAYS_MAX = 10_000;

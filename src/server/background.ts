@@ -11,6 +11,8 @@ const SWEEP_EVERY_MS = 24 * 3_600_000;
 const SESSIONS_EVERY_MS = 600_000;
 /** Only looks whether something became due, which it does at midnights and with new rules. */
 const EXPIRE_EVERY_MS = 60_000;
+const KEYS_FIRST_MS = 1000;
+const KEYS_EVERY_MS = 60_000;
 const ORPHAN_AGE_MS = 24 * 3_600_000;
 
 export interface Background {
@@ -26,6 +28,18 @@ export interface BackgroundDeps extends CollectorOptions {
   readonly removeEndedSessions: () => Promise<void>;
   /** Carries out the lifecycle of buckets whose day or rules are new. */
   readonly expire: (signal: AbortSignal) => Promise<void>;
+  /** Tells the log of encryption keys that do not work; absent: there are none. */
+  readonly watchKeys?: (() => Promise<void>) | undefined;
+}
+
+/** The first look comes soon: before an object fails. */
+function keysEveryMs(): () => number {
+  let next = KEYS_FIRST_MS;
+  return () => {
+    const now = next;
+    next = KEYS_EVERY_MS;
+    return now;
+  };
 }
 
 interface Task {
@@ -44,6 +58,7 @@ export function startBackground(deps: BackgroundDeps): Background {
     // Reads that had found a version before it was deleted end early then; a full disk would end more than them.
     await collectGarbage({ ...deps, signal, graceMs: low ? 0 : undefined });
   };
+  const { watchKeys } = deps;
   const tasks: readonly Task[] = [
     { name: "garbage collection", everyMs: () => (low ? COLLECT_LOW_MS : COLLECT_EVERY_MS), step: collect },
     {
@@ -53,6 +68,7 @@ export function startBackground(deps: BackgroundDeps): Background {
     },
     { name: "removal of ended sessions", everyMs: () => SESSIONS_EVERY_MS, step: () => deps.removeEndedSessions() },
     { name: "lifecycle", everyMs: () => EXPIRE_EVERY_MS, step: (signal) => deps.expire(signal) },
+    ...(watchKeys === undefined ? [] : [{ name: "look at the keys", everyMs: keysEveryMs(), step: watchKeys }]),
   ];
   const run = async (task: Task): Promise<void> => {
     while (!stopping.signal.aborted) {

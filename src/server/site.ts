@@ -38,6 +38,7 @@ import { Control } from "./control.ts";
 import { GatheredMetrics } from "./gather-metrics.ts";
 import type { FeedName, ProcessMessage } from "./processes.ts";
 import { openKeyRing } from "./key-ring.ts";
+import { codeOf, KeyWatch } from "./key-watch.ts";
 import { reportFiles } from "./report-files.ts";
 import { openSiteSealer } from "./sealer.ts";
 import type { Settings } from "./settings.ts";
@@ -89,6 +90,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const hostId = createHash("sha256").update(format.siteId).digest("hex");
   let poke = (arns: readonly Arn[]): void => options.tellOthers({ poke: arns });
   const objects = createObjects({ index, blobs, clock, random, keyRing, poke: (arns) => poke(arns) });
+  const keyWatch = keyRing && new KeyWatch({ ring: keyRing, index, objects, clock, log });
   const config = await ConfigStore.open({
     index,
     environment: (name) => settings.fixed[name],
@@ -151,6 +153,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     site: adminSite(options, nodeName, openedMs, control),
     targets: replication.targets,
     keyRing,
+    keyFault: keyWatch && (async () => codeOf(await keyWatch.fault())),
     backlog: replication.backlog,
     verifier: new TargetVerifier({ index, objects, clock, targets: replication.targets }),
     replication: replication.api,
@@ -212,6 +215,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         log,
         openedMs,
         expire: (signal) => expiring.step(signal),
+        watchKeys: keyWatch && (() => keyWatch.step()),
         removeEndedSessions: () => iam.sessions.removeEnded(),
       });
     },
