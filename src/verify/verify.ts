@@ -182,8 +182,11 @@ class Verification {
     else this.#differs(pair, found);
   }
 
+  /** Changed since the start. A time yet to come says nothing of when: it is from a site whose clock is ahead. */
   #isNewer({ source, target }: Pair, purgedMs = 0): boolean {
-    return Math.max(source?.touchedMs ?? 0, target?.touchedMs ?? 0, purgedMs) >= this.#startedMs;
+    const nowMs = this.#options.clock.nowMs();
+    const times = [source?.touchedMs ?? 0, target?.touchedMs ?? 0, purgedMs];
+    return times.some((ms) => ms >= this.#startedMs && ms <= nowMs);
   }
 
   #differs(pair: Pair, found: Mismatch[]): void {
