@@ -11,6 +11,7 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import type { KeyRing } from "../storage/keyring/keyring.ts";
 import * as keys from "../storage/keys.ts";
 import { decodeRow, decodeTombstone, decodeVersion } from "../storage/records.ts";
+import type { VersionRow } from "./types.ts";
 
 export interface ObjectsDeps {
   readonly index: OrderedIndex;
@@ -26,13 +27,6 @@ export interface ObjectsDeps {
 /** A bucket together with the exact bytes of its row, for the check that it did not change meanwhile. */
 export interface BucketRow {
   readonly bucket: Bucket;
-  readonly key: Buffer;
-  readonly raw: Buffer;
-}
-
-/** A version together with its row. */
-export interface VersionRow {
-  readonly version: Version;
   readonly key: Buffer;
   readonly raw: Buffer;
 }

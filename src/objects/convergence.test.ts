@@ -11,11 +11,12 @@ import { systemClock } from "../runtime/clock.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { BlobDamagedError } from "../storage/blobs/blobs.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { SPACE, targetRange } from "../storage/keys.ts";
+import { readCounter, SPACE, targetRange } from "../storage/keys.ts";
 import { decodeRow } from "../storage/records.ts";
 import { createObjects } from "./create.ts";
+import { logCounter } from "./rows.ts";
 import { bodyOf, bucketName, objectKey, PLAIN, testSite, textOf, type TestSite } from "./testing.ts";
-import type { LogRow, PutRequest, ReplicaSource } from "./types.ts";
+import type { LogRow, PutRequest, ReplicaSource, VersionRow } from "./types.ts";
 
 const BUCKET = bucketName("data");
 const KEY = objectKey("a");
@@ -231,12 +232,19 @@ test("a multipart version that was replaced while it was read is not damaged", a
 });
 
 /** Ends the oldest row of the change log as one that sent `sent`. */
-async function finishFirst(site: TestSite, sent: Version | "purge"): Promise<void> {
+async function finishFirst(site: TestSite, sent: VersionRow | "purge"): Promise<void> {
   const [entry] = await site.index.scan(targetRange(SPACE.log, ARN), { limit: 1 });
   assert.ok(entry !== undefined, "a row waits");
   await site.objects.finishLogRows(ARN, [
-    { rowKey: entry.key, row: decodeRow<LogRow>(entry.value), status: "COMPLETED", sent },
+    { rowKey: entry.key, row: decodeRow<LogRow>(entry.value), raw: entry.value, status: "COMPLETED", sent },
   ]);
+}
+
+/** The version as a sender reads it. */
+async function storedOf(objects: Objects, versionId: VersionId): Promise<VersionRow> {
+  const stored = await objects.stored({ ...AT, versionId });
+  assert.ok(stored !== undefined, "the version is there");
+  return stored;
 }
 
 async function statusOf(objects: Objects, versionId: VersionId): Promise<string | undefined> {
@@ -248,10 +256,11 @@ test("tags that a peer changed while the version was sent do not keep it pending
   const { objects } = site;
   const { version } = await put(objects, "x");
   const at = { ...AT, versionId: version.versionId };
+  const first = await storedOf(objects, version.versionId);
   await objects.setTags(at, { t: "1" });
-  await finishFirst(site, version);
+  await finishFirst(site, first);
   assert.equal(await statusOf(objects, version.versionId), "PENDING", "the row of the tags is on its way");
-  const sent = (await objects.version(at))?.version as Version;
+  const sent = await storedOf(objects, version.versionId);
   const peers = { ...at, tags: { t: "2" }, retention: undefined, legalHold: undefined };
   await objects.applyReplicaMetadata({
     ...peers,
@@ -265,13 +274,14 @@ test("tags changed while no rule sends them are not taken for sent", async () =>
   const site = await replicating("Enabled");
   const { objects } = site;
   const { version } = await put(objects, "x");
+  const sent = await storedOf(objects, version.versionId);
   await objects.updateBucket(BUCKET, (bucket) => ({
     ...bucket,
     replication: { role: "", rules: [{ ...testRule(ARN), enabled: false }] },
   }));
   await objects.setTags({ ...AT, versionId: version.versionId }, { t: "1" });
   assert.equal(await statusOf(objects, version.versionId), undefined);
-  await finishFirst(site, version);
+  await finishFirst(site, sent);
   assert.equal(await statusOf(objects, version.versionId), undefined, "what was sent is not what is here");
 });
 
@@ -279,7 +289,7 @@ test("the end of a purge says nothing of a null version that was written after i
   const site = await replicating("Suspended");
   const { objects } = site;
   const { version } = await put(objects, "one");
-  await finishFirst(site, version);
+  await finishFirst(site, await storedOf(objects, version.versionId));
   await objects.delete(NULL_AT);
   await put(objects, "two");
   await finishFirst(site, "purge");
@@ -326,4 +336,32 @@ test("nothing is purged unseen where no rule carries it, where versions may be l
     assert.equal(await site.objects.tombstone(NULL_AT), undefined);
     assert.equal(await waiting(site), 0);
   }
+});
+
+test("many rows end at once, each by what became of its version meanwhile", async () => {
+  const site = await replicating("Enabled");
+  const { objects, index } = site;
+  const rows = [];
+  for (const name of ["still", "tagged", "purged", "again"]) {
+    const { version } = await put(objects, name);
+    rows.push({ version, sent: await storedOf(objects, version.versionId) });
+  }
+  const [still, tagged, purged, again] = rows.map(({ version }) => version.versionId) as VersionId[];
+  await objects.setTags({ ...AT, versionId: tagged }, { t: "1" });
+  await objects.delete({ ...AT, versionId: purged });
+  const entries = await index.scan(targetRange(SPACE.log, ARN), { limit: 10 });
+  const finished = rows.map(({ sent }, i) => {
+    const { key, value } = entries[i] as { key: Buffer; value: Buffer };
+    return { rowKey: key, row: decodeRow<LogRow>(value), raw: value, status: "COMPLETED" as const, sent };
+  });
+  await objects.finishLogRows(ARN, finished);
+  // A second process ended them too: nothing is counted twice.
+  await objects.finishLogRows(ARN, finished);
+  assert.deepEqual(await Promise.all([still, tagged, again].map((id) => statusOf(objects, id as VersionId))), [
+    "COMPLETED",
+    "PENDING",
+    "COMPLETED",
+  ]);
+  assert.equal(readCounter(await index.get(logCounter(ARN, "count"))), 2n, "the tags and the purge are on their way");
+  assert.equal((await index.scan(targetRange(SPACE.log, ARN), { limit: 10 })).length, 2);
 });

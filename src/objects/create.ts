@@ -32,6 +32,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     checkEncryptionKey: (keyId) => checkKey(context, keyId),
     find: (selector) => read.find(context, selector),
     version: (selector) => read.version(context, selector),
+    stored: (selector) => read.stored(context, selector),
     tombstone: (selector) => read.tombstone(context, selector),
     delete: (request) => remove(context, request),
     copy: (request) => copy(context, request),

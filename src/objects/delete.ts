@@ -7,11 +7,11 @@ import type { DeleteMarker, Tags, Tombstone, Version } from "../model/version.ts
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { checkDelete } from "./conditions.ts";
-import type { BucketRow, Context, VersionRow } from "./context.ts";
+import type { BucketRow, Context } from "./context.ts";
 import { removable, removerOf } from "./locks.ts";
 import { checkVersionIdAllowed } from "./put.ts";
 import * as rows from "./rows.ts";
-import type { DeleteRequest, DeleteResult } from "./types.ts";
+import type { DeleteRequest, DeleteResult, VersionRow } from "./types.ts";
 
 type Attempt = {
   commit?: CommitBuilder;

@@ -4,10 +4,10 @@ import type { Arn } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
-import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import { SummingCommitBuilder, type CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import * as keys from "../storage/keys.ts";
-import { decodeVersion, encodeRow, encodeVersion } from "../storage/records.ts";
+import { decodeVersion, encodeTimedRow, encodeVersion } from "../storage/records.ts";
 import { logCounter } from "./rows.ts";
 import type { LogRow } from "./types.ts";
 
@@ -28,7 +28,7 @@ export async function enqueueVersions(
   versions: readonly Version[],
 ): Promise<number> {
   for (;;) {
-    const commit = new CommitBuilder();
+    const commit = new SummingCommitBuilder();
     let count = 0;
     for (const listed of versions) {
       const rowKey = keys.versionRowKey(bucket.id, listed);
@@ -62,6 +62,6 @@ function putRow(commit: CommitBuilder, deps: EnqueueDeps, entry: { bucket: Bucke
     time,
     attempts: 0,
   };
-  commit.put(keys.logRowKey(keys.SPACE.log, arn, time, deps.random.bytes(8)), encodeRow(row));
+  commit.put(keys.logRowKey(keys.SPACE.log, arn, time, deps.random.bytes(8)), encodeTimedRow(row));
   commit.add(logCounter(arn, "count"), 1n).add(logCounter(arn, "bytes"), BigInt(row.size));
 }

@@ -9,8 +9,8 @@ import * as rules from "../model/object-lock.ts";
 import type { Remover } from "../model/object-lock.ts";
 import { newerRegister, type ObjectVersion, type Register, type Retention, type Version } from "../model/version.ts";
 import type { Brand } from "../runtime/brand.ts";
-import type { Context, VersionRow } from "./context.ts";
-import type { ObjectAttributesInput, ReplicaSource } from "./types.ts";
+import type { Context } from "./context.ts";
+import type { ObjectAttributesInput, ReplicaSource, VersionRow } from "./types.ts";
 
 /** A version whose rows may leave in this commit, which must hold its row unchanged. */
 export type Removable = Brand<VersionRow, "Removable">;

@@ -29,6 +29,7 @@ import type {
   ReplicaMetadataRequest,
   RewrapCounts,
   StoredPart,
+  StoredVersion,
   Upload,
   UploadSelector,
   VersionSelector,
@@ -70,6 +71,8 @@ export interface Objects {
   find(selector: VersionSelector): Promise<FoundObject>;
   /** A version of any kind by id (or the current one), undefined when absent: no delete-marker errors. */
   version(selector: VersionSelector): Promise<{ bucket: Bucket; version: Version } | undefined>;
+  /** A version by id with the way to its bytes, of one look-up; undefined when absent. */
+  stored(selector: VersionSelector & { versionId: VersionId }): Promise<StoredVersion | undefined>;
   tombstone(selector: VersionSelector & { versionId: VersionId }): Promise<Tombstone | undefined>;
   delete(request: DeleteRequest): Promise<DeleteResult>;
   copy(request: CopyRequest): Promise<PutResult & { from: ObjectVersion }>;

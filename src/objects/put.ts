@@ -18,7 +18,7 @@ import type { WrittenBlob } from "../storage/blobs/blobs.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { checkWrite, hasConditions, preconditionFailed } from "./conditions.ts";
-import type { Context, VersionRow } from "./context.ts";
+import type { Context } from "./context.ts";
 import { checkLockAllowed, locksOfNew, removerOf, replaceable } from "./locks.ts";
 import { blobSeal, encryptionFor, sealFor, type BlobSeal } from "./encryption.ts";
 import * as rows from "./rows.ts";
@@ -28,6 +28,7 @@ import type {
   PutRequest,
   PutResult,
   ReplicaSource,
+  VersionRow,
   WriteConditions,
 } from "./types.ts";
 

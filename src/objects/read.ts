@@ -7,11 +7,11 @@ import { replicationStatus } from "../model/version.ts";
 import { REPLICATION_DELETE_MARKER_STATUS } from "../protocol/replication-headers.ts";
 import { BlobDamagedError } from "../storage/blobs/blobs.ts";
 import * as keys from "../storage/keys.ts";
-import type { Context, VersionRow } from "./context.ts";
+import type { Context } from "./context.ts";
 import { Lock } from "./encryption.ts";
 import * as rows from "./rows.ts";
 import { markDamaged } from "./status.ts";
-import type { FoundObject, VersionSelector } from "./types.ts";
+import type { FoundObject, StoredVersion, VersionRow, VersionSelector } from "./types.ts";
 
 async function locate(
   context: Context,
@@ -32,6 +32,19 @@ export async function version(
 ): Promise<{ bucket: Bucket; version: Version } | undefined> {
   const { bucket, row } = await locate(context, selector);
   return row === undefined ? undefined : { bucket, version: row.version };
+}
+
+/** Objects.stored */
+export async function stored(
+  context: Context,
+  selector: VersionSelector & { versionId: VersionId },
+): Promise<StoredVersion | undefined> {
+  const { bucket, row } = await locate(context, selector);
+  if (row === undefined) return undefined;
+  if (row.version.kind === "delete-marker") return { ...row, bucket };
+  const object = await readable(context, bucket, row, row.version);
+  // Parts of another null version, or none, must not stand for this one's.
+  return object === undefined ? stored(context, selector) : { ...row, bucket, object };
 }
 
 /** Objects.tombstone */
@@ -56,19 +69,30 @@ export async function find(context: Context, selector: VersionSelector): Promise
     headers["last-modified"] = new Date(Number(found.mtime / 1_000_000n)).toUTCString();
     throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "MethodNotAllowed", { ...names, headers });
   }
-  const parts = await rows.partsOf(context, bucket.id, found);
-  // Two reads are not one moment: parts of another null version, or none, must not stand for this one's.
-  if (found.partCount > 0 && !(await context.index.get(row.key))?.equals(row.raw)) return find(context, selector);
+  const object = await readable(context, bucket, row, found);
+  if (object === undefined) return find(context, selector);
   const isLatest = selector.versionId === undefined || (await isCurrent(context, bucket.id, row));
-  const { encryption } = found;
-  const place = { bucket: bucket.name, key: found.key };
+  return { ...object, isLatest };
+}
+
+/** The way to the bytes of a version; undefined: it was replaced meanwhile. */
+async function readable(
+  context: Context,
+  bucket: Bucket,
+  row: VersionRow,
+  version: ObjectVersion,
+): Promise<Omit<FoundObject, "isLatest"> | undefined> {
+  const parts = await rows.partsOf(context, bucket.id, version);
+  // Two reads are not one moment: parts of another null version, or none, must not stand for this one's.
+  if (version.partCount > 0 && !(await context.index.get(row.key))?.equals(row.raw)) return undefined;
+  const { encryption } = version;
+  const place = { bucket: bucket.name, key: version.key };
   const lock = encryption === undefined ? undefined : new Lock(context, place, encryption);
   return {
     bucket,
-    version: found,
+    version,
     parts,
-    isLatest,
-    read: (start, end, lent) => read(context, { bucket, version: found, parts, lent, lock }, start, end),
+    read: (start, end, lent) => read(context, { bucket, version, parts, lent, lock }, start, end),
     unlock: lock && (async (customerKey) => void (await lock.open(customerKey))),
   };
 }

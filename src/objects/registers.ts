@@ -6,10 +6,10 @@ import { requireLock } from "../model/object-lock.ts";
 import { newerRegister, type ObjectVersion, type Register, type Retention, type Tags } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { encodeVersion } from "../storage/records.ts";
-import type { BucketRow, Context, VersionRow } from "./context.ts";
+import type { BucketRow, Context } from "./context.ts";
 import { checkLockAllowed, checkRetentionChange, mergedRetention } from "./locks.ts";
 import * as rows from "./rows.ts";
-import type { ReplicaMetadataRequest, ReplicaSource, VersionSelector } from "./types.ts";
+import type { ReplicaMetadataRequest, ReplicaSource, VersionRow, VersionSelector } from "./types.ts";
 
 async function objectRow(
   context: Context,

@@ -16,7 +16,7 @@ import {
 } from "../model/version.ts";
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
-import { encodeLookupOf, encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
+import { encodeLookupOf, encodeRow, encodeTimedRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
 import type { Context } from "./context.ts";
 import type { Removable } from "./locks.ts";
 import type { LogRow } from "./types.ts";
@@ -125,7 +125,7 @@ export function putLogRows(
     time: entry.time,
     attempts: 0,
   };
-  const value = encodeRow(row);
+  const value = encodeTimedRow(row);
   for (const arn of entry.arns) {
     commit.put(keys.logRowKey(keys.SPACE.log, arn, entry.time, context.random.bytes(8)), value);
     commit.add(logCounter(arn, "count"), 1n);

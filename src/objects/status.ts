@@ -1,13 +1,13 @@
 /** What replication and checks record on a version: target status, damage; and the end of a change-log row. */
 import type { Arn, VersionId } from "../model/names.ts";
 import type { ObjectVersion, ReplicationState, TargetStatus, Version } from "../model/version.ts";
-import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import { CommitBuilder, SummingCommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { decodeTombstone, decodeVersion, encodeRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
+import { decodeTombstone, decodeVersion, encodeTimedRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
 import type { Context } from "./context.ts";
 import * as rows from "./rows.ts";
-import type { FinishedLogRow, LogRow, VersionSelector } from "./types.ts";
+import type { FinishedLogRow, LogRow, VersionRow, VersionSelector } from "./types.ts";
 
 const EMPTY = Buffer.alloc(0);
 
@@ -117,16 +117,17 @@ function changedSince(sent: Version, now: Version): boolean {
 /** Takes a row out of the log or the retry queue, or moves it to a later place in the latter. */
 export function endRow(commit: CommitBuilder, arn: Arn, { rowKey, row, retry }: FinishedLogRow): void {
   commit.delete(rowKey);
-  const tie = keys.logRowTie(rowKey);
   const failing = row.attempts > 0;
+  if (retry === undefined) addAmount(commit, (what) => rows.logCounter(arn, what), row.size, -1n);
+  if (retry === undefined && !failing) return;
+  const tie = keys.logRowTie(rowKey);
   const age = keys.logRowKey(keys.SPACE.age, arn, row.time, tie);
   if (retry === undefined) {
-    addAmount(commit, (what) => rows.logCounter(arn, what), row.size, -1n);
-    if (failing) commit.delete(age);
+    commit.delete(age);
   } else {
     const moved: LogRow = { ...row, attempts: row.attempts + 1, error: retry.reason };
     const marked: LogRow = { ...moved, refused: retry.refused ? true : undefined };
-    commit.put(keys.logRowKey(keys.SPACE.retry, arn, retry.due, tie), encodeRow(marked));
+    commit.put(keys.logRowKey(keys.SPACE.retry, arn, retry.due, tie), encodeTimedRow(marked));
     if (!failing) commit.put(age, EMPTY);
   }
   const stays = retry !== undefined;
@@ -152,35 +153,69 @@ function addAmount(
  * versions' statuses, in one commit. Rows that another process ended meanwhile are skipped.
  */
 export async function finishLogRows(context: Context, arn: Arn, finished: readonly FinishedLogRow[]): Promise<void> {
+  const known: SentRow[] = [];
+  const others: FinishedLogRow[] = [];
+  for (const item of finished) {
+    if (isSentRow(item)) known.push(item);
+    else others.push(item);
+  }
+  // Both are handed over at once, and so share a transaction and its sync.
+  await Promise.all([endAsRead(context, arn, known), endAnew(context, arn, others)]);
+}
+
+/** A version that arrived: all that its end takes was read when it was sent. */
+interface SentRow extends FinishedLogRow {
+  readonly raw: Buffer;
+  readonly status: "COMPLETED";
+  readonly sent: VersionRow;
+}
+
+function isSentRow(item: FinishedLogRow): item is SentRow {
+  return item.raw !== undefined && item.status === "COMPLETED" && item.sent !== undefined && item.sent !== "purge";
+}
+
+/** The common end, without a read: the commit holds if nothing changed since. */
+async function endAsRead(context: Context, arn: Arn, finished: readonly SentRow[]): Promise<void> {
+  if (finished.length === 0) return;
+  const commit = new SummingCommitBuilder();
+  for (const item of finished) {
+    commit.unchanged(item.rowKey, item.raw);
+    endAndCount(commit, arn, item);
+    const { version, key, raw } = item.sent;
+    const state = version.replication;
+    const replication = state.targets[arn] === undefined ? undefined : withStatus(state, arn, item.status);
+    if (replication !== undefined) commit.unchanged(key, raw).put(key, encodeVersion({ ...version, replication }));
+  }
+  if ((await context.index.commit(commit)) === "conflict") await endAnew(context, arn, finished);
+}
+
+async function endAnew(context: Context, arn: Arn, finished: readonly FinishedLogRow[]): Promise<void> {
+  if (finished.length === 0) return;
   await context.commit<void>(async () => {
-    const commit = new CommitBuilder();
+    const commit = new SummingCommitBuilder();
     const last = new Map<string, FinishedLogRow>();
     for (const item of finished) {
       const raw = await context.index.get(item.rowKey);
       if (raw === undefined) continue;
       commit.unchanged(item.rowKey, raw);
-      endRow(commit, arn, item);
-      if (item.counted !== undefined) {
-        commit.add(keys.counterKey(`${item.counted.as}/${arn}/count`), 1n);
-        commit.add(keys.counterKey(`${item.counted.as}/${arn}/bytes`), BigInt(item.counted.bytes));
-      }
+      endAndCount(commit, arn, item);
       last.set(`${item.row.bucketId}/${item.row.versionId}/${item.row.key}`, item);
     }
-    for (const item of last.values()) {
-      if (item.status === undefined) continue;
-      const { bucketId, key, versionId } = item.row;
-      await addStatus(context, commit, {
-        bucketId,
-        key,
-        versionId,
-        arn,
-        status: item.status,
-        sent: item.sent,
-        knownOnly: true,
-      });
+    for (const { row, status, sent } of last.values()) {
+      if (status === undefined) continue;
+      const { bucketId, key, versionId } = row;
+      const version = sent === "purge" ? sent : sent?.version;
+      await addStatus(context, commit, { bucketId, key, versionId, arn, status, sent: version, knownOnly: true });
     }
     return { commit: commit.deletes.length + commit.puts.length > 0 ? commit : undefined, result: undefined };
   });
+}
+
+function endAndCount(commit: CommitBuilder, arn: Arn, item: FinishedLogRow): void {
+  endRow(commit, arn, item);
+  if (item.counted === undefined) return;
+  commit.add(keys.counterKey(`${item.counted.as}/${arn}/count`), 1n);
+  commit.add(keys.counterKey(`${item.counted.as}/${arn}/bytes`), BigInt(item.counted.bytes));
 }
 
 /** Objects.markDamaged */

@@ -357,17 +357,33 @@ export interface PendingWork {
 
 export type { Arn, DeleteMarker, Register };
 
+/** A version as it was read: while its row has these bytes, it is that. */
+export interface VersionRow {
+  readonly version: Version;
+  readonly key: Buffer;
+  readonly raw: Buffer;
+}
+
+/** A version by id and what reading its bytes takes, all of one look-up. */
+export interface StoredVersion extends VersionRow {
+  readonly bucket: Bucket;
+  /** Absent: a delete marker. */
+  readonly object?: Omit<FoundObject, "isLatest"> | undefined;
+}
+
 /** How one row of the change log ended. */
 export interface FinishedLogRow {
   readonly rowKey: Buffer;
   readonly row: LogRow;
+  /** The row's bytes as they were read: while they stand, none of it need be read again. */
+  readonly raw?: Buffer | undefined;
   /** New status of the version (or tombstone) for this target; absent: leave it. */
   readonly status?: TargetStatus | undefined;
   /**
    * The version as it was sent: a register changed since keeps the status PENDING. Or the purge of one: that says nothing
    * of a null version which was written after it.
    */
-  readonly sent?: Version | "purge" | undefined;
+  readonly sent?: VersionRow | "purge" | undefined;
   /** Set: the row moves to the retry queue, to be tried again at `due`; its counters stay. Absent: the row is done. */
   readonly retry?: { readonly due: UnixNs; readonly reason: string; readonly refused: boolean } | undefined;
   /** Adds to the target's durable totals: one version of so many bytes reached it, or an attempt failed. */

@@ -31,6 +31,8 @@ export const KNOWN_ROWS_MAX = 4096;
 export const RETRY_ROWS_PER_SCAN = 256;
 /** A log that nobody announced a row of is looked at this often. */
 export const FALLBACK_POLL_MS = 500;
+/** A log that is said to have a new row and has none behind the last is read from its start at most this often. */
+export const LOOK_AGAIN_MS = 20;
 
 /** Targets that another process added, changed or removed are noticed this soon. */
 export const TARGETS_REFRESH_MS = 1_000;

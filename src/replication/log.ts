@@ -3,14 +3,16 @@ import type { Arn, UnixNs } from "../model/names.ts";
 import { endRow } from "../objects/status.ts";
 import { failingCounter, logCounter } from "../objects/rows.ts";
 import type { LogRow, PendingWork } from "../objects/types.ts";
-import { CommitBuilder } from "../storage/index/commit-builder.ts";
-import type { KeyRange, OrderedIndex } from "../storage/index/index.ts";
+import { SummingCommitBuilder } from "../storage/index/commit-builder.ts";
+import type { Entry, KeyRange, OrderedIndex } from "../storage/index/index.ts";
 import { logRowKey, logRowTime, readCounter, SPACE, targetRange } from "../storage/keys.ts";
-import { decodeRow } from "../storage/records.ts";
+import { decodeTimedRow } from "../storage/records.ts";
 
 export interface LogEntry {
   readonly rowKey: Buffer;
   readonly row: LogRow;
+  /** Its bytes. */
+  readonly raw: Buffer;
 }
 
 const DROP_BATCH = 500;
@@ -18,8 +20,14 @@ const DROP_BATCH = 500;
 /** Rows in order, at most `limit`, from `range.start`. */
 export async function readRows(index: OrderedIndex, range: KeyRange, limit: number): Promise<LogEntry[]> {
   const entries = await index.scan(range, { limit });
-  return entries.map(({ key, value }) => ({ rowKey: key, row: decodeRow<LogRow>(value) }));
+  return entries.map(logEntry);
 }
+
+export const logEntry = ({ key, value }: Entry): LogEntry => ({
+  rowKey: key,
+  row: decodeTimedRow<LogRow>(value),
+  raw: value,
+});
 
 export const logRange = (arn: Arn): KeyRange => targetRange(SPACE.log, arn);
 export const retryRange = (arn: Arn): KeyRange => targetRange(SPACE.retry, arn);
@@ -67,10 +75,10 @@ export async function dropLog(index: OrderedIndex, arn: Arn): Promise<void> {
     for (;;) {
       const entries = await index.scan(range, { limit: DROP_BATCH });
       if (entries.length === 0) break;
-      const commit = new CommitBuilder();
+      const commit = new SummingCommitBuilder();
       for (const { key, value } of entries) {
         commit.unchanged(key, value);
-        endRow(commit, arn, { rowKey: key, row: decodeRow<LogRow>(value) });
+        endRow(commit, arn, { rowKey: key, row: decodeTimedRow<LogRow>(value) });
       }
       await index.commit(commit);
     }

@@ -6,19 +6,18 @@
 import type { Objects } from "../objects/objects.ts";
 import type { FinishedLogRow } from "../objects/types.ts";
 import type { Arn } from "../model/names.ts";
-import type { Version } from "../model/version.ts";
 import { unreachable } from "../runtime/assert.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { Waker } from "../runtime/waker.ts";
-import type { OrderedIndex } from "../storage/index/index.ts";
+import type { Entry, OrderedIndex } from "../storage/index/index.ts";
 import { keyAfter } from "../storage/keys.ts";
 import { Activity } from "./activity.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connections.ts";
 import { Fifo } from "./fifo.ts";
 import * as limits from "./limits.ts";
-import { dueOf, logRange, readRows, retryRange, retryRangeFrom, type LogEntry } from "./log.ts";
+import { dueOf, logEntry, logRange, retryRange, retryRangeFrom, type LogEntry } from "./log.ts";
 import { sendVersion, type Sent } from "./sender.ts";
 import type { SendOutcome } from "./wire.ts";
 
@@ -59,6 +58,9 @@ export class TargetQueue {
   #reading: Promise<void> | undefined;
   /** The log may hold rows that were not read yet. */
   #more = true;
+  /** Where the log is read on; undefined: from its start. */
+  #from: Buffer | undefined;
+  #rewoundAtMs = 0;
   /** When the next row of the retry queue is due. */
   #nextDueNs: bigint | undefined;
   /** Set while the whole retry queue is gone through, due or not, since what held it up seems mended. */
@@ -74,7 +76,7 @@ export class TargetQueue {
     this.arn = connection.arn;
     this.activity = new Activity(deps.clock);
     this.#connection = connection;
-    this.#unlisten = connection.endpoint.onOnline(() => this.poke());
+    this.#unlisten = connection.endpoint.onOnline(() => this.#lookAgain());
   }
 
   /** The record changed: requests from now on use this connection. */
@@ -82,18 +84,24 @@ export class TargetQueue {
     if (connection === this.#connection) return;
     if (connection.endpoint !== this.#connection.endpoint) {
       this.#unlisten();
-      this.#unlisten = connection.endpoint.onOnline(() => this.poke());
+      this.#unlisten = connection.endpoint.onOnline(() => this.#lookAgain());
     }
     // Other credentials or another address: what failed before may work now.
     if (connection.client !== this.#connection.client) this.#flushFrom = retryRange(this.arn).start;
     this.#connection = connection;
-    this.poke();
+    this.#lookAgain();
   }
 
   /** A row was written. */
   poke(): void {
     this.#more = true;
     this.#pump();
+  }
+
+  /** Everything in the log is gone through once more: a row may lie before those read last, or was put back. */
+  #lookAgain(): void {
+    this.#from = undefined;
+    this.poke();
   }
 
   /** Rows in memory, for status. */
@@ -104,7 +112,7 @@ export class TargetQueue {
   /** Looks for rows until `stop`: at once when poked, else when a retry is due or the fallback poll comes round. */
   async run(): Promise<void> {
     while (!this.#abort.signal.aborted) {
-      this.poke();
+      this.#lookAgain();
       const untilDue = this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#inNs(0)) / NS_PER_MS);
       const waitMs = Math.min(Math.max(untilDue, 5), limits.FALLBACK_POLL_MS);
       await this.#waker.sleep(this.#deps.clock, waitMs, this.#abort.signal);
@@ -174,17 +182,31 @@ export class TargetQueue {
     for (const lane of ["small", "large"] as const)
       for (const item of this.#waiting[lane].drain()) this.#known.delete(item.name);
     for (const parked of this.#busy.values()) for (const item of parked.splice(0)) this.#known.delete(item.name);
+    this.#from = undefined;
     this.#more = true;
   }
 
+  /**
+   * Reads on behind the rows read last. A clock that went back, or another process's commit, may put a row before them:
+   * when a row was announced and none is found, and now and then anyway (`run`), all is read from the start.
+   */
   async #read(): Promise<void> {
     this.#more = false;
+    const { start, end } = logRange(this.arn);
+    const from = this.#from;
     try {
-      const limit = this.#known.size + limits.LOOKAHEAD_ROWS;
-      const rows = await readRows(this.#deps.index, logRange(this.arn), limit);
-      for (const entry of rows) this.#admit(entry);
-      if (rows.length === limit) this.#more = true;
-      await this.#readRetries();
+      const page = await this.#deps.index.scan({ start: from ?? start, end }, { limit: limits.LOOKAHEAD_ROWS });
+      const last = page.at(-1);
+      if (last !== undefined) this.#from = keyAfter(last.key);
+      for (const entry of page) this.#admit(entry);
+      if (page.length === limits.LOOKAHEAD_ROWS) this.#more = true;
+      const now = this.#deps.clock.nowMs();
+      if (from === undefined) this.#rewoundAtMs = now;
+      else if (page.length === 0 && Math.abs(now - this.#rewoundAtMs) >= limits.LOOK_AGAIN_MS) {
+        this.#from = undefined;
+        this.#more = true;
+      }
+      if (from === undefined || this.#flushFrom !== undefined) await this.#readRetries();
     } catch (error) {
       this.#deps.warn("the change log could not be read", error);
     }
@@ -194,24 +216,20 @@ export class TargetQueue {
     const range = retryRange(this.arn);
     const limit = this.#known.size + limits.RETRY_ROWS_PER_SCAN;
     const from = this.#flushFrom;
-    const entries = await readRows(
-      this.#deps.index,
-      from === undefined ? range : { start: from, end: range.end },
-      limit,
-    );
+    const entries = await this.#deps.index.scan({ start: from ?? range.start, end: range.end }, { limit });
     await this.#readStranded(limit);
     const now = this.#inNs(0);
     this.#nextDueNs = undefined;
     for (const entry of entries) {
-      if (from === undefined && dueOf(entry.rowKey) > now) {
-        this.#nextDueNs = dueOf(entry.rowKey);
+      if (from === undefined && dueOf(entry.key) > now) {
+        this.#nextDueNs = dueOf(entry.key);
         break;
       }
       this.#admit(entry);
     }
     if (from === undefined) return;
     const last = entries.at(-1);
-    this.#flushFrom = entries.length === limit && last !== undefined ? keyAfter(last.rowKey) : undefined;
+    this.#flushFrom = entries.length === limit && last !== undefined ? keyAfter(last.key) : undefined;
   }
 
   /** Rows due later than the longest delay are so by a clock that was set back since: they would wait as long as that. */
@@ -219,7 +237,7 @@ export class TargetQueue {
     const nowMs = this.#deps.clock.nowMs();
     if (nowMs < this.#lookedAtMs) {
       const range = retryRangeFrom(this.arn, this.#inNs(limits.REFUSED_RETRY_MS) + 1n);
-      const stranded = await readRows(this.#deps.index, range, limit);
+      const stranded = await this.#deps.index.scan(range, { limit });
       for (const entry of stranded) this.#admit(entry);
       if (stranded.length === limit) return;
     }
@@ -231,13 +249,14 @@ export class TargetQueue {
     return BigInt(Math.round(this.#deps.clock.nowMs() + ms)) * NS_PER_MS;
   }
 
-  #admit(entry: LogEntry): void {
-    const name = entry.rowKey.toString("latin1");
+  #admit(entry: Entry): void {
+    const name = entry.key.toString("latin1");
     if (this.#known.has(name)) return;
     this.#known.add(name);
-    const { row } = entry;
+    const { rowKey, row, raw } = logEntry(entry);
     const large = row.size >= limits.LARGE_OBJECT_BYTES;
-    this.#waiting[large ? "large" : "small"].push({ ...entry, name, lane: `${row.bucketId}/${row.key}`, large });
+    const item = { rowKey, row, raw, name, lane: `${row.bucketId}/${row.key}`, large };
+    this.#waiting[large ? "large" : "small"].push(item);
   }
 
   async #process(item: Item, lane: "small" | "large"): Promise<void> {
@@ -257,15 +276,17 @@ export class TargetQueue {
     this.#running[lane]--;
     this.activity.working(this.inFlight);
     const ended = this.#abort.signal.aborted ? undefined : await this.#judge(item, sent, startedMs);
-    if (ended === undefined) this.#forget(item);
-    else this.#finish(item, ended);
+    if (ended === undefined) {
+      this.#forget(item);
+      this.#from = undefined;
+    } else this.#finish(item, ended);
     this.#pump();
   }
 
   /** How the row ends; undefined: it stays where it is. */
   async #judge(item: Item, { outcome, local }: Sent, startedMs: number): Promise<FinishedLogRow | undefined> {
-    const version: Version | undefined = local.kind === "version" ? local.version : undefined;
-    const base = { rowKey: item.rowKey, row: item.row };
+    const version = local.kind === "version" ? local.stored : undefined;
+    const base = { rowKey: item.rowKey, row: item.row, raw: item.raw };
     switch (outcome.kind) {
       case "gone":
         return base;
@@ -274,7 +295,7 @@ export class TargetQueue {
       case "purged":
       case "purgedThere": {
         this.#arrived(item, outcome, startedMs);
-        const bytes = version?.kind === "object" ? version.size : 0;
+        const bytes = version?.object?.version.size ?? 0;
         return {
           ...base,
           status: "COMPLETED",
@@ -342,6 +363,7 @@ export class TargetQueue {
         // The rows stay in the log and are read again; the targets hold the versions, so the repeat costs little.
         this.#deps.warn("finished replication could not be recorded", error);
         await this.#deps.clock.sleep(limits.RETRY_FIRST_MS, this.#abort.signal);
+        this.#from = undefined;
         this.#more = true;
       }
       for (const { item } of batch) this.#forget(item);

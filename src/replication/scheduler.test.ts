@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Arn, VersionId } from "../model/names.ts";
-import { pendingWork } from "./log.ts";
+import { logCounter } from "../objects/rows.ts";
+import type { LogRow } from "../objects/types.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import { logRowKey, SPACE } from "../storage/keys.ts";
+import { encodeTimedRow } from "../storage/records.ts";
+import { logRange, pendingWork } from "./log.ts";
 import { Scheduler } from "./scheduler.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
@@ -133,6 +138,28 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     start();
     await until(idle);
     assert.equal(await statusOf(site, arn, version), "COMPLETED");
+  });
+
+  test("a row before those read last, as a clock that was set back writes it, is found", async () => {
+    const [version] = [await site.put("k"), await site.put("other")];
+    await until(idle);
+    const row: LogRow = {
+      bucket: SRC,
+      bucketId: (await site.objects.bucket(SRC)).id,
+      key: version.key,
+      versionId: version.versionId,
+      size: 0,
+      operation: "metadata",
+      time: 1n,
+      attempts: 0,
+    };
+    const commit = new CommitBuilder()
+      .put(logRowKey(SPACE.log, arn, row.time, Buffer.alloc(8)), encodeTimedRow(row))
+      .add(logCounter(arn, "count"), 1n);
+    await site.index.commit(commit);
+    site.onPoke([arn]);
+    await until(idle);
+    assert.deepEqual(await site.index.scan(logRange(arn), { limit: 1 }), []);
   });
 
   test("a removed target's rows leave with it", async () => {

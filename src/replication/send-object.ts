@@ -1,10 +1,10 @@
 /** Object bodies to a target: one PUT, or a multipart upload with identical parts (replication.md 3.4 and 3.5). */
-import type { FoundObject } from "../objects/types.ts";
+import type { StoredVersion } from "../objects/types.ts";
 import type { ObjectVersion, Part } from "../model/version.ts";
-import { hasCode } from "../model/errors.ts";
 import { INGEST_OBJECT_BYTES_MAX } from "../protocol/ingest.ts";
 import { parseXml, escapeXml } from "../protocol/xml.ts";
 import { REPLICATION_STATUS, REPLICA, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
+import { assert } from "../runtime/assert.ts";
 import { limited } from "./bandwidth.ts";
 import { completeHeaders, newObjectHeaders } from "./headers.ts";
 import * as limits from "./limits.ts";
@@ -20,8 +20,10 @@ import {
   type TargetResponse,
 } from "./wire.ts";
 
+type Bytes = NonNullable<StoredVersion["object"]>;
+
 /** Reads with every failure marked as ours, so that damage here is never taken for a fault of the connection. */
-async function* sourceBytes(found: FoundObject, start: number, end: number): AsyncIterable<Buffer> {
+async function* sourceBytes(found: Bytes, start: number, end: number): AsyncIterable<Buffer> {
   try {
     yield* found.read(start, end);
   } catch (error) {
@@ -31,7 +33,7 @@ async function* sourceBytes(found: FoundObject, start: number, end: number): Asy
 
 /** Small bodies as one buffer (read before the request begins), larger ones as a stream. */
 async function bodyOf(
-  found: FoundObject,
+  found: Bytes,
   start: number,
   end: number,
   { target: { limiter }, request: { signal } }: Pick<SendContext, "target" | "request">,
@@ -44,25 +46,10 @@ async function bodyOf(
   return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size);
 }
 
-async function open(context: SendContext, version: ObjectVersion): Promise<FoundObject | undefined> {
-  const { bucket, key, versionId } = context.request;
-  try {
-    const found = await context.objects.find({ bucket, key, versionId });
-    // Replaced in between (a null version): its own row brings the new content.
-    return found.version.etag === version.etag && found.version.size === version.size ? found : undefined;
-  } catch (error) {
-    if (hasCode(error, "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "NoSuchBucket")) return undefined;
-    throw error;
-  }
+function bytesOf({ object }: SendContext): Bytes {
+  assert(object !== undefined, "only objects have bytes");
+  return object;
 }
-
-export const changedMeanwhile: SendOutcome = {
-  kind: "retry",
-  code: "Changed",
-  reason: "the version changed while it was sent",
-  network: false,
-  afterMs: 0,
-};
 
 /** `fetch`-like clients wrap what a body threw: the source's own failure is what counts. */
 function unwrapped(error: unknown): unknown {
@@ -73,9 +60,7 @@ function unwrapped(error: unknown): unknown {
 /** One PUT. `guard` false leaves the ETag out, so that the target rewrites what it has (3.3). */
 export async function sendSingle(context: SendContext, version: ObjectVersion, guard: boolean): Promise<SendOutcome> {
   const { request, target } = context;
-  const found = await open(context, version);
-  if (found === undefined) return changedMeanwhile;
-  const body = await bodyOf(found, 0, version.size, context);
+  const body = await bodyOf(bytesOf(context), 0, version.size, context);
   const { key, versionId } = request;
   const headers = newObjectHeaders(version, request.marks, { mtime: true, etag: guard });
   const { ingest } = target;
@@ -143,8 +128,7 @@ export function splitPieces(size: number): Piece[] {
 /** Parts with the same numbers and sizes; an upload that was cut goes on with the parts that the target has. */
 export async function sendMultipart(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
   const { request, target } = context;
-  const found = await open(context, version);
-  if (found === undefined) return changedMeanwhile;
+  const found = bytesOf(context);
   const at = { arn: target.arn, bucketId: request.bucketId, key: request.key, versionId: request.versionId };
   const resumed = await resumeUpload(context, version);
   let uploadId = resumed?.uploadId;
@@ -216,7 +200,7 @@ async function resumeUpload(
 
 interface Upload {
   readonly version: ObjectVersion;
-  readonly found: FoundObject;
+  readonly found: Bytes;
   readonly uploadId: string;
   /** Parts that the target has already. */
   readonly have: ReadonlyMap<number, SentPart>;

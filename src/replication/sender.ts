@@ -3,6 +3,7 @@
  * Repeats and reorderings are harmless. Stores nothing here; the caller records the outcome.
  */
 import type { Objects } from "../objects/objects.ts";
+import type { StoredVersion } from "../objects/types.ts";
 import { hasCode } from "../model/errors.ts";
 import { NULL_VERSION, type Arn, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
 import type { DeleteMarker, ObjectVersion, Tombstone, Version } from "../model/version.ts";
@@ -16,8 +17,9 @@ import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts
 import type { Ingest } from "./ingest.ts";
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
-import { changedMeanwhile, goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
+import { goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
 import {
+  changedMeanwhile,
   errorInBody,
   errorOf,
   failedAnswer,
@@ -64,7 +66,7 @@ export interface SendRequest {
 
 /** What the version is here. `version` is what was sent, for the status commit. */
 export type LocalState =
-  | { readonly kind: "version"; readonly version: Version }
+  | { readonly kind: "version"; readonly version: Version; readonly stored: StoredVersion }
   | { readonly kind: "tombstone"; readonly tombstone: Tombstone }
   | { readonly kind: "nothing" };
 
@@ -78,6 +80,8 @@ export interface SendContext {
   readonly objects: Objects;
   readonly target: SendTarget;
   readonly request: SendRequest;
+  /** The bytes of the version, where it has any. */
+  readonly object: StoredVersion["object"];
 }
 
 async function localState(
@@ -85,9 +89,11 @@ async function localState(
   at: Omit<SendRequest, "compareFirst" | "marks" | "signal">,
 ): Promise<LocalState> {
   try {
-    const found = await objects.version(at);
-    if (found !== undefined)
-      return found.bucket.id === at.bucketId ? { kind: "version", version: found.version } : { kind: "nothing" };
+    const stored = await objects.stored(at);
+    if (stored !== undefined)
+      return stored.bucket.id === at.bucketId
+        ? { kind: "version", version: stored.version, stored }
+        : { kind: "nothing" };
     const tombstone = await objects.tombstone(at);
     return tombstone === undefined ? { kind: "nothing" } : { kind: "tombstone", tombstone };
   } catch (error) {
@@ -115,7 +121,8 @@ async function attempt(objects: Objects, target: SendTarget, request: SendReques
   let local: LocalState = { kind: "nothing" };
   try {
     local = await localState(objects, request);
-    return { local, outcome: await dispatch({ objects, target, request }, local) };
+    const object = local.kind === "version" ? local.stored.object : undefined;
+    return { local, outcome: await dispatch({ objects, target, request, object }, local) };
   } catch (error) {
     return { local, outcome: failedSend(error) };
   }

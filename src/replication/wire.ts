@@ -122,9 +122,19 @@ export function failedAnswer(response: TargetResponse): SendOutcome {
   return afterMs === undefined ? base : { ...base, afterMs };
 }
 
+export const changedMeanwhile: SendOutcome = {
+  kind: "retry",
+  code: "Changed",
+  reason: "the version changed while it was sent",
+  network: false,
+  afterMs: 0,
+};
+
 /** An exception while sending as an outcome. */
 export function failedSend(error: unknown): SendOutcome {
   if (error instanceof SourceReadError) {
+    // A null version was replaced, or a version removed, while it was sent: its own row brings what is there now.
+    if (error.code === "NoSuchVersion") return changedMeanwhile;
     const damaged = error.code === "XResilverObjectDamaged";
     const reason = damaged ? "the version's bytes are damaged here" : error.message;
     if (damaged) return { kind: "refused", reason, code: error.code };

@@ -166,6 +166,18 @@ export const blobRowKey = (space: number, blobId: string): Buffer => spaced(spac
 
 /** The 16-byte id inside a replication ARN (its fifth field; a UUID, or any text hashed by the caller to 16 bytes). */
 function targetIdOf(arn: Arn): Buffer {
+  let id = targetIds.get(arn);
+  if (id === undefined) {
+    if (targetIds.size >= TARGET_IDS_MAX) targetIds.clear();
+    targetIds.set(arn, (id = readTargetId(arn)));
+  }
+  return id;
+}
+
+const TARGET_IDS_MAX = 1000;
+const targetIds = new Map<Arn, Buffer>();
+
+function readTargetId(arn: Arn): Buffer {
   const id = arn.split(":")[4] ?? "";
   const hex = id.replaceAll("-", "");
   return /^[0-9a-f]{32}$/i.test(hex)

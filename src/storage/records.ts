@@ -42,6 +42,18 @@ export function decodeRow<T>(bytes: Buffer): T {
   return row as T;
 }
 
+/** A row with one time, and no other bigint in it: change-log rows are written and read with every version. */
+export function encodeTimedRow(row: { readonly time: bigint }): Buffer {
+  return Buffer.from(JSON.stringify({ f: ROW_FORMAT, ...row, time: { $ns: row.time.toString() } }));
+}
+
+/** The inverse of `encodeTimedRow`, which writes what `encodeRow` would. */
+export function decodeTimedRow<T extends { readonly time: bigint }>(bytes: Buffer): T {
+  const { f, time, ...row } = JSON.parse(bytes.toString("utf8")) as { f: number; time: { $ns: string } };
+  if (f !== ROW_FORMAT) throw new Error(`row of format ${f}; this program reads ${ROW_FORMAT}`);
+  return { ...row, time: BigInt(time.$ns) } as unknown as T;
+}
+
 /** Version rows are the hot ones: no reviver walk, the three kinds of times are read by name. */
 export function encodeVersion(version: Version): Buffer {
   const row: Record<string, unknown> = { f: ROW_FORMAT, ...version, mtime: `${version.mtime}n` };

@@ -38,3 +38,21 @@ export class CommitBuilder implements Commit {
     return this;
   }
 }
+
+/** For commits of many rows, which add to the same few counters again and again: each is written once. */
+export class SummingCommitBuilder extends CommitBuilder {
+  readonly #sums = new Map<string, { readonly key: Buffer; delta: bigint }>();
+
+  override add(key: Buffer, delta: bigint): this {
+    const name = key.toString("latin1");
+    const sum = this.#sums.get(name);
+    if (sum !== undefined) {
+      sum.delta += delta;
+      return this;
+    }
+    const first = { key, delta };
+    this.#sums.set(name, first);
+    this.adds.push(first);
+    return this;
+  }
+}
