@@ -97,7 +97,7 @@ export async function receive(context: Context, body: IncomingBody, seal?: BlobS
     const etag = hidden ? context.random.bytes(16).toString("hex") : (written.md5 as string);
     return { ...written, etag, ref: seal === undefined ? written.ref : { ...written.ref, salt: seal.salt } };
   }
-  await discard(context, written.ref);
+  await discardUnnamed(context, written.ref, fault);
   throw fault;
 }
 
@@ -118,19 +118,24 @@ export function checksumOf(body: IncomingBody, written: WrittenBlob): Checksum |
   return { algorithm: body.checksumAlgorithm, type: "FULL_OBJECT", value: written.checksum };
 }
 
-async function discard(context: Context, ref: BlobRef | undefined): Promise<void> {
-  if (ref !== undefined && !ref.inline) await context.blobs.discard(ref.id);
+/**
+ * Removes bytes at once that no commit names, because of `reason`. After an InternalError nobody knows: the writer may have
+ * died behind its sync, and the commit then took the older bytes' place. Such are left to the sweep of orphans.
+ */
+export async function discardUnnamed(context: Context, ref: BlobRef | undefined, reason: unknown): Promise<void> {
+  if (ref === undefined || ref.inline || !(reason instanceof StoreError) || reason.code === "InternalError") return;
+  await context.blobs.discard(ref.id);
 }
 
-/** Commits; when that fails, the bytes that no commit names are removed at once. */
+/** Commits; when nothing is stored, the bytes are removed. */
 export async function commitOrDiscard(context: Context, object: NewObject): Promise<PutResult> {
-  let stored = false;
   try {
     const result = await commitObject(context, object);
-    stored = result.purged === undefined;
+    if (result.purged !== undefined && object.blob?.inline === false) await context.blobs.discard(object.blob.id);
     return result;
-  } finally {
-    if (!stored) await discard(context, object.blob);
+  } catch (error) {
+    await discardUnnamed(context, object.blob, error);
+    throw error;
   }
 }
 

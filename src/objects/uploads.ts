@@ -13,7 +13,7 @@ import { checkCopySource, checkWrite, hasConditions } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import { checkLockAllowed } from "./locks.ts";
 import { blobSeal, encryptionFor, notApplicable, openSeal, sealFor, type BlobSeal, type Place } from "./encryption.ts";
-import { checkQuota, checkVersionIdAllowed, commitObject, decideMet, receive } from "./put.ts";
+import { checkQuota, checkVersionIdAllowed, commitObject, decideMet, discardUnnamed, receive } from "./put.ts";
 import { find } from "./read.ts";
 import * as rows from "./rows.ts";
 import type {
@@ -35,6 +35,8 @@ const PART_SIZE_MIN = 5 * 1024 * 1024;
 const PARTS_PAGE = 1000;
 /** Newest versions of a key among which the object of a repeated completion is looked for. */
 const COMPLETED_LOOKED_AT = 100;
+/** A completion that others overtake is looked at anew so often. */
+const COMPLETION_TRIES_MAX = 16;
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
 
 interface PartRow {
@@ -148,7 +150,6 @@ export async function putPart(
     mtime: context.clock.nowNs(),
     blob: written.ref,
   };
-  let stored = false;
   try {
     await context.commit<void>(async () => {
       const row = await uploadRow(context, selector);
@@ -163,9 +164,9 @@ export async function putPart(
         commit.put(keys.blobRowKey(keys.SPACE.data, written.ref.id), written.inlineRow);
       return { commit, result: undefined };
     });
-    stored = true;
-  } finally {
-    if (!stored && !written.ref.inline) await context.blobs.discard(written.ref.id);
+  } catch (error) {
+    await discardUnnamed(context, written.ref, error);
+    throw error;
   }
   return upload.encryption === undefined ? part : { ...part, encryption: upload.encryption };
 }
@@ -215,11 +216,11 @@ export async function copyPart(
   return { ...part, from: source.version };
 }
 
-async function allParts(
-  context: Context,
-  uploadId: UploadId,
-): Promise<Map<number, { key: Buffer; raw: Buffer; part: PartRow }>> {
-  const out = new Map<number, { key: Buffer; raw: Buffer; part: PartRow }>();
+/** Parts of an upload by number, ascending. */
+type StoredParts = Map<number, { key: Buffer; raw: Buffer; part: PartRow }>;
+
+async function allParts(context: Context, uploadId: UploadId): Promise<StoredParts> {
+  const out: StoredParts = new Map();
   const range = keys.uploadPartRange(uploadId);
   let start = range.start;
   for (;;) {
@@ -232,6 +233,23 @@ async function allParts(
     if (last === undefined || page.length < PARTS_PAGE) return out;
     start = keys.keyAfter(last.key);
   }
+}
+
+/**
+ * These parts and no other leave with the commit: one that arrives before it is a conflict, or its row and its bytes would
+ * stay for ever.
+ */
+function removeParts(commit: CommitBuilder, uploadId: UploadId, stored: StoredParts): void {
+  const range = keys.uploadPartRange(uploadId);
+  let { start } = range;
+  let next = 1;
+  for (const [number, { key, raw }] of stored) {
+    if (number !== next) commit.first({ start, end: key }, undefined);
+    commit.unchanged(key, raw).delete(key);
+    start = keys.keyAfter(key);
+    next = number + 1;
+  }
+  commit.first({ start, end: range.end }, undefined);
 }
 
 export async function listParts(
@@ -254,10 +272,9 @@ export async function abortUpload(context: Context, selector: UploadSelector): P
   await context.commit<void>(async () => {
     const row = await uploadRow(context, selector);
     const commit = new CommitBuilder().unchanged(row.key, row.raw).delete(row.key);
-    for (const { key, part } of (await allParts(context, selector.uploadId)).values()) {
-      commit.delete(key);
-      rows.dropBlob(commit, part.blob);
-    }
+    const stored = await allParts(context, selector.uploadId);
+    removeParts(commit, selector.uploadId, stored);
+    for (const { part } of stored.values()) rows.dropBlob(commit, part.blob);
     return { commit, result: undefined };
   });
 }
@@ -270,15 +287,13 @@ export async function abortAll(context: Context, bucket: Bucket): Promise<void> 
     if (entry === undefined) return;
     const { uploadId } = decodeRow<Upload>(entry.value);
     const commit = new CommitBuilder().delete(entry.key);
-    for (const { key, part } of (await allParts(context, uploadId)).values()) {
-      commit.delete(key);
-      rows.dropBlob(commit, part.blob);
-    }
+    const stored = await allParts(context, uploadId);
+    removeParts(commit, uploadId, stored);
+    for (const { part } of stored.values()) rows.dropBlob(commit, part.blob);
+    // A conflict: a part came in between, and the upload is looked at again.
     await context.index.commit(commit);
   }
 }
-
-type StoredParts = Map<number, { key: Buffer; raw: Buffer; part: PartRow }>;
 
 /** The parts that make the object, checked against what the client lists (s3-api.md sections 5 and 12). */
 function chooseParts(upload: Upload, wanted: readonly CompletedPart[], stored: StoredParts): PartRow[] {
@@ -330,15 +345,24 @@ function multipartEtag(parts: readonly PartRow[]): string {
   return `${hash.digest("hex")}-${parts.length}`;
 }
 
+/** The upload, its parts, or what the object takes the place of changed before the commit. */
+class Overtaken extends Error {
+  override name = "Overtaken";
+}
+
 /** Objects.completeUpload */
 export async function completeUpload(context: Context, request: CompleteUploadRequest): Promise<PutResult> {
-  const row = await uploadRow(context, request).catch((error: unknown) => error);
-  if (row instanceof Error) {
-    const before = hasCode(row, "NoSuchUpload") ? await completedBefore(context, request) : undefined;
-    if (before === undefined) throw row;
-    return before;
+  for (let tries = 0; tries < COMPLETION_TRIES_MAX; tries++) {
+    try {
+      return await complete(context, request, await uploadRow(context, request));
+    } catch (error) {
+      if (error instanceof Overtaken) continue;
+      const before = hasCode(error, "NoSuchUpload") ? await completedBefore(context, request) : undefined;
+      if (before === undefined) throw error;
+      return before;
+    }
   }
-  return complete(context, request, row as UploadRow);
+  throw new StoreError("SlowDownWrite", { message: "The upload changes all the time; try again." });
 }
 
 /** The answer to the first completion was lost and the client asks again: the object is among the newest of its key. */
@@ -394,6 +418,7 @@ async function complete(context: Context, request: CompleteUploadRequest, row: U
     throw new StoreError("BadDigest", { message: "The checksum you specified did not match the object's." });
   }
   const source = sourceOf(upload, request.source);
+  let tried = false;
   return commitObject(context, {
     bucket: request.bucket,
     key: request.key,
@@ -413,15 +438,18 @@ async function complete(context: Context, request: CompleteUploadRequest, row: U
       checksum: part.checksum?.value,
       blob: part.blob,
     })),
-    also: (commit) => removeUpload(commit, row, stored, new Set(chosen.map((part) => part.number))),
+    also(commit) {
+      // What was read before a conflict is not what there is now.
+      if (tried) throw new Overtaken();
+      tried = true;
+      removeUpload(commit, row, stored, new Set(chosen.map((part) => part.number)));
+    },
   });
 }
 
 /** The upload and its parts leave in the commit that makes the object; a part that was replaced meanwhile is a conflict. */
 function removeUpload(commit: CommitBuilder, row: UploadRow, stored: StoredParts, used: ReadonlySet<number>): void {
   commit.unchanged(row.key, row.raw).delete(row.key);
-  for (const [number, { key, raw, part }] of stored) {
-    commit.unchanged(key, raw).delete(key);
-    if (!used.has(number)) rows.dropBlob(commit, part.blob);
-  }
+  removeParts(commit, row.upload.uploadId, stored);
+  for (const [number, { part }] of stored) if (!used.has(number)) rows.dropBlob(commit, part.blob);
 }
