@@ -118,6 +118,7 @@ async function holdBreath(victims: readonly Site[], d: Dice): Promise<void> {
 interface Stats {
   readonly pendingReplicationCount: number;
   readonly pendingReplicationSize: number;
+  readonly failed: { readonly errCounts?: Readonly<Record<string, number>> };
 }
 
 async function pending(site: Site, bucket: string): Promise<Stats> {
@@ -138,7 +139,8 @@ async function explain({ sites }: Fleet): Promise<string> {
   const lines = sites.map(async (site, i) => {
     const numbers = await Promise.all(BUCKETS.map((bucket) => pending(site, bucket)));
     const left = numbers.map((n) => `${n.pendingReplicationCount} rows, ${n.pendingReplicationSize} bytes`).join("; ");
-    return `site ${i}: pending ${left}\n${site.server.log().split("\n").slice(-5).join("\n")}`;
+    const codes = JSON.stringify(numbers.map(({ failed }) => failed.errCounts ?? {}));
+    return `site ${i}: pending ${left}; failures ${codes}\n${site.server.log().split("\n").slice(-5).join("\n")}`;
   });
   return (await Promise.all(lines)).join("\n");
 }

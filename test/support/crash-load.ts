@@ -28,7 +28,9 @@ export interface Known {
   state: "there" | "unsure" | "gone";
   /** As last acknowledged; undefined: nobody can know, since changes overlapped or were not answered. */
   tag: string | undefined;
-  tagging: number;
+  /** Changes of tags begun, and those without an answer yet. */
+  tagsBegun: number;
+  tagsOpen: number;
 }
 
 /** A change of a null version; `endedMs` is Infinity until the answer, or its failure, is there. */
@@ -51,15 +53,22 @@ export class Ledger {
     return this.#nextBody++;
   }
 
-  add(known: Omit<Known, "state" | "tag" | "tagging">): void {
+  add(known: Omit<Known, "state" | "tag" | "tagsBegun" | "tagsOpen">): void {
     assert.ok(known.versionId, "an acknowledged write has a version id");
-    this.versions.set(known.versionId, { ...known, state: "there", tag: "", tagging: 0 });
+    this.versions.set(known.versionId, { ...known, state: "there", tag: "", tagsBegun: 0, tagsOpen: 0 });
   }
 
-  /** Those that may be the last word on `key`: no acknowledged change began after their end. */
+  /**
+   * Those that may be the last word on `key`: no acknowledged change began after their end. A purge where nothing is
+   * does nothing: for certain it only removes what was written at the same site.
+   */
   lastNulls(key: string): NullChange[] {
     const all = this.nulls.get(key) ?? [];
-    return all.filter((one) => !all.some((other) => other.acknowledged && other.startedMs > one.endedMs));
+    const outdid = (one: NullChange, other: NullChange): boolean =>
+      other.acknowledged &&
+      other.startedMs > one.endedMs &&
+      (other.kind === "object" || one.kind === "purge" || other.origin === one.origin);
+    return all.filter((one) => !all.some((other) => outdid(one, other)));
   }
 }
 
@@ -152,13 +161,15 @@ async function tag(load: Load, known: Known): Promise<void> {
   if (known.bodyId === undefined) return;
   const value = String(load.dice.below(1_000_000));
   known.tag = undefined;
-  known.tagging++;
+  const alone = known.tagsOpen === 0;
+  const mine = ++known.tagsBegun;
+  known.tagsOpen++;
   const status = await putTags(load.site, DATA, known, { t: value });
   // The other site may not have it yet, or somebody purges it now.
   assert.ok(status === 200 || status === 404, `tags were answered with ${status}`);
-  // Who went over somebody else's change does not know which of them was the later; who got no answer stays counted.
-  if (known.tagging === 1 && status === 200) known.tag = value;
-  known.tagging--;
+  // Of changes that overlap nobody knows which was the later; one without an answer stays open.
+  if (alone && known.tagsBegun === mine && status === 200) known.tag = value;
+  known.tagsOpen--;
 }
 
 async function changeNull(load: Load): Promise<void> {
