@@ -12,6 +12,7 @@ import { putReplicas } from "./put-replicas.ts";
 import * as read from "./read.ts";
 import * as registers from "./registers.ts";
 import { rewrap } from "./rewrap.ts";
+import { smallBodies } from "./small-bodies.ts";
 import * as status from "./status.ts";
 import * as uploads from "./uploads.ts";
 
@@ -33,6 +34,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     find: (selector) => read.find(context, selector),
     version: (selector) => read.version(context, selector),
     stored: (selector) => read.stored(context, selector),
+    smallBodies: (bucket, seen) => smallBodies(context, bucket, seen),
     tombstone: (selector) => read.tombstone(context, selector),
     delete: (request) => remove(context, request),
     copy: (request) => copy(context, request),
@@ -52,6 +54,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     completeUpload: (request) => uploads.completeUpload(context, request),
     abortUpload: (selector) => uploads.abortUpload(context, selector),
     setTargetStatus: (selector, arn, value, sent) => status.setTargetStatus(context, selector, arn, value, sent),
+    setTargetStatuses: (bucket, arn, value, sent) => status.setTargetStatuses(context, bucket, arn, value, sent),
     finishLogRows: (arn, finished) => status.finishLogRows(context, arn, finished),
     markDamaged: (selector, reason, blobId) => status.markDamaged(context, selector, reason, blobId),
   };

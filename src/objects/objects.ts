@@ -5,6 +5,7 @@
 import type { Bucket } from "../model/bucket.ts";
 import type { CustomerKey } from "../model/encryption.ts";
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
+import type { SmallBody } from "./small-bodies.ts";
 import type { ObjectVersion, Retention, Tags, TargetStatus, Tombstone, Version } from "../model/version.ts";
 import type {
   CompleteUploadRequest,
@@ -73,6 +74,11 @@ export interface Objects {
   version(selector: VersionSelector): Promise<{ bucket: Bucket; version: Version } | undefined>;
   /** A version by id with the way to its bytes, of one look-up; undefined when absent. */
   stored(selector: VersionSelector & { versionId: VersionId }): Promise<StoredVersion | undefined>;
+  /**
+   * Versions of a bucket seen a moment ago, as they are now, with their bytes. Undefined: gone, damaged, encrypted or not in
+   * the index; `find` tells.
+   */
+  smallBodies(bucket: Pick<Bucket, "id">, seen: readonly ObjectVersion[]): Promise<(SmallBody | undefined)[]>;
   tombstone(selector: VersionSelector & { versionId: VersionId }): Promise<Tombstone | undefined>;
   delete(request: DeleteRequest): Promise<DeleteResult>;
   copy(request: CopyRequest): Promise<PutResult & { from: ObjectVersion }>;
@@ -135,6 +141,10 @@ export interface Objects {
     status: TargetStatus,
     sent?: Version,
   ): Promise<void>;
+  /**
+   * The same for many versions of a bucket that were sent, in one commit.
+   */
+  setTargetStatuses(bucket: BucketName, arn: Arn, status: TargetStatus, sent: readonly Version[]): Promise<void>;
   /**
    * Ends rows of a target's change log, or moves them to its retry queue, with counters and statuses in one commit.
    * Rows that are already gone are skipped. At most a few hundred at a time.

@@ -1,5 +1,5 @@
 /** What replication and checks record on a version: target status, damage; and the end of a change-log row. */
-import type { Arn, VersionId } from "../model/names.ts";
+import type { Arn, BucketName, VersionId } from "../model/names.ts";
 import type { ObjectVersion, ReplicationState, TargetStatus, Version } from "../model/version.ts";
 import { CommitBuilder, SummingCommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
@@ -30,6 +30,26 @@ export async function setTargetStatus(
       status,
       sent,
     });
+    return { commit: commit.puts.length > 0 ? commit : undefined, result: undefined };
+  });
+}
+
+/** Objects.setTargetStatuses */
+export async function setTargetStatuses(
+  context: Context,
+  bucketName: BucketName,
+  arn: Arn,
+  status: TargetStatus,
+  sent: readonly Version[],
+): Promise<void> {
+  if (sent.length === 0) return;
+  await context.commit<void>(async () => {
+    const { bucket } = await context.bucketRow(bucketName);
+    const commit = new CommitBuilder();
+    for (const version of sent) {
+      const { key, versionId } = version;
+      await addStatus(context, commit, { bucketId: bucket.id, key, versionId, arn, status, sent: version });
+    }
     return { commit: commit.puts.length > 0 ? commit : undefined, result: undefined };
   });
 }

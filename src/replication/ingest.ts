@@ -21,6 +21,14 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** One request. */
+interface Batch {
+  readonly pieces: readonly Buffer[];
+  readonly count: number;
+  readonly answered: (answer: TargetResponse, results: IngestResult[] | undefined) => void;
+  readonly failed: (error: unknown) => void;
+}
+
 const NO_BODY = Buffer.alloc(0);
 
 export class Ingest {
@@ -28,6 +36,7 @@ export class Ingest {
   /** The endpoint is known to be ours, now. */
   readonly #spoken: () => boolean;
   #queue: Waiting[] = [];
+  #batches: Batch[] = [];
   #running = 0;
   #planned = false;
   /** The target is of ours but older: it answered that it knows no such call. */
@@ -50,18 +59,43 @@ export class Ingest {
     });
   }
 
+  /**
+   * A whole request: `pieces` are those of `count` items, within the limits of one. Their results; undefined when there is
+   * no answer that tells of each; "not spoken" when the target knows no such call. Never rejects.
+   */
+  putAll(pieces: readonly Buffer[], count: number): Promise<IngestResult[] | "not spoken" | undefined> {
+    return new Promise((resolve) => {
+      this.#batches.push({
+        pieces,
+        count,
+        answered: (_answer, results) => resolve(this.#refused ? "not spoken" : results),
+        failed: () => resolve(undefined),
+      });
+      this.#plan();
+    });
+  }
+
   /** After the code that runs now, with what else it makes ready. What comes while requests are out waits for one's end. */
   #plan(): void {
     if (this.#planned || this.#running >= INGEST_REQUESTS_MAX) return;
     this.#planned = true;
     queueMicrotask(() => {
       this.#planned = false;
-      while (this.#queue.length > 0 && this.#running < INGEST_REQUESTS_MAX) void this.#send(this.#take());
+      while (this.#running < INGEST_REQUESTS_MAX) {
+        const batch = this.#next();
+        if (batch === undefined) return;
+        void this.#send(batch);
+      }
     });
   }
 
+  /** What came one by one goes before whole requests, of which there are always more. */
+  #next(): Batch | undefined {
+    return this.#queue.length > 0 ? this.#gathered() : this.#batches.shift();
+  }
+
   /** As many as fit into one request. */
-  #take(): Waiting[] {
+  #gathered(): Batch {
     let bytes = 0;
     let count = 0;
     for (const { pieces } of this.#queue) {
@@ -69,30 +103,39 @@ export class Ingest {
       if (count === INGEST_ITEMS_MAX || (count > 0 && bytes > INGEST_BYTES_MAX)) break;
       count++;
     }
-    return this.#queue.splice(0, count);
+    const taken = this.#queue.splice(0, count);
+    return {
+      pieces: taken.flatMap(({ pieces }) => pieces),
+      count,
+      answered: (answer, results) => {
+        // 200 without a result for each item says nothing of any.
+        const others = answer.status === 200 ? answerOf({ status: 502, code: "BadAnswer" }) : answer;
+        for (const [at, waiting] of taken.entries())
+          waiting.resolve(results === undefined ? others : answerOf(results[at] as IngestResult));
+      },
+      failed: (error) => {
+        for (const waiting of taken) waiting.reject(error);
+      },
+    };
   }
 
-  async #send(batch: readonly Waiting[]): Promise<void> {
+  async #send(batch: Batch): Promise<void> {
     this.#running++;
     try {
       const answer = await this.#client.request({
         method: "POST",
         path: INGEST_PATH,
         query: { bucket: this.#client.bucket },
-        body: Buffer.concat(batch.flatMap(({ pieces }) => pieces)),
+        body: Buffer.concat(batch.pieces),
         payload: "hashed",
       });
       if (answer.status === 501 || answer.status === 404) this.#refused = true;
-      const results = answer.status === 200 ? decodeIngestResults(answer.body, batch.length) : undefined;
-      // 200 without a result for each item says nothing of any.
-      const others = answer.status === 200 ? answerOf({ status: 502, code: "BadAnswer" }) : answer;
-      for (const [at, waiting] of batch.entries())
-        waiting.resolve(results === undefined ? others : answerOf(results[at] as IngestResult));
+      batch.answered(answer, answer.status === 200 ? decodeIngestResults(answer.body, batch.count) : undefined);
     } catch (error) {
-      for (const waiting of batch) waiting.reject(error);
+      batch.failed(error);
     } finally {
       this.#running--;
-      if (this.#queue.length > 0) this.#plan();
+      if (this.#queue.length > 0 || this.#batches.length > 0) this.#plan();
     }
   }
 }

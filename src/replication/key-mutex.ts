@@ -16,4 +16,20 @@ export class KeyMutex {
     mine.then(forget, forget);
     return mine;
   }
+
+  /** The same for many names at once. Calls wait only for earlier ones, so none waits in a circle. */
+  runAll<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
+    const before = new Set<Promise<unknown>>();
+    for (const name of names) {
+      const last = this.#last.get(name);
+      if (last !== undefined) before.add(last);
+    }
+    const mine = before.size === 0 ? work() : Promise.allSettled(before).then(work);
+    for (const name of names) this.#last.set(name, mine);
+    const forget = (): void => {
+      for (const name of names) if (this.#last.get(name) === mine) this.#last.delete(name);
+    };
+    mine.then(forget, forget);
+    return mine;
+  }
 }

@@ -82,8 +82,8 @@ export const EXISTING_BATCH = 500;
 export const RESYNC_JOBS_MAX = 10;
 /** Versions in flight of one resync. */
 export const RESYNC_IN_FLIGHT_MAX = 48;
-/** The same to a target that takes many small versions in one request. */
-export const RESYNC_IN_FLIGHT_INGEST_MAX = 512;
+/** The same to a target that takes many small versions in one request: two under way, and one being made ready. */
+export const RESYNC_IN_FLIGHT_INGEST_MAX = 768;
 /** Bytes of object bodies in flight of one resync. */
 export const RESYNC_BYTES_IN_FLIGHT_MAX = 256 * MIB;
 export const RESYNC_PAGE = 1000;

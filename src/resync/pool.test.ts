@@ -4,19 +4,25 @@ import fc from "fast-check";
 import { OrderedPool } from "./pool.ts";
 
 test("results come in the order of adding, limits hold, whatever the tasks' speed", async () => {
-  const task = fc.record({ turns: fc.nat(5), weight: fc.nat(10) });
+  const task = fc.record({ turns: fc.nat(5), weight: fc.nat(10), tasks: fc.integer({ min: 1, max: 3 }) });
   await fc.assert(
     fc.asyncProperty(fc.array(task, { maxLength: 40 }), fc.integer({ min: 1, max: 5 }), async (tasks, maxTasks) => {
       const seen: string[] = [];
       let running = 0;
       const pool = new OrderedPool<number>({ maxTasks, maxWeight: 15 }, (key, result) => seen.push(`${key}:${result}`));
-      for (const [i, { turns, weight }] of tasks.entries()) {
-        await pool.add(String(i), weight, async () => {
-          assert.ok(++running <= maxTasks);
-          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
-          running--;
-          return i;
-        });
+      for (const [i, { turns, weight, tasks: count }] of tasks.entries()) {
+        await pool.add(
+          String(i),
+          weight,
+          async () => {
+            running += count;
+            assert.ok(running <= maxTasks || running === count);
+            for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+            running -= count;
+            return i;
+          },
+          count,
+        );
       }
       await pool.drain();
       assert.deepEqual(

@@ -5,6 +5,8 @@ const SLOTS_KEPT = 1024;
 
 interface Slot<R> {
   readonly key: string;
+  readonly tasks: number;
+  readonly weight: number;
   result: R | undefined;
 }
 
@@ -28,32 +30,32 @@ export class OrderedPool<R> {
     this.#onPrefix = onPrefix;
   }
 
-  /** Waits for room, then starts `task`. Rejects when an earlier task has failed. */
-  async add(key: string, weight: number, task: () => Promise<R>): Promise<void> {
+  /** Waits for room, then starts `task`, which counts as `tasks`. Rejects when an earlier task has failed. */
+  async add(key: string, weight: number, task: () => Promise<R>, tasks = 1): Promise<void> {
     while (
       this.#running > 0 &&
-      (this.#running >= this.#limits.maxTasks || this.#weight + weight > this.#limits.maxWeight)
+      (this.#running + tasks > this.#limits.maxTasks || this.#weight + weight > this.#limits.maxWeight)
     ) {
       await this.#change();
     }
     this.#throwIfFailed();
-    const slot: Slot<R> = { key, result: undefined };
+    const slot: Slot<R> = { key, tasks, weight, result: undefined };
     this.#slots.push(slot);
-    this.#running++;
+    this.#running += tasks;
     this.#weight += weight;
     void task().then(
-      (result) => this.#ended(slot, weight, result),
+      (result) => this.#ended(slot, result),
       (error: unknown) => {
         this.#failed ??= { error };
-        this.#ended(slot, weight, undefined);
+        this.#ended(slot, undefined);
       },
     );
   }
 
-  #ended(slot: Slot<R>, weight: number, result: R | undefined): void {
+  #ended(slot: Slot<R>, result: R | undefined): void {
     slot.result = result;
-    this.#running--;
-    this.#weight -= weight;
+    this.#running -= slot.tasks;
+    this.#weight -= slot.weight;
     if (this.#failed === undefined) this.#advance();
     const notify = this.#notify;
     this.#notify = undefined;

@@ -12,6 +12,7 @@ import * as limits from "../replication/limits.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { askDamageCheck } from "./damage-client.ts";
 import { ResyncFailed } from "./failed.ts";
+import { groupsOf, type GroupLimits } from "./groups.ts";
 import { Intents, type Intent } from "./intents.ts";
 import type { LocalKey } from "./local-listing.ts";
 import { loadList } from "./named-versions.ts";
@@ -236,12 +237,23 @@ export class ResyncRun {
     try {
       for await (const batch of this.#batches(bucket)) {
         await this.#intend(batch);
-        for (const work of batch) await pool.add(work.key, work.weight, () => this.#doKey(bucket, work));
+        for (const group of together ? groupsOf(batch, await this.#groupLimits(usual)) : batch.map((work) => [work])) {
+          const versions = group.reduce((sum, work) => sum + work.versions.length, 0);
+          const weight = group.reduce((sum, work) => sum + work.weight, 0);
+          const { key } = group.at(-1) as KeyWork;
+          await pool.add(key, weight, () => this.#doGroup(bucket, group), group.length === 1 ? 1 : versions);
+        }
       }
     } finally {
       await pool.drain();
       state.ahead = NO_COUNTS;
     }
+  }
+
+  /** What a limit of bandwidth lets through at once, and of versions in flight, bounds what travels together. */
+  async #groupLimits(usual: number): Promise<GroupLimits> {
+    const { limiter } = await this.#connection();
+    return { versions: this.#job.limits().inFlight || usual, bytes: limiter?.slice() ?? Infinity };
   }
 
   /** The work of this pass, so many keys at a time. */
@@ -313,6 +325,22 @@ export class ResyncRun {
     state.counters = addCounters(state.counters, result.counts);
     state.ahead = addCounters(state.ahead, negative(result.counts));
     for (const sample of result.samples) if (state.samples.length < limits.RESYNC_SAMPLES) state.samples.push(sample);
+  }
+
+  /** Keys that travel together, or one of any kind. */
+  async #doGroup(bucket: Bucket, group: readonly KeyWork[]): Promise<KeyResult> {
+    const [first] = group;
+    if (first === undefined || group.length === 1) return this.#doKey(bucket, first as KeyWork);
+    const planned = group.flatMap(({ versions }) => versions);
+    const sum: Record<string, number> = {};
+    const samples: Sample[] = [];
+    for (const [at, { delta, reason }] of (await this.#sending.together(bucket, planned)).entries()) {
+      for (const name in delta) sum[name] = (sum[name] ?? 0) + (delta[name as keyof Counters] ?? 0);
+      const { key, versionId } = (planned[at] as PlannedWork).version;
+      if (reason !== undefined) samples.push({ key, versionId, reason });
+    }
+    this.state.ahead = addCounters(this.state.ahead, sum);
+    return { counts: addCounters(NO_COUNTS, sum), samples };
   }
 
   /** The versions of one key, oldest first, one after another. */

@@ -8,6 +8,7 @@ import { msOf } from "../protocol/time.ts";
 import { backoffMs } from "../replication/backoff.ts";
 import type { Connection } from "../replication/connections.ts";
 import { RESYNC_ATTEMPTS, RESYNC_REFUSED_IN_ROW } from "../replication/limits.ts";
+import { sendTogether } from "../replication/send-together.ts";
 import { askAndCompare, sendVersion, type SendRequest, type Sent } from "../replication/sender.ts";
 import type { SendOutcome } from "../replication/wire.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -53,8 +54,11 @@ export class Sending {
     this.#job = job;
   }
 
-  /** `sentBefore`: bytes that an earlier run of this job meant to move for it, see Intents. */
-  async version(bucket: Bucket, planned: PlannedVersion, sentBefore: number | undefined): Promise<Done> {
+  /**
+   * `sentBefore`: bytes that an earlier run of this job meant to move for it, see Intents. `tried`: an attempt was made
+   * just now whose end is not known.
+   */
+  async version(bucket: Bucket, planned: PlannedVersion, sentBefore: number | undefined, tried = false): Promise<Done> {
     const { version, verdict } = planned;
     const size = sizeOf(version);
     if (verdict.kind === "notReplicable") return { delta: { compared: 1, notReplicable: 1 }, reason: verdict.why };
@@ -62,7 +66,7 @@ export class Sending {
       await this.#settle(bucket, version, sentBefore === undefined ? "FAILED" : undefined);
       return { delta: sentBefore === undefined ? equal(size) : sent(sentBefore, size) };
     }
-    const result = await this.#brought(bucket, version, verdict.ask);
+    const result = await this.#brought(bucket, version, verdict.ask, tried);
     const ours = (result.repeated || sentBefore !== undefined) && verdict.unsure !== true;
     const done = counted(result, size, ours ? (sentBefore ?? bytesToMove(planned)) : undefined);
     const { local } = result;
@@ -73,6 +77,26 @@ export class Sending {
         await this.#settle(bucket, local.version, "FAILED");
     }
     return done;
+  }
+
+  /** Plain versions (groups.ts) in one request; what that does not settle goes alone. In the order of `planned`. */
+  async together(bucket: Bucket, planned: readonly PlannedVersion[]): Promise<Done[]> {
+    const { signal, record } = this.#job;
+    const connection = await this.#job.connection();
+    const versions = planned.map(({ version }) => version as ObjectVersion);
+    const request = { bucket, versions, marks: { resyncId: record.id }, signal };
+    const outcomes = await sendTogether(this.#deps.objects, connection, request);
+    const arrived = outcomes.flatMap((outcome) => (outcome.kind === "sent" ? [outcome.version] : []));
+    if (arrived.length > 0) this.#refusedInRow = 0;
+    const unsettled = arrived.filter(({ replication }) => replication.targets[record.arn] !== "COMPLETED");
+    await this.#deps.objects.setTargetStatuses(bucket.name, record.arn, "COMPLETED", unsettled);
+    return Promise.all(
+      planned.map((one, at) => {
+        const outcome = outcomes[at];
+        if (outcome?.kind === "sent") return { delta: sent(outcome.version.size, outcome.version.size) };
+        return this.version(bucket, one, undefined, outcome?.kind === "again");
+      }),
+    );
   }
 
   /**
@@ -126,9 +150,14 @@ export class Sending {
   }
 
   /** Waits out a target that is away; a refusal is repeated a few times. `repeated`: not the first request decided. */
-  async #insisting(bucket: Bucket, version: Pick<Version, "key" | "versionId">, ask: boolean): Promise<Insisted> {
+  async #insisting(
+    bucket: Bucket,
+    version: Pick<Version, "key" | "versionId">,
+    ask: boolean,
+    tried = false,
+  ): Promise<Insisted> {
     const { signal } = this.#job;
-    let repeated = false;
+    let repeated = tried;
     for (let attempts = 0; ; repeated = true) {
       const connection = await this.#job.connection();
       const request = this.#request(bucket, version, ask || repeated);
@@ -155,8 +184,8 @@ export class Sending {
    * Brings one version there. A target that answers "I have it" to one that its listing lacked, or showed to be another,
    * is asked what it has: it may have arrived meanwhile, or be what the listing said.
    */
-  async #brought(bucket: Bucket, version: Version, ask: boolean): Promise<Insisted> {
-    const result = await this.#insisting(bucket, version, ask);
+  async #brought(bucket: Bucket, version: Version, ask: boolean, tried: boolean): Promise<Insisted> {
+    const result = await this.#insisting(bucket, version, ask, tried);
     const isUnseen = !ask && !result.repeated && result.outcome.kind === "alreadyEqual";
     return isUnseen && version.kind === "object" ? this.#insisting(bucket, version, true) : result;
   }

@@ -1,0 +1,86 @@
+/**
+ * Many small versions to a target of our own in one request, for whoever has them all in hand: no promise, no lookup of the
+ * bucket, no commit for each. It says which have arrived; every other is for `sendVersion` to bring there, or to tell why not.
+ */
+import type { Bucket } from "../model/bucket.ts";
+import type { ObjectVersion } from "../model/version.ts";
+import type { Objects } from "../objects/objects.ts";
+import { encodeIngestItem, type IngestResult } from "../protocol/ingest.ts";
+import { newObjectHeaders, type SendMarks } from "./headers.ts";
+import type { SendTarget } from "./sender.ts";
+
+/**
+ * `sent`: the target stored it, as `version` says. `again`: an attempt failed, or its end is not known. `alone`: nothing was
+ * tried, or the target has something of that version already.
+ */
+export type TogetherOutcome =
+  | { readonly kind: "sent"; readonly version: ObjectVersion }
+  | { readonly kind: "again" }
+  | { readonly kind: "alone" };
+
+export interface TogetherRequest {
+  readonly bucket: Bucket;
+  /** Objects of a single piece that travel in one request; as they were seen a moment ago. */
+  readonly versions: readonly ObjectVersion[];
+  readonly marks: SendMarks;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const AGAIN: TogetherOutcome = { kind: "again" };
+const ALONE: TogetherOutcome = { kind: "alone" };
+
+/** An outcome for each version, in their order. Rejects only when this site's index cannot be read. */
+export function sendTogether(
+  objects: Objects,
+  target: SendTarget,
+  request: TogetherRequest,
+): Promise<TogetherOutcome[]> {
+  const send = (): Promise<TogetherOutcome[]> => sendNow(objects, target, request);
+  if (target.mutex === undefined) return send();
+  const place = `${target.arn}/${request.bucket.id}/`;
+  return target.mutex.runAll(
+    request.versions.map(({ key }) => place + key),
+    send,
+  );
+}
+
+async function sendNow(objects: Objects, target: SendTarget, request: TogetherRequest): Promise<TogetherOutcome[]> {
+  const { bucket, versions, marks, signal } = request;
+  const out: TogetherOutcome[] = versions.map(() => ALONE);
+  const { ingest } = target;
+  if (ingest?.isSpoken !== true) return out;
+  const bytes = versions.reduce((sum, { size }) => sum + size, 0);
+  await target.limiter?.take(bytes, signal);
+  if (signal?.aborted === true) return out;
+  const startMs = target.observer?.begin();
+  const found = await objects.smallBodies(bucket, versions);
+  const pieces: Buffer[] = [];
+  const sent: number[] = [];
+  for (const [at, body] of found.entries()) {
+    // Replaced since it was seen: a sender of one version finds out by what.
+    if (body === undefined || body.version.etag !== versions[at]?.etag) continue;
+    const { key, versionId } = body.version;
+    const headers = newObjectHeaders(body.version, marks, { mtime: true, etag: true });
+    pieces.push(...encodeIngestItem({ key, versionId, headers, body: body.bytes }));
+    sent.push(at);
+  }
+  if (sent.length === 0) return out;
+  const results = await ingest.putAll(pieces, sent.length);
+  for (const [i, at] of sent.entries()) {
+    const version = found[at]?.version as ObjectVersion;
+    out[at] = outcomeOf(version, results === "not spoken" ? ALONE : results?.[i]);
+    if (startMs !== undefined && out[at].kind === "sent") {
+      const one = { bucket: bucket.name, bucketId: bucket.id, ...version, compareFirst: false, marks };
+      target.observer?.end(startMs, target.arn, one, { kind: "sent", bytes: version.size, what: "object" });
+    }
+  }
+  return out;
+}
+
+/** Undefined: no answer that says something of this item. */
+function outcomeOf(version: ObjectVersion, result: IngestResult | TogetherOutcome | undefined): TogetherOutcome {
+  if (result === undefined) return AGAIN;
+  if ("kind" in result) return result;
+  if (result.purged !== undefined || result.status === 412) return ALONE;
+  return result.status < 300 ? { kind: "sent", version } : AGAIN;
+}
