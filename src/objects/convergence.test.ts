@@ -365,3 +365,16 @@ test("many rows end at once, each by what became of its version meanwhile", asyn
   assert.equal(readCounter(await index.get(logCounter(ARN, "count"))), 2n, "the tags and the purge are on their way");
   assert.equal((await index.scan(targetRange(SPACE.log, ARN), { limit: 10 })).length, 2);
 });
+
+test("a version that was sent once does not come back after its purge, although the bucket has no rules any more", async () => {
+  const { objects } = await replicating("Enabled");
+  const { version } = await put(objects, "text");
+  const at = { ...AT, versionId: version.versionId };
+  await objects.setTargetStatus(at, ARN, "COMPLETED");
+  await objects.updateBucket(BUCKET, ({ replication: _gone, ...bucket }) => bucket);
+  await objects.delete(at);
+  assert.equal((await objects.tombstone(at))?.will, "local");
+  const late = await put(objects, "text", { versionId: version.versionId, source: fromPeer(version.mtime) });
+  assert.equal(late.purged, "local");
+  assert.equal(await objects.version(at), undefined);
+});

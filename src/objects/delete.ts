@@ -207,6 +207,11 @@ function mayArrive(
   return rows.followers(bucket, { key, operation: "purge", fromPeer: false }).length > 0;
 }
 
+/** A peer may have it: it came from one, or was to be sent to one, even if the rules are gone since. */
+function isElsewhere(old: Version | undefined): boolean {
+  return old !== undefined && (old.replication.replica === true || Object.keys(old.replication.targets).length > 0);
+}
+
 /**
  * Permanent removal of one version, with a tombstone that says whose will it was. A purge from a peer leaves one even
  * when the version is not here: it may still be on its way. So does a client's, where a rule carries it.
@@ -235,7 +240,7 @@ async function purge(
   if (fromPeer && old === undefined && known?.will === "everywhere" && known.time >= time) return { result };
   const tags = old?.kind === "object" ? old.tags?.value : undefined;
   const arns = followers(bucket, request, { operation: "purge", tags });
-  if (fromPeer || bucket.replication !== undefined || old?.replication.replica) {
+  if (fromPeer || bucket.replication !== undefined || isElsewhere(old)) {
     // Without rules and peers nothing can bring the version back, and no tombstone is needed.
     rows.putTombstone(commit, bucket.id, old ?? { key: request.key, versionId, kind: "object" }, {
       time: known !== undefined && known.time > time ? known.time : time,
