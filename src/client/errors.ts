@@ -11,7 +11,7 @@ export class NetworkError extends Error {
   constructor(what: string, cause: unknown) {
     const code = codeOf(cause);
     const detail = (cause as Error | undefined)?.message || code;
-    super(`${what}: ${tlsWords(code, detail) ?? detail}`, { cause });
+    super(`${what}: ${tlsWords(code, cause) ?? detail}`, { cause });
     this.code = code;
   }
 }

@@ -21,10 +21,18 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it has no TLS version in common with this client; 1.2 is the least",
 };
 
-/** Undefined: it was not TLS that failed. `detail`: the error's own text. */
-export function tlsWords(code: string, detail: string): string | undefined {
+/** The names that a refused certificate is for, as the error carries them. */
+function namesIn(cause: unknown): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const cert: unknown = Reflect.get(cause, "cert");
+  const names: unknown = typeof cert === "object" && cert !== null ? Reflect.get(cert, "subjectaltname") : undefined;
+  return typeof names === "string" && names !== "" ? names : namesIn(cause.cause);
+}
+
+/** Undefined: it was not TLS that failed. */
+export function tlsWords(code: string, cause: unknown): string | undefined {
   if (code !== "ERR_TLS_CERT_ALTNAME_INVALID") return WORDS[code];
-  const names = /altnames?: (.+)$/i.exec(detail)?.[1]?.trim();
+  const names = namesIn(cause);
   const held = names === undefined ? "other names" : `other names (${names})`;
   return `its certificate is for ${held}. Use one of these, or have a certificate made for the name that you use`;
 }
