@@ -1,8 +1,6 @@
 /** The steps of `replicate restore` for one bucket. Each may be done again: what is done already is left as it is. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { answeredWith } from "../../../client/errors.ts";
-import { startResync } from "../../../client/resync-calls.ts";
+import { resyncStatus, startResync } from "../../../client/resync-calls.ts";
 import { bucketExists, getReplication, putReplication } from "../../../client/s3-calls.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import { systemClock } from "../../../runtime/clock.ts";
@@ -17,6 +15,7 @@ import type { BucketSite } from "./common.ts";
 import { listTargets, named, requireConfig, setTarget } from "./common.ts";
 import { parseRemoteAddress, sameRemote } from "./remote-address.ts";
 import type { RemoteTarget } from "./remote-target.ts";
+import type { RestoreMemory } from "./restore-memory.ts";
 import { watchResync } from "./resync-watch.ts";
 
 export interface Restore {
@@ -31,6 +30,7 @@ export interface Restore {
   readonly deep: boolean;
   /** Secrets of accounts that this run has made, by access key: buckets of a site may share one. */
   readonly accounts: Map<string, Promise<string>>;
+  readonly memory: RestoreMemory;
   readonly say: (text: string, json?: Record<string, unknown>) => void;
 }
 
@@ -50,8 +50,10 @@ export async function targetOf({ ctx, source, target }: Restore): Promise<Remote
 }
 
 /** A missing bucket is made as it is at the source: versioning, lock, encryption, policy, tags, quota, CORS and the rest. */
-export async function makeBucket({ ctx, source, target, say }: Restore): Promise<void> {
-  if (await bucketExists(target.s3, target.bucket, ctx.signal)) return say(`${target.url} is there`);
+export async function makeBucket({ ctx, source, target, memory, say }: Restore): Promise<void> {
+  const there = await bucketExists(target.s3, target.bucket, ctx.signal);
+  // A run that was interrupted while it made the bucket may have left it without its lock, its policy or its versions.
+  if (there && memory.read().making !== true) return say(`${target.url} is there`);
   if (source.bucket !== target.bucket)
     throw new CommandError(
       `${target.url} is missing`,
@@ -59,6 +61,7 @@ export async function makeBucket({ ctx, source, target, say }: Restore): Promise
     );
   const { signal } = ctx;
   const query = { bucket: source.bucket };
+  memory.add({ making: true });
   const body = await source.admin.call({ method: "GET", path: "export-bucket-metadata", query, signal });
   const result = await target.admin.json<object>({
     method: "PUT",
@@ -69,6 +72,7 @@ export async function makeBucket({ ctx, source, target, say }: Restore): Promise
   });
   const { lines, failed } = bucketLines(result);
   if (failed) throw new CommandError(`Unable to make ${target.url} as it was`, new Error(lines.join("; ")));
+  memory.add({ making: false });
   say(`Made ${target.url} as at the source: ${lines.join("; ")}`);
 }
 
@@ -122,91 +126,84 @@ async function storeAccount({ ctx, target }: Restore, accessKey: string): Promis
   return secretKey;
 }
 
-/** Which rules of the damaged side were disabled by an earlier, interrupted run. */
-class Disabled {
-  readonly #file: string;
-
-  constructor(ctx: CommandContext, target: BucketSite) {
-    this.#file = join(ctx.configDir, "restore", `${target.url.replaceAll("/", "--")}.json`);
-  }
-
-  read(): string[] {
-    try {
-      return JSON.parse(readFileSync(this.#file, "utf8")) as string[];
-    } catch {
-      return [];
-    }
-  }
-
-  write(ids: readonly string[]): void {
-    mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
-    writeFileSync(this.#file, JSON.stringify(ids), { mode: 0o600 });
-  }
-
-  forget(): void {
-    rmSync(this.#file, { force: true });
-  }
-}
-
-async function setRules({ target }: Restore, ids: readonly string[], enabled: boolean): Promise<void> {
+/** Returns those of the rules that are there: a site that was lost meanwhile has none of them any more. */
+async function setRules({ target }: Restore, ids: readonly string[], enabled: boolean): Promise<string[]> {
   const config = await getReplication(target.s3, named(target));
-  if (config === undefined || ids.length === 0) return;
+  const there = (config?.rules ?? []).filter(({ id }) => ids.includes(id));
+  if (config === undefined || there.length === 0) return [];
   const rules = config.rules.map((rule) => (ids.includes(rule.id) ? { ...rule, enabled } : rule));
   await putReplication(target.s3, named(target), { ...config, rules });
+  return there.map(({ id }) => id);
 }
 
 /** What the damaged side did to itself must not travel while it is being mended. */
 export async function disableRules(restore: Restore): Promise<void> {
-  const { ctx, target, say } = restore;
+  const { target, memory, say } = restore;
   const config = await getReplication(target.s3, named(target));
-  const memory = new Disabled(ctx, target);
   const enabled = (config?.rules ?? []).filter((rule) => rule.enabled).map(({ id }) => id);
-  const all = [...new Set([...memory.read(), ...enabled])];
+  const all = [...new Set([...(memory.read().disabled ?? []), ...enabled])];
   // Remembered first: an interrupted run must not leave a rule disabled for ever.
-  if (all.length > 0) memory.write(all);
-  await setRules(restore, enabled, false);
-  say(all.length === 0 ? `${target.url} has no rules to disable` : `Disabled at ${target.url}: ${all.join(", ")}`);
+  if (all.length > 0) memory.add({ disabled: all });
+  const disabled = await setRules(restore, all, false);
+  const names = disabled.join(", ");
+  say(names === "" ? `${target.url} has no rules to disable` : `Disabled at ${target.url}: ${names}`);
 }
 
 /** Starts the resync, or follows the one that an earlier run has started. True: clean to its end. */
 export async function resync(restore: Restore, remote: RemoteTarget): Promise<boolean> {
-  const { source, users } = restore;
-  try {
-    await start(restore, remote);
-  } catch (error) {
-    // An earlier run made the account and was interrupted before the source had its keys.
-    if (!users || !(error instanceof Error) || !STALE_KEYS.test(error.message)) throw error;
-    await renewAccount(restore, remote);
-    await start(restore, remote);
-  }
+  const { source, users, say } = restore;
   const arn = remote.arn ?? "";
-  return (await watchResync({ site: source, clock: systemClock(), arn, resetId: undefined, show: true })) === 0;
+  for (;;) {
+    let id: string | undefined;
+    try {
+      id = await start(restore, arn);
+    } catch (error) {
+      // An earlier run made the account and was interrupted before the source had its keys.
+      if (!users || !(error instanceof Error) || !STALE_KEYS.test(error.message)) throw error;
+      await renewAccount(restore, remote);
+      id = await start(restore, arn);
+    }
+    const code = await watchResync({ site: source, clock: systemClock(), arn, resetId: id, show: true });
+    if (id !== undefined) return code === 0;
+    // It may have been about a part only, or have looked for damage before there was any.
+    say("That resync was not of this restore: now one of its own");
+  }
 }
 
 const STALE_KEYS = /InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied/;
 
-async function start({ source, deep, say }: Restore, { arn = "" }: RemoteTarget): Promise<void> {
-  const job = { ...named(source), arn, resetId: systemRandom.uuid(), extras: deep ? { deep } : undefined };
+/** The id of the resync of this restore; undefined: one that somebody else has started runs. */
+async function start({ source, deep, memory, say }: Restore, arn: string): Promise<string | undefined> {
+  const { resync: earlier } = memory.read();
+  const id = systemRandom.uuid();
   try {
-    await startResync(source.s3, job);
-    say(`Resync of ${source.url} started with ID ${job.resetId}`);
+    // Before it is asked for: its answer may get lost.
+    memory.add({ resync: { id, deep } });
+    await startResync(source.s3, { ...named(source), arn, resetId: id, extras: deep ? { deep } : undefined });
+    say(`Resync of ${source.url} started with ID ${id}`);
+    return id;
   } catch (error) {
     const running = answeredWith(error, "BadRequest") && error.message.includes("already in progress");
     if (!running) throw error;
-    say(`A resync of ${source.url} runs already; following it`);
+    memory.add({ resync: earlier });
+    const { target = [] } = await resyncStatus(source.s3, { ...named(source), arn });
+    const isOurs = earlier !== undefined && earlier.deep === deep && target[0]?.resetid === earlier.id;
+    say(`${isOurs ? "The" : "Another"} resync of ${source.url} runs already; following it`);
+    return isOurs ? earlier.id : undefined;
   }
 }
 
 /** The rules as they were before; where there were none, a new one when it was asked for. */
 export async function enableRules(restore: Restore): Promise<void> {
-  const { ctx, target, back, say } = restore;
-  const memory = new Disabled(ctx, target);
-  const ids = memory.read();
-  await setRules(restore, ids, true);
+  const { ctx, target, back, memory, say } = restore;
+  const enabled = await setRules(restore, memory.read().disabled ?? [], true);
   memory.forget();
-  if (ids.length > 0) return say(`Enabled at ${target.url}: ${ids.join(", ")}`);
+  if (enabled.length > 0) return say(`Enabled at ${target.url}: ${enabled.join(", ")}`);
   const config = await getReplication(target.s3, named(target));
-  if (config !== undefined && config.rules.length > 0) return;
+  const rules = config?.rules ?? [];
+  if (rules.some(({ enabled }) => enabled)) return;
+  if (rules.length > 0)
+    return say(`Disabled at ${target.url}, and not by this command: ${rules.map(({ id }) => id).join(", ")}`);
   if (back === undefined)
     return say(
       `${target.url} has no rule of its own. To replicate back: mc replicate add ${target.url} ` +

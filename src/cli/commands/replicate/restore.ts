@@ -6,6 +6,7 @@ import { remoteTarget } from "../../targets.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import { bucketSite } from "./common.ts";
 import { saveReport } from "./resync-report.ts";
+import { RestoreMemory } from "./restore-memory.ts";
 import { disableRules, enableRules, makeAccount, makeBucket, resync, targetOf, type Restore } from "./restore-steps.ts";
 
 const WHAT = "Unable to restore";
@@ -82,10 +83,12 @@ async function restoreOne(
   accounts: Restore["accounts"] = new Map(),
 ): Promise<number> {
   let step = 0;
+  const target = bucketSite(ctx, to);
   const job: Restore = {
     ctx,
     source: bucketSite(ctx, from),
-    target: bucketSite(ctx, to),
+    target,
+    memory: new RestoreMemory(ctx.configDir, target.url),
     users: flags.bool("users"),
     back: flags.string("back"),
     deep: flags.bool("deep"),

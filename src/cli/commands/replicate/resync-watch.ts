@@ -25,9 +25,12 @@ export interface ResyncWatch {
 export async function watchResync(watch: ResyncWatch): Promise<number> {
   const { out, signal } = watch.site.ctx;
   let shown = "";
-  for (;;) {
+  for (let seen = false; ;) {
     const info = await attempt("Unable to follow the replication resync", readWatched(watch));
     const targets = info.target ?? [];
+    if (seen && targets.length === 0)
+      throw new CommandError("The resync is gone: its target was removed, or another resync took its place");
+    seen = targets.length > 0;
     const state = targets.map((target) => `${target.arn} ${target.resyncStatus ?? ""}`).join(", ");
     const ended = targets.length > 0 ? targets.every(isFinal) : watch.resetId === undefined;
     if (watch.show && !ended) showProgress(watch, info, state !== shown);
