@@ -85,6 +85,32 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     await until(async () => (await pendingCount()) === 1);
   });
 
+  const statusDeps = (): StatusDeps => {
+    const { index, objects, clock, targets } = site;
+    return { index, objects, clock, targets, nodeName: "n:1", startedMs: clock.nowMs(), activity: () => undefined };
+  };
+
+  test("a target has not caught up while what was there before is still being looked through", async () => {
+    await site.put("a");
+    const state = async (): Promise<string | undefined> => {
+      const { Stats } = (await replicationMetrics(statusDeps(), SRC, 1)) as { Stats: Record<Arn, { state: string }> };
+      return Stats[arn]?.state;
+    };
+    // No process walks now: the job alone is there.
+    stop.abort();
+    await ended;
+    await enableRule(site, arn);
+    await existing.ensure(SRC);
+    assert.deepEqual([await pendingCount(), await state()], [0, "PENDING"]);
+    stop = new AbortController();
+    ended = existing.run(stop.signal);
+    await until(async () => (await pendingCount()) === 1);
+    const [entry] = await readRows(site.index, logRange(arn), 1);
+    assert.ok(entry !== undefined);
+    await site.objects.finishLogRows(arn, [{ ...entry, status: "COMPLETED" }]);
+    await until(async () => (await state()) === "CAUGHT_UP");
+  });
+
   test("metrics, diff and failures tell the same numbers", async () => {
     await site.put("a", "12345");
     await enableRule(site, arn);
@@ -92,16 +118,8 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     await until(async () => (await pendingCount()) === 1);
     const [entry] = await readRows(site.index, logRange(arn), 1);
     assert.ok(entry !== undefined);
-    const { index, objects, clock, targets } = site;
-    const status: StatusDeps = {
-      index,
-      objects,
-      clock,
-      targets,
-      nodeName: "n:1",
-      startedMs: clock.nowMs(),
-      activity: () => undefined,
-    };
+    const { objects, clock } = site;
+    const status = statusDeps();
     const metrics = async (): Promise<Record<string, unknown>> =>
       (await replicationMetrics(status, SRC, 1)) as Record<string, unknown>;
     const before = await metrics();

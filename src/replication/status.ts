@@ -10,17 +10,17 @@ import { rfc3339Nano } from "../protocol/time.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import type { PendingWork } from "../objects/types.ts";
-import type { TargetRecord } from "./target-record.ts";
 import { counterKey, keyAfter, keyPrefixRange, readCounter, SPACE } from "../storage/keys.ts";
 import { decodeTombstone } from "../storage/records.ts";
 import { Activity, type ActivityView, type CountBytes, type Rate } from "./activity.ts";
 import { publishedActivity } from "./activity-rows.ts";
 import { configArns } from "./config.ts";
+import { isWalking } from "./existing.ts";
 import { RESYNC_PAGE } from "./limits.ts";
 import { pendingWork, readRows, retryRange } from "./log.ts";
 import { PROXIED_CALLS, proxyStats } from "./peer-reads.ts";
 import { probeResult, type ProbeResult } from "./probe.ts";
-import type { Targets } from "./targets.ts";
+import type { KnownTarget, Targets } from "./targets.ts";
 
 export interface StatusDeps {
   readonly index: OrderedIndex;
@@ -59,15 +59,17 @@ async function counters(index: OrderedIndex, name: string): Promise<CountBytes> 
   return { count: Number(readCounter(count)), bytes: Number(readCounter(bytes)) };
 }
 
-function stateOf(pending: PendingWork, isOnline: boolean): TargetState {
+function stateOf(pending: PendingWork, isOnline: boolean, walking: boolean): TargetState {
   if (!isOnline) return "UNREACHABLE";
   if (pending.refused.count > 0) return "NOT_REPLICABLE";
   if (pending.failing.count > 0) return "FAILING";
-  return pending.count > 0 ? "PENDING" : "CAUGHT_UP";
+  return pending.count > 0 || walking ? "PENDING" : "CAUGHT_UP";
 }
 
-async function numbersOf(deps: StatusDeps, record: TargetRecord): Promise<TargetNumbers> {
+async function numbersOf(deps: StatusDeps, { record, bucketId }: KnownTarget): Promise<TargetNumbers> {
   const { arn, bandwidth: limit } = record;
+  // First: what a walk has put into the log by its end is counted after it.
+  const walking = await isWalking(deps.index, bucketId, arn);
   const [pending, sent, failed, health, probe] = await Promise.all([
     pendingWork(deps.index, arn),
     counters(deps.index, `sent/${arn}`),
@@ -79,7 +81,7 @@ async function numbersOf(deps: StatusDeps, record: TargetRecord): Promise<Target
   const activity =
     deps.activity(arn)?.view() ??
     Object.assign(new Activity(deps.clock).view(), await publishedActivity(deps.index, arn));
-  return { arn, state: stateOf(pending, health.isOnline), probe, pending, sent, failed, activity, limit };
+  return { arn, state: stateOf(pending, health.isOnline, walking), probe, pending, sent, failed, activity, limit };
 }
 
 const add = (a: CountBytes, b: CountBytes): CountBytes => ({ count: a.count + b.count, bytes: a.bytes + b.bytes });
@@ -139,7 +141,7 @@ export async function replicationMetrics(deps: StatusDeps, bucketName: BucketNam
     throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
   const used = new Set(configArns(bucket.replication));
   const known = (await deps.targets.ofBucket(bucketName)).filter(({ record }) => used.has(record.arn));
-  const all = await Promise.all(known.map(({ record }) => numbersOf(deps, record)));
+  const all = await Promise.all(known.map((target) => numbersOf(deps, target)));
   const pending = all.map((n) => n.pending).reduce(add, NONE);
   const failing = all.map((n) => n.pending.failing).reduce(add, NONE);
   const sent = all.map((n) => n.sent).reduce(add, NONE);
