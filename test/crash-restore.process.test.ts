@@ -122,7 +122,7 @@ async function equal(): Promise<boolean> {
   return onlyA.length + onlyB.length === 0;
 }
 
-describe("restore under kill -9", { timeout: 400_000 }, () => {
+describe("restore under kill -9", { timeout: 400_000 + KILLS * 20_000 }, () => {
   before(async () => {
     [alpha, baker] = await Promise.all([Site.start(), Site.start()]);
     runner = mcRunner({ alpha: alpha.server, baker: baker.server }, configDir);

@@ -167,7 +167,7 @@ const at = (row: Pick<Listed, "key" | "versionId">): { key: string; query: Recor
   query: { versionId: row.versionId },
 });
 
-describe("resync of a damaged site under kill -9", { timeout: 400_000 }, () => {
+describe("resync of a damaged site under kill -9", { timeout: 400_000 + KILLS * 20_000 }, () => {
   before(async () => {
     // A site that repaired itself meanwhile would blur what the resync did.
     const options = { workers: WORKERS, env: { RESILVER_HEAL_BITROTSCAN: "off" } };
