@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { OrderedPool } from "./pool.ts";
+import { AHEAD_MAX, OrderedPool } from "./pool.ts";
 
 test("results come in the order of adding, limits hold, whatever the tasks' speed", async () => {
   const task = fc.record({ turns: fc.nat(5), weight: fc.nat(10), tasks: fc.integer({ min: 1, max: 3 }) });
@@ -47,4 +47,20 @@ test("after a failure nothing past it counts as done", async () => {
   );
   await assert.rejects(pool.drain(), /no/);
   assert.deepEqual(seen, ["a"]);
+});
+
+test("what has ended behind a task that takes long is bounded", async () => {
+  let reached = 0;
+  const pool = new OrderedPool<true>({ maxTasks: 3, maxWeight: 1 }, () => reached++);
+  let end = (): void => undefined;
+  await pool.add("large", 0, () => new Promise((resolve) => (end = () => resolve(true))));
+  for (let i = 1; i < AHEAD_MAX; i++) await pool.add("small", 0, async () => true);
+  let started = false;
+  const one = pool.add("one more", 0, async () => (started = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([started, reached], [false, 0]);
+  end();
+  await one;
+  await pool.drain();
+  assert.equal(reached, AHEAD_MAX + 1);
 });

@@ -2,6 +2,11 @@
 
 /** Finished slots are cleared away in runs of this many. */
 const SLOTS_KEPT = 1024;
+/**
+ * Tasks that may have ended behind one that has not: one large object can take days, and what a million small ones behind
+ * it came to is memory, and work to be done again after a crash.
+ */
+export const AHEAD_MAX = 65_536;
 
 interface Slot<R> {
   readonly key: string;
@@ -32,12 +37,7 @@ export class OrderedPool<R> {
 
   /** Waits for room, then starts `task`, which counts as `tasks`. Rejects when an earlier task has failed. */
   async add(key: string, weight: number, task: () => Promise<R>, tasks = 1): Promise<void> {
-    while (
-      this.#running > 0 &&
-      (this.#running + tasks > this.#limits.maxTasks || this.#weight + weight > this.#limits.maxWeight)
-    ) {
-      await this.#change();
-    }
+    while (this.#running > 0 && this.#isFull(tasks, weight)) await this.#change();
     this.#throwIfFailed();
     const slot: Slot<R> = { key, tasks, weight, result: undefined };
     this.#slots.push(slot);
@@ -50,6 +50,12 @@ export class OrderedPool<R> {
         this.#ended(slot, undefined);
       },
     );
+  }
+
+  #isFull(tasks: number, weight: number): boolean {
+    const { maxTasks, maxWeight } = this.#limits;
+    const ahead = this.#slots.length - this.#head;
+    return this.#running + tasks > maxTasks || this.#weight + weight > maxWeight || ahead >= AHEAD_MAX;
   }
 
   #ended(slot: Slot<R>, result: R | undefined): void {
