@@ -6,7 +6,7 @@ import { signRequest } from "../protocol/sigv4-sign.ts";
 import { parseErrorDocument } from "../protocol/error-document.ts";
 import { ERROR_CODE, ERROR_DESC } from "../protocol/replication-headers.ts";
 import { S3ResponseError, type ErrorFields } from "./errors.ts";
-import { Transport, type S3Response, type TransportOptions } from "./transport.ts";
+import { gathered, Transport, type S3Response, type TransportOptions } from "./transport.ts";
 
 export { NetworkError, S3ResponseError } from "./errors.ts";
 export type { S3Response } from "./transport.ts";
@@ -41,6 +41,8 @@ export interface S3Request {
   /** The signature binds a buffered body of any size, also over TLS. */
   readonly hashBody?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The answer's body is small, and wanted in one piece. */
+  readonly whole?: boolean | undefined;
 }
 
 /** Bodies up to this size are hashed and signed over plain HTTP; larger ones travel as UNSIGNED-PAYLOAD. */
@@ -93,7 +95,7 @@ export class S3Client {
       this.#region = wanted.region;
       return this.#once(request);
     }
-    return buffered(response, bytes);
+    return gathered(response.status, response.headers, bytes);
   }
 
   /** Sends and throws S3ResponseError unless the status is 2xx or one of `expected`. */
@@ -109,13 +111,10 @@ export class S3Client {
     const host = virtual ? `${request.bucket}.${this.#url.host}` : this.#url.host;
     const key = request.key === undefined ? "" : encodeS3Path(request.key);
     const path = virtual || request.bucket === undefined ? `/${key}` : `/${request.bucket}/${key}`;
-    const query = Object.entries(request.query ?? {})
-      .map(([name, value]) => `${encodeQueryValue(name)}=${encodeQueryValue(value)}`)
-      .join("&");
+    const query = queryText(request.query);
     const headers: Record<string, string> = { host };
-    for (const [name, value] of Object.entries({ ...this.endpoint.extraHeaders, ...request.headers })) {
-      headers[name.toLowerCase()] = Buffer.from(value, "utf8").toString("latin1");
-    }
+    addHeaders(headers, this.endpoint.extraHeaders);
+    addHeaders(headers, request.headers);
     const length = body === undefined ? undefined : Buffer.isBuffer(body) ? body.length : body.length;
     if (length !== undefined) headers["content-length"] = String(length);
     else if (request.method === "PUT" || request.method === "POST") headers["content-length"] = "0";
@@ -128,6 +127,7 @@ export class S3Client {
       headers: signed,
       body: body === undefined || Buffer.isBuffer(body) ? body : body.stream,
       signal: request.signal,
+      whole: request.whole,
     });
   }
 
@@ -158,16 +158,22 @@ export class S3Client {
   }
 }
 
-function buffered(response: S3Response, bytes: Buffer): S3Response {
-  return {
-    status: response.status,
-    headers: response.headers,
-    stream: (async function* () {
-      yield bytes;
-    })(),
-    bytes: async () => bytes,
-    discard: async () => undefined,
-  };
+function queryText(query: Readonly<Record<string, string>> | undefined): string {
+  let text = "";
+  for (const name in query)
+    text += `${text === "" ? "" : "&"}${encodeQueryValue(name)}=${encodeQueryValue(query[name] as string)}`;
+  return text;
+}
+
+// oxlint-disable-next-line no-control-regex -- all that is not ASCII
+const NOT_ASCII = /[^\x00-\x7f]/;
+
+/** As they are on the wire: one character a byte of UTF-8. */
+function addHeaders(headers: Record<string, string>, more: Readonly<Record<string, string>> | undefined): void {
+  for (const name in more) {
+    const value = more[name] as string;
+    headers[name.toLowerCase()] = NOT_ASCII.test(value) ? Buffer.from(value, "utf8").toString("latin1") : value;
+  }
 }
 
 const unquote = (text: string): string => (text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text);

@@ -34,6 +34,8 @@ export interface TransportRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer | AsyncIterable<Buffer> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The answer's body is gathered before the answer is given: for small ones, which need no stream of their own. */
+  readonly whole?: boolean | undefined;
 }
 
 export interface S3Response {
@@ -62,6 +64,7 @@ export class Transport {
 
   /** Throws NetworkError; never throws for a status. */
   async request(request: TransportRequest): Promise<S3Response> {
+    if (request.whole === true) return this.#whole(request);
     let data: Dispatcher.ResponseData;
     try {
       data = await this.#agent.request({
@@ -78,9 +81,145 @@ export class Transport {
     return responseOf(data, `${request.method} ${request.origin}`);
   }
 
+  #whole(request: TransportRequest): Promise<S3Response> {
+    return new Promise((resolve, reject) => {
+      const what = `${request.method} ${request.origin}`;
+      const failed = (cause: unknown): void => reject(new NetworkError(what, cause));
+      const answer = new WholeAnswer(request.signal, resolve, failed);
+      try {
+        this.#agent.dispatch(
+          {
+            origin: request.origin,
+            method: request.method as Dispatcher.HttpMethod,
+            path: request.path,
+            headers: request.headers,
+            body: (request.body as Buffer | undefined) ?? null,
+          },
+          answer,
+        );
+      } catch (cause) {
+        answer.fail(cause);
+      }
+    });
+  }
+
   close(): Promise<void> {
     return this.#agent.destroy();
   }
+}
+
+/** Requests under way by the signal that cuts them: many share one, and a listener for each would cost more than all. */
+const cutBy = new WeakMap<AbortSignal, Set<WholeAnswer>>();
+
+function underWay(signal: AbortSignal): Set<WholeAnswer> {
+  const known = cutBy.get(signal);
+  if (known !== undefined) return known;
+  const answers = new Set<WholeAnswer>();
+  cutBy.set(signal, answers);
+  signal.addEventListener(
+    "abort",
+    () => {
+      for (const answer of answers) answer.cut(signal.reason);
+    },
+    { once: true },
+  );
+  return answers;
+}
+
+/** What undici tells of one request, as one answer. */
+class WholeAnswer implements Dispatcher.DispatchHandler {
+  readonly #resolve: (response: S3Response) => void;
+  readonly #fail: (cause: unknown) => void;
+  readonly #others: Set<WholeAnswer> | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isCut = false;
+  #reason: unknown;
+  #status = 0;
+  #headers: Record<string, string> = {};
+  #body: Buffer | undefined;
+  #more: Buffer[] | undefined;
+
+  constructor(
+    signal: AbortSignal | undefined,
+    resolve: (response: S3Response) => void,
+    fail: (cause: unknown) => void,
+  ) {
+    this.#resolve = resolve;
+    this.#fail = fail;
+    this.#others = signal === undefined ? undefined : underWay(signal);
+    this.#others?.add(this);
+    if (signal?.aborted === true) this.cut(signal.reason);
+  }
+
+  /** Ends the request, also one that waits for a connection. */
+  cut(reason: unknown): void {
+    this.#isCut = true;
+    this.#reason = reason;
+    this.#controller?.abort(reason instanceof Error ? reason : new Error("aborted"));
+    this.fail(reason);
+  }
+
+  fail(cause: unknown): void {
+    this.#others?.delete(this);
+    this.#fail(cause);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isCut) this.cut(this.#reason);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.#status = status;
+    this.#headers = joined(headers);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#body === undefined) this.#body = chunk;
+    else (this.#more ??= [this.#body]).push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#others?.delete(this);
+    const body = this.#more === undefined ? (this.#body ?? NO_BYTES) : Buffer.concat(this.#more);
+    this.#resolve(gathered(this.#status, this.#headers, body));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error);
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** An answer whose body lies in memory. */
+export function gathered(status: number, headers: Readonly<Record<string, string>>, body: Buffer): S3Response {
+  return {
+    status,
+    headers,
+    get stream() {
+      return once(body);
+    },
+    bytes: () => Promise.resolve(body),
+    discard: () => Promise.resolve(),
+  };
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
+  if (bytes.length > 0) yield bytes;
+}
+
+function joined(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) out[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return out;
 }
 
 function connectOptions(options: TransportOptions, ca: readonly string[] | undefined): buildConnector.BuildOptions {
@@ -120,13 +259,9 @@ function connectorOf(options: TransportOptions): buildConnector.connector | buil
 }
 
 function responseOf(data: Dispatcher.ResponseData, what: string): S3Response {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(data.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
   return {
     status: data.statusCode,
-    headers,
+    headers: joined(data.headers),
     stream: guarded(data.body as AsyncIterable<Buffer>, what),
     async bytes() {
       try {

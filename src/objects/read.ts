@@ -93,8 +93,15 @@ async function readable(
     version,
     parts,
     read: (start, end, lent) => read(context, { bucket, version, parts, lent, lock }, start, end),
+    inline: () => inline(context, version),
     unlock: lock && (async (customerKey) => void (await lock.open(customerKey))),
   };
+}
+
+/** Nothing is said of damage here: reading finds it, and records it. */
+async function inline(context: Context, { blob, encryption, damaged }: ObjectVersion): Promise<Buffer | undefined> {
+  if (blob?.inline !== true || encryption !== undefined || damaged !== undefined) return undefined;
+  return context.blobs.inlineBytes(blob, await context.index.get(keys.blobRowKey(keys.SPACE.data, blob.id)));
 }
 
 async function isCurrent(context: Context, bucketId: string, row: VersionRow): Promise<boolean> {

@@ -116,6 +116,8 @@ export interface FoundObject {
    * (before the first piece if the first block is bad). `lent`: a piece is the caller's only until it asks for the next.
    */
   read(start: number, end: number, lent?: boolean): AsyncIterable<Buffer>;
+  /** All bytes of an object that lies in the index, checked; undefined: they have to be read. */
+  readonly inline?: (() => Promise<Buffer | undefined>) | undefined;
   /**
    * Encrypted objects only: takes their key in hand, which `read` otherwise does by itself. SSE-C needs the client's:
    * InvalidRequest without it, AccessDenied for another one. Also InvalidRequest for a key that does not belong here.

@@ -72,7 +72,7 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
     clock.nowMs,
   );
 
-  const ask = (client: S3Client, request: TargetRequest): Promise<S3Response> => {
+  const ask = (client: S3Client, request: TargetRequest, whole: boolean): Promise<S3Response> => {
     const { body } = request;
     const stream =
       body === undefined || Buffer.isBuffer(body) ? body : { stream: body, length: request.contentLength ?? 0 };
@@ -84,10 +84,11 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
       body: stream,
       hashBody: request.payload === "hashed",
       signal: request.signal,
+      whole,
     });
   };
   const send = async (client: S3Client, request: TargetRequest): Promise<TargetResponse> =>
-    collected(await ask(client, request), request.onData);
+    collected(await ask(client, request, request.onData === undefined), request.onData);
   /** The signal that `work` gets aborts when its promise is not settled in time; later it does nothing. */
   const within = async <T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const limit = new AbortController();
@@ -106,7 +107,7 @@ export function targetClient(address: TargetAddress, settings: ClientSettings): 
     bucket: address.bucket,
     request: (request) => send((request.idleTimeoutMs ?? 0) > REQUEST_IDLE_MS ? patient : ordinary, request),
     open: (request, timeoutMs): Promise<OpenResponse> =>
-      within(timeoutMs, (signal) => ask(reader, { ...request, signal })),
+      within(timeoutMs, (signal) => ask(reader, { ...request, signal }, false)),
     probe: (path, timeoutMs) =>
       within(timeoutMs, (signal) => send(prober, { method: "GET", path, payload: "hashed", signal })),
     async close() {

@@ -40,8 +40,9 @@ async function bodyOf(
 ): Promise<Buffer | AsyncIterable<Buffer>> {
   const size = end - start;
   if (size > limits.BUFFERED_BODY_BYTES) return limited(sourceBytes(found, start, end), limiter, signal);
-  const pieces: Buffer[] = [];
-  for await (const piece of sourceBytes(found, start, end)) pieces.push(piece);
+  const inline = size === found.version.size ? await found.inline?.() : undefined;
+  const pieces: Buffer[] = inline === undefined ? [] : [inline];
+  if (inline === undefined) for await (const piece of sourceBytes(found, start, end)) pieces.push(piece);
   await limiter?.take(size, signal);
   return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size);
 }
