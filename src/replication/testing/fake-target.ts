@@ -1,6 +1,7 @@
 /**
- * A target for tests that behaves as MinIO does on the wire: markers toggle, the same version is 412, HEAD tells whole
- * seconds, null ids are left out of answers. Signatures are not checked. Everything lives in memory.
+ * A target for tests that behaves as MinIO does on the wire (replication.md 3): markers toggle, the same version is 412,
+ * HEAD tells whole seconds, null ids are left out of answers, metadata copies by time erase what they do not replace.
+ * Signatures are not checked. Everything lives in memory.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -9,18 +10,7 @@ import { httpDate, isoMillis, msOf, parseRfc3339Nano } from "../../protocol/time
 import { renderObjectLock } from "../../protocol/s3-xml-lock.ts";
 import { encodeListing } from "../../protocol/uri.ts";
 import { escapeXml, parseXml } from "../../protocol/xml.ts";
-
-export interface FakeVersion {
-  readonly key: string;
-  readonly versionId: string;
-  readonly kind: "object" | "delete-marker";
-  readonly mtime: bigint;
-  readonly etag: string;
-  readonly body: Buffer;
-  readonly metadata: Record<string, string>;
-  readonly tags: string;
-  readonly parts: number;
-}
+import { checksumsOf, FakeStore, timeOf, type FakeVersion, type Headers } from "./fake-store.ts";
 
 export interface SeenRequest {
   readonly method: string;
@@ -35,11 +25,12 @@ interface FakeUpload {
   readonly parts: Map<number, { body: Buffer; etag: string }>;
 }
 
-const KEPT =
-  /^(content-type|content-encoding|cache-control|content-disposition|content-language|expires|x-amz-meta-.*|x-amz-object-lock-.*)$/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Parts before the last one are at least as large. */
+const PART_BYTES_MIN = 5 << 20;
 
 export class FakeTarget {
-  readonly versions: FakeVersion[] = [];
+  readonly store = new FakeStore();
   readonly seen: SeenRequest[] = [];
   readonly bucket: string;
   versioning = "Enabled";
@@ -83,14 +74,16 @@ export class FakeTarget {
     });
   }
 
+  get versions(): FakeVersion[] {
+    return this.store.versions;
+  }
+
   find(key: string, versionId: string): FakeVersion | undefined {
-    return this.versions.find((version) => version.key === key && version.versionId === versionId);
+    return this.store.find(key, versionId);
   }
 
   remove(key: string, versionId: string): boolean {
-    const at = this.versions.findIndex((version) => version.key === key && version.versionId === versionId);
-    if (at >= 0) this.versions.splice(at, 1);
-    return at >= 0;
+    return this.store.remove(key, versionId);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -141,13 +134,20 @@ export class FakeTarget {
     const { method, query, headers } = seen;
     if (headers["x-minio-source-replication-check"] !== undefined)
       return fail(response, 400, "ReplicationPermissionCheck");
+    const id = query.get("versionId") ?? "";
+    if (id !== "" && id !== "null" && !UUID.test(id)) return fail(response, 400, "InvalidArgument");
     if (method === "HEAD") return this.#head(seen, response);
     if (method === "DELETE" && query.has("uploadId"))
       return void (this.#uploads.delete(query.get("uploadId") ?? ""), answer(response, 204, {}));
     if (method === "DELETE") return this.#delete(seen, response);
+    if (method === "GET") return query.has("uploadId") ? this.#listParts(seen, response) : this.#get(seen, response);
+    // An id of one's own needs a bucket that keeps versions, and a time must be one.
+    const strange = UUID.test(id) && this.versioning !== "Enabled";
+    const mtime = header(headers, "x-minio-source-mtime");
+    if (strange || (mtime !== "" && parseRfc3339Nano(mtime) === undefined))
+      return fail(response, 400, "InvalidArgument");
     if (method === "POST" && query.has("uploads")) return this.#createUpload(seen, response);
     if (method === "POST") return this.#complete(seen, body, response);
-    if (method === "GET") return this.#listParts(seen, response);
     if (query.has("partNumber")) return this.#part(seen, body, response);
     if (headers["x-amz-copy-source"] !== undefined) return this.#copy(seen, response);
     this.#put(seen, body, response);
@@ -159,66 +159,33 @@ export class FakeTarget {
     if (old?.kind === "delete-marker") return (fail(response, 405, "MethodNotAllowed"), true);
     const etag = seen.headers["x-minio-source-etag"];
     if (old === undefined || etag === undefined || old.etag !== etag) return false;
-    return (fail(response, 412, "PreconditionFailed"), true);
+    const told = { etag: `"${old.etag}"`, "last-modified": httpDate(msOf(old.mtime)) };
+    return (fail(response, 412, "PreconditionFailed", told), true);
   }
 
   #put(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
     if (this.#refused(seen, response)) return;
-    const etag = header(seen.headers, "x-minio-source-etag") || createHash("md5").update(body).digest("hex");
-    this.#store(seen.key, seen.query.get("versionId") ?? randomUUID(), {
-      headers: flat(seen.headers),
-      body,
-      etag,
-      parts: 0,
-    });
-    answer(response, 200, { etag: `"${etag}"` });
-  }
-
-  #store(
-    key: string,
-    versionId: string,
-    object: { headers: Record<string, string>; body: Buffer; etag: string; parts: number; mtime?: string },
-  ): void {
-    this.remove(key, versionId);
-    const mtime =
-      parseRfc3339Nano(object.mtime ?? object.headers["x-minio-source-mtime"] ?? "") ?? BigInt(Date.now()) * 1_000_000n;
-    const metadata = Object.fromEntries(Object.entries(object.headers).filter(([name]) => KEPT.test(name)));
-    const tags = object.headers["x-amz-tagging"] ?? "";
-    this.versions.push({
-      key,
-      versionId,
-      kind: "object",
-      mtime,
-      etag: object.etag,
-      body: object.body,
-      metadata,
-      tags,
-      parts: object.parts,
-    });
+    const etag = header(seen.headers, "x-minio-source-etag") || md5(body);
+    const versionId = seen.query.get("versionId") || randomUUID();
+    this.store.put({ key: seen.key, versionId, headers: flat(seen.headers), body, etag });
+    answer(response, 200, { etag: `"${etag}"`, ...idHeader(versionId) });
   }
 
   #createUpload(seen: SeenRequest, response: ServerResponse): void {
     if (this.#refused(seen, response)) return;
     const id = randomUUID();
-    this.#uploads.set(id, {
-      versionId: seen.query.get("versionId") ?? "",
-      headers: flat(seen.headers),
-      parts: new Map(),
-    });
-    answer(
-      response,
-      200,
-      {},
-      `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`,
-    );
+    const versionId = seen.query.get("versionId") || randomUUID();
+    this.#uploads.set(id, { versionId, headers: flat(seen.headers), parts: new Map() });
+    const text = `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`;
+    answer(response, 200, {}, text);
   }
 
   #part(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
     const upload = this.#uploads.get(seen.query.get("uploadId") ?? "");
     if (upload === undefined) return fail(response, 404, "NoSuchUpload");
-    const etag = createHash("md5").update(body).digest("hex");
+    const etag = md5(body);
     upload.parts.set(Number(seen.query.get("partNumber")), { body, etag });
-    answer(response, 200, { etag: `"${etag}"` });
+    answer(response, 200, { etag: `"${etag}"`, ...checksumsOf(flat(seen.headers)) });
   }
 
   #listParts(seen: SeenRequest, response: ServerResponse): void {
@@ -235,80 +202,100 @@ export class FakeTarget {
     const id = seen.query.get("uploadId") ?? "";
     const upload = this.#uploads.get(id);
     if (upload === undefined) return fail(response, 404, "NoSuchUpload");
-    const numbers = parseXml(body)
+    const headers = flat(seen.headers);
+    if (Object.keys(headers).some((name) => name.startsWith("x-amz-object-lock-")))
+      return fail(response, 400, "InvalidRequest");
+    const named = parseXml(body)
       .all("Part")
-      .map((part) => Number(part.value("PartNumber")));
-    const whole = Buffer.concat(numbers.map((number) => upload.parts.get(number)?.body ?? Buffer.alloc(0)));
-    const etag = header(seen.headers, "x-minio-source-etag");
-    const mtime = header(seen.headers, "x-minio-source-mtime");
-    this.#store(seen.key, upload.versionId, {
-      headers: upload.headers,
-      body: whole,
+      .map((part) => upload.parts.get(Number(part.value("PartNumber"))));
+    const parts = named.flatMap((part) => (part === undefined ? [] : [part]));
+    if (parts.length === 0 || parts.length < named.length) return fail(response, 400, "InvalidPart");
+    if (parts.slice(0, -1).some((part) => part.body.length < PART_BYTES_MIN))
+      return fail(response, 400, "EntityTooSmall");
+    const md5s = Buffer.concat(parts.map((part) => Buffer.from(part.etag, "hex")));
+    // The id, the ETag and all that describes the object were said at the start, its time is said now (3.5).
+    const etag = upload.headers["x-minio-source-etag"] ?? `${md5(md5s)}-${parts.length}`;
+    this.store.put({
+      key: seen.key,
+      versionId: upload.versionId,
+      headers: { ...upload.headers, ...checksumsOf(headers) },
+      body: Buffer.concat(parts.map((part) => part.body)),
       etag,
-      parts: numbers.length,
-      mtime,
+      partSizes: parts.map((part) => part.body.length),
+      mtime: timeOf(headers, "x-minio-source-mtime"),
     });
     this.#uploads.delete(id);
-    answer(response, 200, {}, `<CompleteMultipartUploadResult><ETag>${etag}</ETag></CompleteMultipartUploadResult>`);
+    const text = `<CompleteMultipartUploadResult><ETag>&#34;${etag}&#34;</ETag></CompleteMultipartUploadResult>`;
+    answer(response, 200, idHeader(upload.versionId), text);
   }
 
   #copy(seen: SeenRequest, response: ServerResponse): void {
     const old = this.find(seen.key, seen.query.get("versionId") ?? "");
-    if (old === undefined) return fail(response, 404, "NoSuchKey");
-    const headers = flat(seen.headers);
-    const locks = Object.entries(headers).filter(
-      ([name, value]) => name.startsWith("x-amz-object-lock-") && value !== "",
-    );
-    const kept = Object.entries(old.metadata).filter(([name]) => !name.startsWith("x-amz-object-lock-"));
-    this.remove(old.key, old.versionId);
-    this.versions.push({
-      ...old,
-      metadata: Object.fromEntries([...kept, ...locks]),
-      tags: headers["x-amz-tagging"] ?? "",
-    });
-    answer(response, 200, {}, "<CopyObjectResult></CopyObjectResult>");
+    if (old === undefined) return fail(response, 404, "NoSuchVersion");
+    if (old.kind === "delete-marker") return fail(response, 405, "MethodNotAllowed");
+    const { mtime, etag, versionId } = this.store.copyMetadata(old, flat(seen.headers));
+    // Here, and only here, the null id is told.
+    const headers = { etag: `"${etag}"`, "x-amz-version-id": versionId, "x-amz-copy-source-version-id": versionId };
+    const inner = `<LastModified>${isoMillis(mtime)}</LastModified><ETag>&#34;${etag}&#34;</ETag>`;
+    answer(response, 200, headers, `<CopyObjectResult>${inner}</CopyObjectResult>`);
+  }
+
+  /** The version that a read names, or the newest. Undefined: an answer was sent. */
+  #named(seen: SeenRequest, response: ServerResponse): FakeVersion | undefined {
+    const id = seen.query.get("versionId") ?? "";
+    const all = this.store.of(seen.key);
+    const version = id === "" ? all[0] : this.find(seen.key, id);
+    const ready = all.length > 0 && seen.headers["x-minio-check-replication-ready"] !== undefined;
+    const extra: Record<string, string> = ready ? { "x-minio-replication-ready": "true" } : {};
+    const code = id === "" ? "NoSuchKey" : "NoSuchVersion";
+    if (version?.kind === "delete-marker") {
+      // Of a marker the null id is told.
+      const status = version.replica === true ? { "x-minio-replication-deletemarker-status": "REPLICA" } : {};
+      const told = { "x-amz-delete-marker": "true", "x-amz-version-id": version.versionId, ...status };
+      const [number, word] = id === "" ? [404, code] : [405, "MethodNotAllowed"];
+      fail(response, number as number, word as string, { ...extra, ...told });
+    } else if (version === undefined) fail(response, 404, code, extra);
+    else return version;
+    return undefined;
   }
 
   #head(seen: SeenRequest, response: ServerResponse): void {
-    const id = seen.query.get("versionId") ?? "";
-    const version = this.find(seen.key, id);
-    const ready =
-      this.versions.some((other) => other.key === seen.key) &&
-      seen.headers["x-minio-check-replication-ready"] !== undefined;
-    const extra: Record<string, string> = ready ? { "x-minio-replication-ready": "true" } : {};
-    if (version === undefined) return answer(response, 404, { ...extra, "x-minio-error-code": "NoSuchVersion" });
-    if (version.kind === "delete-marker")
-      return answer(response, 405, { ...extra, "x-amz-delete-marker": "true", "x-amz-version-id": id });
-    const count = new URLSearchParams(version.tags).size;
+    const version = this.#named(seen, response);
+    if (version === undefined) return;
     answer(response, 200, {
-      ...version.metadata,
-      ...(id === "null" ? {} : { "x-amz-version-id": id }),
-      ...(count > 0 ? { "x-amz-tagging-count": String(count), "x-amz-tagging": version.tags } : {}),
-      etag: `"${version.etag}"`,
-      "last-modified": httpDate(msOf(version.mtime)),
+      ...objectHeaders(version, seen),
       "content-length": String(version.body.length),
     });
   }
 
-  /** The toggle of replication.md 3.7. */
+  #get(seen: SeenRequest, response: ServerResponse): void {
+    const version = this.#named(seen, response);
+    if (version === undefined) return;
+    if (!seen.query.has("tagging")) return answer(response, 200, objectHeaders(version, seen), version.body);
+    const tags = [...new URLSearchParams(version.tags)].map(
+      ([key, value]) => `<Tag><Key>${escapeXml(key)}</Key><Value>${escapeXml(value)}</Value></Tag>`,
+    );
+    answer(response, 200, idHeader(version.versionId), `<Tagging><TagSet>${tags.join("")}</TagSet></Tagging>`);
+  }
+
+  /** The toggle of replication.md 3.7, and purges. Locks are not looked at when a peer removes. */
   #delete(seen: SeenRequest, response: ServerResponse): void {
     const id = seen.query.get("versionId") ?? "";
-    const removed = this.remove(seen.key, id);
-    if (!removed && seen.headers["x-minio-source-deletemarker"] === "true") {
-      const mtime = parseRfc3339Nano(header(seen.headers, "x-minio-source-mtime")) ?? 0n;
-      this.versions.push({
-        key: seen.key,
-        versionId: id,
-        kind: "delete-marker",
-        mtime,
-        etag: "",
-        body: Buffer.alloc(0),
-        metadata: {},
-        tags: "",
-        parts: 0,
-      });
+    const fromPeer = seen.headers["x-minio-source-replication-request"] !== undefined;
+    const asMarker = seen.headers["x-minio-source-deletemarker"] === "true";
+    const old = this.find(seen.key, id);
+    this.remove(seen.key, id);
+    const made = old === undefined && asMarker && fromPeer && id !== "";
+    if (made) {
+      const mtime = timeOf(flat(seen.headers), "x-minio-source-mtime") ?? 0n;
+      // A marker on a key without versions gets no mark.
+      this.store.marker(seen.key, id, mtime, this.store.of(seen.key).length > 0);
     }
-    answer(response, 204, {});
+    const marker = made || old?.kind === "delete-marker";
+    answer(response, 204, {
+      ...(marker ? { "x-amz-delete-marker": "true" } : {}),
+      ...(old === undefined && !made ? {} : { "x-amz-version-id": id }),
+    });
   }
 
   #list(seen: SeenRequest, response: ServerResponse): void {
@@ -353,12 +340,33 @@ function listed(version: FakeVersion, metadata: boolean): string {
   );
 }
 
+const md5 = (bytes: Buffer): string => createHash("md5").update(bytes).digest("hex");
+
+/** Of a null version nothing is told (3.9). */
+const idHeader = (id: string): Record<string, string> => (id === "null" ? {} : { "x-amz-version-id": id });
+
+function objectHeaders(version: FakeVersion, seen: SeenRequest): Record<string, string> {
+  const count = new URLSearchParams(version.tags).size;
+  const access = header(seen.headers, "x-amz-tagging-directive") === "ACCESS";
+  const sums = header(seen.headers, "x-amz-checksum-mode") === "ENABLED" ? version.checksums : {};
+  return {
+    ...version.metadata,
+    ...sums,
+    ...idHeader(version.versionId),
+    ...(version.replica === true ? { "x-amz-replication-status": "REPLICA" } : {}),
+    ...(count > 0 ? { "x-amz-tagging-count": String(count) } : {}),
+    ...(count > 0 && access ? { "x-amz-tagging": version.tags } : {}),
+    etag: `"${version.etag}"`,
+    "last-modified": httpDate(msOf(version.mtime)),
+  };
+}
+
 function header(headers: SeenRequest["headers"], name: string): string {
   const value = headers[name];
   return typeof value === "string" ? value : "";
 }
 
-function flat(headers: SeenRequest["headers"]): Record<string, string> {
+function flat(headers: SeenRequest["headers"]): Headers & Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name,
@@ -367,10 +375,17 @@ function flat(headers: SeenRequest["headers"]): Record<string, string> {
   );
 }
 
-function answer(response: ServerResponse, status: number, headers: Record<string, string>, body = ""): void {
+function answer(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  body: string | Buffer = "",
+): void {
   response.writeHead(status, headers).end(body);
 }
 
-function fail(response: ServerResponse, status: number, code: string): void {
-  answer(response, status, {}, `<Error><Code>${code}</Code><Message>no</Message></Error>`);
+/** HEAD has no body: the code is in a header too. */
+function fail(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
+  const text = `<Error><Code>${code}</Code><Message>no</Message></Error>`;
+  answer(response, status, { "x-minio-error-code": code, ...headers }, text);
 }
