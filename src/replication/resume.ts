@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Arn, ObjectKey, VersionId } from "../model/names.ts";
+import type { ObjectVersion } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRowKey, SPACE } from "../storage/keys.ts";
@@ -16,10 +17,17 @@ export interface ResumePoint {
   readonly versionId: VersionId;
 }
 
+/** What an upload was begun for: a null version may have been written anew, with the same bytes and other metadata. */
+type Begun = Pick<ObjectVersion, "etag" | "mtime">;
+
+interface Row extends Begun, ResumePoint {
+  readonly uploadId: string;
+}
+
 export interface ResumeStore {
-  /** The upload id of an unfinished upload of exactly this content. */
-  find(at: ResumePoint, etag: string): Promise<string | undefined>;
-  save(at: ResumePoint, etag: string, uploadId: string): Promise<void>;
+  /** The upload id of an unfinished upload of exactly this version. */
+  find(at: ResumePoint, version: Begun): Promise<string | undefined>;
+  save(at: ResumePoint, version: Begun, uploadId: string): Promise<void>;
   forget(at: ResumePoint): Promise<void>;
 }
 
@@ -30,14 +38,15 @@ function rowKey(at: ResumePoint): Buffer {
 
 export function resumeStore(index: OrderedIndex): ResumeStore {
   return {
-    async find(at, etag) {
+    async find(at, { etag, mtime }) {
       const raw = await index.get(rowKey(at));
       if (raw === undefined) return undefined;
-      const row = decodeRow<{ etag: string; uploadId: string }>(raw);
-      return row.etag === etag ? row.uploadId : undefined;
+      const row = decodeRow<Row>(raw);
+      return row.etag === etag && row.mtime === mtime ? row.uploadId : undefined;
     },
-    async save(at, etag, uploadId) {
-      await index.commit(new CommitBuilder().put(rowKey(at), encodeRow({ ...at, etag, uploadId })));
+    async save(at, { etag, mtime }, uploadId) {
+      const row: Row = { ...at, etag, mtime, uploadId };
+      await index.commit(new CommitBuilder().put(rowKey(at), encodeRow(row)));
     },
     async forget(at) {
       await index.commit(new CommitBuilder().delete(rowKey(at)));

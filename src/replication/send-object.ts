@@ -137,7 +137,7 @@ export async function sendMultipart(context: SendContext, version: ObjectVersion
     const created = await createUpload(context, version);
     if (typeof created !== "string") return created;
     uploadId = created;
-    await target.resume?.save(at, version.etag, uploadId);
+    await target.resume?.save(at, version, uploadId);
   }
   const ended = await sendPartsAndComplete(context, { version, found, uploadId, have: resumed?.parts ?? new Map() });
   const again = ended.kind === "retry" && ended.network;
@@ -174,7 +174,7 @@ async function resumeUpload(
 ): Promise<{ uploadId: string; parts: Map<number, SentPart> } | undefined> {
   const { request, target } = context;
   const at = { arn: target.arn, bucketId: request.bucketId, key: request.key, versionId: request.versionId };
-  const uploadId = await target.resume?.find(at, version.etag);
+  const uploadId = await target.resume?.find(at, version);
   if (uploadId === undefined) return undefined;
   const parts = new Map<number, SentPart>();
   for (let marker = "0"; ;) {
