@@ -71,6 +71,8 @@ export interface VerifyReport {
   readonly compared: number;
   /** Versions that still differ though they should not; 0 proves the copy. */
   readonly different: number;
+  /** Versions that differ and cannot be replicated. Absent in records of older versions of this program. */
+  readonly exempt?: number | undefined;
   readonly samples: readonly Sample[];
 }
 

@@ -39,11 +39,15 @@ const LOOKED: Readonly<Record<VerifyLevel, string>> = {
 };
 
 /** In one sentence: what was looked at, and what it showed. */
-export function statementOf(verify: VerifyReport | undefined): string {
+export function statementOf(verify: VerifyReport | undefined, onlyAtTarget: number): string {
   if (verify === undefined) return "Not verified.";
   const level = verify.level ?? "identity";
   const what = `${verify.compared} versions compared at level ${level} (${LOOKED[level]})`;
-  return verify.different === 0 ? `Equal: ${what}.` : `Different: ${verify.different} differ of ${what}.`;
+  const exempt = verify.exempt ?? 0;
+  const but = exempt === 0 ? "" : ` but for ${exempt} that cannot be replicated`;
+  const more = onlyAtTarget === 0 ? "" : ` ${onlyAtTarget} more are only at the target.`;
+  if (verify.different > 0) return `Different: ${verify.different} differ of ${what}.${more}`;
+  return `Equal${but}: ${what}.${more}`;
 }
 
 export class Reports {
@@ -112,7 +116,7 @@ function reportOf(record: ResyncRecord, site: string): object {
     activeSeconds: (record.activeMs ?? 0) / 1000,
     state: record.state,
     error: record.error,
-    statement: statementOf(verify),
+    statement: statementOf(verify, counters.onlyAtTarget),
     lost: damage === undefined ? undefined : { ...damage },
     counters,
     verify,

@@ -68,7 +68,7 @@ describe("resync", { timeout: 30_000 }, () => {
     const done = await finished();
     assert.equal(done.state, "Completed");
     assert.equal(done.counters.sent, 53);
-    assert.deepEqual(done.verify, { level: "metadata", compared: 53, different: 0, samples: [] });
+    assert.deepEqual(done.verify, { level: "metadata", compared: 53, different: 0, exempt: 0, samples: [] });
     assert.equal(fake.versions.length, 53);
     const order = fake.versions.filter((version) => version.key === "hot").map((version) => version.versionId);
     assert.deepEqual(order, [first.versionId, second.versionId, marker.versionId]);
@@ -180,7 +180,16 @@ describe("resync", { timeout: 30_000 }, () => {
     assert.equal(done.state, "Completed");
     assert.deepEqual([done.counters.notReplicable, done.counters.compared], [2, 2]);
     assert.ok(done.samples.some((sample) => sample.key === "bad" && sample.versionId === big.versionId));
-    assert.equal(done.verify?.different, 0);
+    assert.deepEqual([done.verify?.different, done.verify?.exempt], [0, 2]);
+    assert.match(await jobs.report(SRC, arn), /"Equal but for 2 that cannot be replicated: 2 versions compared/);
+    // What turned out to be so only when it was sent, beside something that was sent.
+    await enableRule(site, arn);
+    const again = await site.put("again", "x".repeat(5000));
+    site.blobs.files.clear();
+    await start();
+    const more = await finished();
+    assert.deepEqual([more.counters.sent, more.counters.notReplicable], [1, 2], again.versionId);
+    assert.deepEqual([more.verify?.different, more.verify?.exempt], [0, 2]);
   });
 
   test("a refusal of one version is counted as failed and the job still ends", async () => {

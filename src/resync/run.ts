@@ -147,8 +147,9 @@ export class ResyncRun {
 
   /** Where nothing had to be sent, the comparison that found so is the proof. */
   #proved(): VerifyReport | undefined {
-    const { compared, sent, failed } = this.state.counters;
-    return sent === 0 && failed === 0 ? this.#report({ compared, different: 0, samples: [] }) : undefined;
+    const { compared, sent, failed, notReplicable } = this.state.counters;
+    if (sent > 0 || failed > 0) return undefined;
+    return this.#report({ compared, different: 0, exempt: notReplicable, samples: [] });
   }
 
   /** With the level at which the listings were compared; bytes were never read on both sides. */
@@ -388,6 +389,7 @@ export class ResyncRun {
     const scope = scopeOf(this.#record, bucket);
     let compared = 0;
     let different = 0;
+    let exempt = 0;
     const samples: Sample[] = [];
     for await (const step of this.#walk("")) {
       this.#job.signal.throwIfAborted();
@@ -396,14 +398,15 @@ export class ResyncRun {
       const plan = planKey(step.left.versions, step.kind === "both" ? step.right.versions : [], scope);
       for (const planned of plan.versions) {
         compared++;
-        const why = await this.#sending.stillDiffers(bucket, planned);
-        if (why === undefined) continue;
+        const proof = await this.#sending.prove(bucket, planned);
+        if (proof.kind === "exempt") exempt++;
+        if (proof.kind !== "different") continue;
         different++;
         const { key, versionId } = planned.version;
-        if (samples.length < limits.RESYNC_SAMPLES) samples.push({ key, versionId, reason: why });
+        if (samples.length < limits.RESYNC_SAMPLES) samples.push({ key, versionId, reason: proof.why });
       }
     }
-    return this.#report({ compared, different, samples });
+    return this.#report({ compared, different, exempt, samples });
   }
 }
 

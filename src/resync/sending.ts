@@ -37,6 +37,15 @@ export interface Done {
   readonly reason?: string | undefined;
 }
 
+/** What a verification says of one version. `equal`: also one that is gone here since; `exempt`: it cannot be made equal. */
+export type Proof =
+  | { readonly kind: "equal" }
+  | { readonly kind: "exempt" }
+  | { readonly kind: "different"; readonly why: string };
+
+const EQUAL: Proof = { kind: "equal" };
+const EXEMPT: Proof = { kind: "exempt" };
+
 export const sizeOf = (version: Version): number => (version.kind === "object" ? version.size : 0);
 
 /** Of the body, as far as a comparison can tell: where the target is asked first, tags and locks may be all that lacks. */
@@ -192,26 +201,29 @@ export class Sending {
 
   /**
    * Listings of two sites are never of one moment: a difference counts only if one more attempt to send that very
-   * version, and a look at it, leave it there. Undefined: equal, gone here since, or known not to be replicable.
+   * version, and a look at it, leave it there.
    */
-  async stillDiffers(bucket: Bucket, { version, verdict }: PlannedVersion): Promise<string | undefined> {
-    if (verdict.kind !== "send") return undefined;
+  async prove(bucket: Bucket, { version, verdict }: PlannedVersion): Promise<Proof> {
+    if (verdict.kind === "equal") return EQUAL;
+    if (verdict.kind === "notReplicable") return EXEMPT;
     const { key, versionId } = version;
     let why: string | undefined = verdict.why;
     for (let attempts = 0; attempts < RESYNC_ATTEMPTS && why !== undefined; attempts++) {
       const connection = await this.#job.connection();
       const request = this.#request(bucket, version, verdict.ask || attempts > 0);
       const { outcome, local } = await sendVersion(this.#deps.objects, connection, request);
-      if (outcome.kind === "retry") return `${outcome.code}: ${outcome.reason}`;
+      if (outcome.kind === "retry") return { kind: "different", why: failure(outcome) };
+      if (outcome.kind === "refused" || outcome.kind === "purgedThere") return EXEMPT;
       if (outcome.kind === "sent" && local.kind === "version") await this.#settle(bucket, local.version);
       // A marker's time cannot be changed at every target, and a null version there may win by its exact time.
       if (outcome.kind !== "alreadyEqual" || version.kind === "delete-marker" || versionId === NULL_VERSION)
-        return undefined;
+        return EQUAL;
+      if (outcome.fixed !== undefined) return EXEMPT;
       const now = await this.#deps.objects.version({ bucket: bucket.name, key, versionId });
-      if (now === undefined || now.version.kind !== "object") return undefined;
+      if (now === undefined || now.version.kind !== "object") return EQUAL;
       why = await this.look(bucket, now.version);
     }
-    return why;
+    return why === undefined ? EQUAL : { kind: "different", why };
   }
 
   /** What the target answers for this one version. Undefined: the same as here. */
@@ -225,9 +237,7 @@ export class Sending {
         return undefined;
       case "failed":
       case "busy":
-        return found.outcome.kind === "retry"
-          ? `${found.outcome.code}: ${found.outcome.reason}`
-          : "it could not be asked for";
+        return found.outcome.kind === "retry" ? failure(found.outcome) : "it could not be asked for";
       case "absent":
         return "absent";
       default:

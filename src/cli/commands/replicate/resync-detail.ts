@@ -30,6 +30,8 @@ export interface ResyncDetail {
         readonly level?: string;
         readonly compared: number;
         readonly different: number;
+        /** Differ and cannot be replicated. */
+        readonly exempt?: number;
         readonly samples?: readonly Sample[];
       }
     | undefined;
@@ -61,7 +63,7 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
     ...(damage === undefined
       ? []
       : [`Damage at the target: ${damage.missing} missing, ${damage.corrupt} corrupt of ${damage.examined} examined`]),
-    ...(verify === undefined ? [] : [verifyLine(verify.level, verify.compared, verify.different)]),
+    ...(verify === undefined ? [] : [verifyLine(verify)]),
     ...limitLines(detail),
     ...samples.map((sample) => `${sample.key} (${sample.versionId}): ${sample.reason}`),
     ...(detail.error === undefined ? [] : [`Error: ${detail.error}`]),
@@ -69,10 +71,11 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
   ];
 }
 
-function verifyLine(level: string | undefined, compared: number, different: number): string {
+function verifyLine({ level, compared, different, exempt = 0 }: NonNullable<ResyncDetail["verify"]>): string {
   const at = level === undefined ? "" : ` at level ${level}`;
+  const but = exempt === 0 ? "" : ` but for ${exempt} that cannot be replicated`;
   return different === 0
-    ? `Verified: equal, ${compared} versions compared${at}`
+    ? `Verified: equal${but}, ${compared} versions compared${at}`
     : `Verified: ${different} of ${compared} versions differ${at}`;
 }
 

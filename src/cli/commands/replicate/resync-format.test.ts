@@ -98,6 +98,8 @@ test("what a server counts ahead is shown: total, time left, damage and the clos
   assert.match(text, /\n {3}Damage at the target: 3 missing, 1 corrupt of 40 examined$/);
   const ended = { ...running, resyncStatus: "Completed", verify: { compared: 40, different: 2 } };
   assert.match(resyncStatusText({ target: [ended] }), /Verified: 2 of 40 versions differ$/);
+  const but = { ...ended, verify: { level: "metadata", compared: 40, different: 0, exempt: 3 } };
+  assert.match(resyncStatusText({ target: [but] }), /Verified: equal but for 3 that cannot be replicated, 40 versions/);
   const failedCheck = { ...ended, verified: false };
   const passedCheck = { ...ended, verified: true };
   assert.deepEqual([isClean(failedCheck), isClean(passedCheck)], [false, true]);
