@@ -134,6 +134,8 @@ async function pairsOf(ctx: CommandContext, source: RemoteTarget, target: Remote
   if (source.bucket !== "") return [{ from: source, to: target }];
   const [here, there] = await Promise.all([bucketsOf(ctx, source), bucketsOf(ctx, target)]);
   const names = [...new Set([...here.keys(), ...there.keys()])].toSorted();
+  // Whoever may list none sees two empty sites, which proves nothing.
+  if (names.length === 0) throw new CommandError(`Neither \`${source.text}\` nor \`${target.text}\` shows a bucket`);
   return names.map((name) => ({ from: here.get(name), to: there.get(name) }));
 }
 
