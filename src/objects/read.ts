@@ -67,7 +67,9 @@ export async function find(context: Context, selector: VersionSelector): Promise
     const headers: Record<string, string> = { "x-amz-delete-marker": "true", "x-amz-version-id": found.versionId };
     if (status !== undefined && status !== "COMPLETED") headers[REPLICATION_DELETE_MARKER_STATUS] = status;
     headers["last-modified"] = new Date(Number(found.mtime / 1_000_000n)).toUTCString();
-    throw new StoreError(selector.versionId === undefined ? "NoSuchKey" : "MethodNotAllowed", { ...names, headers });
+    if (selector.versionId === undefined) throw new StoreError("NoSuchKey", { ...names, headers });
+    headers["allow"] = "DELETE";
+    throw new StoreError("MethodNotAllowed", { ...names, headers });
   }
   const object = await readable(context, bucket, row, found);
   if (object === undefined) return find(context, selector);

@@ -36,14 +36,18 @@ function algorithmNamed(name: string): ChecksumAlgorithm | undefined {
   return algorithm;
 }
 
-/** The `x-amz-checksum-<algorithm>` header of a request. Two of them: InvalidArgument. */
+/** The `x-amz-checksum-<algorithm>` header of a request. Two of them: InvalidRequest. */
 export function checksumHeader(request: HeaderView): ChecksumClaim | undefined {
   let claim: ChecksumClaim | undefined;
   for (const name in request.headers) {
     const algorithm = algorithmNamed(name);
     if (algorithm === undefined) continue;
     const value = request.header(name) ?? "";
-    if (claim !== undefined) throw invalidArgument("Expecting a single x-amz-checksum- header.");
+    if (claim !== undefined) {
+      throw new StoreError("InvalidRequest", {
+        message: "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+      });
+    }
     claim = { algorithm, value };
   }
   return claim;

@@ -205,6 +205,30 @@ test("a completion that is asked again is answered as the first time, also when 
   assert.equal((await complete(id.replace(/./, (c) => (c === "0" ? "1" : "0")))).code, "NoSuchUpload");
 });
 
+test("a delete marker named by its id: read 405 with what is allowed, copied 400", async () => {
+  const path = "/versioned/marked";
+  await send("PUT", path, { body: "x" });
+  const marker = (await send("DELETE", path)).headers["x-amz-version-id"] ?? "";
+  const read = await send("GET", path, { query: `versionId=${marker}` });
+  assert.deepEqual([read.status, read.headers["allow"], read.headers["x-amz-delete-marker"]], [405, "DELETE", "true"]);
+  const copied = async (source: string, query?: string): Promise<unknown[]> => {
+    const headers = { "x-amz-copy-source": source };
+    const { status, code } = await send("PUT", "/versioned/copy", { headers, ...(query && { query }) });
+    return [status, code];
+  };
+  const created = await send("POST", "/versioned/copy", { query: "uploads" });
+  const uploadId = /<UploadId>(.*?)</.exec(created.body)?.[1] ?? "";
+  for (const query of [undefined, `partNumber=1&uploadId=${uploadId}`]) {
+    assert.deepEqual(await copied(`${path}?versionId=${marker}`, query), [400, "InvalidRequest"]);
+    assert.deepEqual(await copied(path, query), [404, "NoSuchKey"]);
+  }
+});
+
+test("two checksums claim nothing", async () => {
+  const headers = { "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA==" };
+  assert.equal((await send("PUT", "/plain/two-sums", { body: "x", headers })).code, "InvalidRequest");
+});
+
 test("a lifecycle is kept as it was set, and objects say when they expire and by which rule", async () => {
   const query = "lifecycle";
   await send("PUT", "/aging");

@@ -135,6 +135,54 @@ test("each violated condition refuses the form before anything is stored", async
   assert.equal((await stored(key)).status, 404);
 });
 
+/** A value that each field may have in a condition, and another one. */
+const CONDITIONED: Readonly<Record<string, readonly [good: string, bad: string]>> = {
+  key: ["up/table", "up/else"],
+  acl: ["private", "bucket-owner-full-control"],
+  "Cache-Control": ["max-age=1", "no-store"],
+  "Content-Type": ["image/png", "text/html"],
+  "Content-Disposition": ["inline", "attachment"],
+  "Content-Encoding": ["gzip", "br"],
+  Expires: ["Fri, 01 Jan 2100 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"],
+  success_action_redirect: ["https://a.example/", "https://b.example/"],
+  redirect: ["https://a.example/", "https://b.example/"],
+  success_action_status: ["201", "200"],
+  tagging: ["<Tagging><TagSet></TagSet></Tagging>", "<Tagging><TagSet/></Tagging>"],
+  "x-amz-meta-Colour": ["red", "blue"],
+  "x-amz-storage-class": ["STANDARD", "REDUCED_REDUNDANCY"],
+  "x-amz-website-redirect-location": ["/a", "/b"],
+};
+
+test("each condition on each field: held, violated, without its field; and each field without a condition", async () => {
+  const send = async (conditions: unknown[], fields: Fields): Promise<string> => {
+    const policy = encoded([{ bucket: "forms" }, ...conditions]);
+    const { status, code } = await post({ key: "up/table", ...signed2(policy), ...fields });
+    return code === "" && status < 400 ? "stored" : `${status} ${code}`;
+  };
+  const denied = "403 AccessDenied";
+  for (const [field, [good, bad]] of Object.entries(CONDITIONED)) {
+    const isKey = field === "key";
+    const key = isKey ? [] : [["starts-with", "$key", "up/"]];
+    const begin = good.slice(0, 4);
+    for (const condition of [{ [field]: good }, ["eq", `$${field}`, good], ["starts-with", `$${field}`, begin]]) {
+      const told = JSON.stringify(condition);
+      assert.equal(await send([...key, condition], { [field]: good }), "stored", told);
+      if (!Array.isArray(condition) || condition[0] === "eq" || !bad.startsWith(begin))
+        assert.equal(await send([...key, condition], { [field]: bad }), denied, told);
+      // Every condition counts, not only the first of a field.
+      assert.equal(await send([...key, condition, ["eq", `$${field}`, bad]], { [field]: good }), denied, told);
+      if (!isKey) assert.equal(await send([...key, condition], {}), denied, told);
+    }
+    if (!isKey) assert.equal(await send(key, { [field]: good }), denied, field);
+  }
+  const sized = (min: unknown, max: unknown): Promise<string> =>
+    send([{ key: "up/table" }, ["content-length-range", min, max]], {});
+  assert.equal(await sized(7, 7), "stored");
+  assert.equal(await sized("0", "7"), "stored");
+  assert.equal(await sized(0, 6), "400 EntityTooLarge");
+  assert.equal(await sized(8, 100), "400 EntityTooSmall");
+});
+
 test("fields: metadata, tags, storage class, an ignored one; the file's name in the key, checked as it ends up", async () => {
   const tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
   const any = ["Content-Type", "x-amz-meta-a", "tagging", "x-amz-storage-class"].map((n) => [

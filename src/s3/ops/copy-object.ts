@@ -1,5 +1,5 @@
 /** CopyObject and UploadPartCopy; also the metadata-only self copy of a peer (replication.md 3.6). */
-import { StoreError } from "../../model/errors.ts";
+import { hasCode, StoreError } from "../../model/errors.ts";
 import { parseBucketName, parseObjectKey, parseVersionId } from "../../model/names.ts";
 import type { ObjectVersion } from "../../model/version.ts";
 import type { CopyRequest, VersionSelector } from "../../objects/types.ts";
@@ -58,13 +58,22 @@ export const copyObject: Operation = {
     const locks = await locksAsked(request, request);
     request.longRunning();
     const asked = await copyRequest(request, from, { encryption, fromKey });
-    const result = await request.deps.objects.copy({ ...asked, ...locks });
+    const result = await request.deps.objects.copy({ ...asked, ...locks }).catch(aboutSource(from));
     const { version } = result;
     const headers = storedHeaders(result, request);
     if (from.versionId !== undefined) headers.push("x-amz-copy-source-version-id", result.from.versionId);
     return xmlReply(copyResult(version), headers);
   },
 };
+
+/** A delete marker named as source is the request's fault: 405 would speak of its target. */
+function aboutSource(from: VersionSelector): (error: unknown) => never {
+  return (error) => {
+    if (from.versionId === undefined || !hasCode(error, "MethodNotAllowed")) throw error;
+    const message = "The source of a copy request may not specifically refer to a delete marker by version id.";
+    throw new StoreError("InvalidRequest", { message, bucket: from.bucket, key: from.key });
+  };
+}
 
 type CopyKeys = Pick<CopyRequest, "encryption" | "fromKey">;
 
@@ -150,13 +159,15 @@ export const uploadPartCopy: Operation = {
     if (encryption?.kind === "SSE-KMS") throw new StoreError("NotImplemented");
     const range = request.header("x-amz-copy-source-range");
     request.longRunning();
-    const part = await request.deps.objects.copyPart(selector, number, {
-      source: from,
-      conditions: readConditions(request, "x-amz-copy-source-"),
-      range: range === undefined || range === "" ? undefined : parseCopyRange(range),
-      fromKey: sourceKey(request),
-      customerKey: encryption?.kind === "SSE-C" ? encryption.customerKey : undefined,
-    });
+    const part = await request.deps.objects
+      .copyPart(selector, number, {
+        source: from,
+        conditions: readConditions(request, "x-amz-copy-source-"),
+        range: range === undefined || range === "" ? undefined : parseCopyRange(range),
+        fromKey: sourceKey(request),
+        customerKey: encryption?.kind === "SSE-C" ? encryption.customerKey : undefined,
+      })
+      .catch(aboutSource(from));
     const headers = encryptionHeaders(part.encryption, askedMd5(request));
     if (from.versionId !== undefined) headers.push("x-amz-copy-source-version-id", part.from.versionId);
     const checksum = part.checksum;
