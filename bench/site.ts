@@ -4,6 +4,9 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { checksumOf } from "../src/model/checksum.ts";
+import { encodeAwsChunked, STREAMING_HASHES } from "../src/protocol/aws-chunked.ts";
+import { chunkSigning, parseAuthorization } from "../src/protocol/sigv4.ts";
 import { signRequest } from "../src/protocol/sigv4-sign.ts";
 
 export const ACCESS = "benchadmin";
@@ -116,8 +119,30 @@ export interface RequestParts {
   readonly headers?: Readonly<Record<string, string>>;
   /** One buffer, or pieces that may be shared. */
   readonly body?: Buffer | readonly Buffer[];
-  /** Sign the body's hash (as SDKs do over plain HTTP); else UNSIGNED-PAYLOAD. */
-  readonly signBody?: boolean;
+  /**
+   * "hash": the body's hash is signed, as AWS's SDKs do; "chunks": aws-chunked, each 64 KiB signed and a CRC32C behind them,
+   * as MinIO's Go clients do over plain HTTP, `mc` among them. Else UNSIGNED-PAYLOAD.
+   */
+  readonly sign?: "hash" | "chunks";
+}
+
+const CHUNK_BYTES = 64 * 1024;
+const CHUNKS_TRAILER = "x-amz-checksum-crc32c";
+
+/** A body in signed chunks, by a request whose head is signed. */
+function inChunks(head: Readonly<Record<string, string>>, body: Buffer): Buffer {
+  const parsed = parseAuthorization({
+    method: "PUT",
+    path: "",
+    query: "",
+    headerNames: Object.keys(head),
+    header: (name) => head[name],
+  });
+  const chunks = Array.from({ length: Math.ceil(body.length / CHUNK_BYTES) }, (_, i) =>
+    body.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES),
+  );
+  const trailers = { [CHUNKS_TRAILER]: checksumOf("CRC32C", body) };
+  return encodeAwsChunked(chunks, { mode: "signed-trailer", signing: chunkSigning(parsed, SECRET), trailers });
 }
 
 /** The bytes of a signed request, head and body apart (the body is shared between requests). */
@@ -127,8 +152,13 @@ export function signed(port: number, parts: RequestParts): readonly Buffer[] {
   const headers: Record<string, string> = { host: `127.0.0.1:${port}`, ...parts.headers };
   if (parts.body !== undefined) headers["content-length"] = String(length);
   const hash = createHash("sha256");
-  if (parts.signBody) for (const piece of body) hash.update(piece);
-  const payloadHash = parts.signBody || length === 0 ? hash.digest("hex") : "UNSIGNED-PAYLOAD";
+  if (parts.sign === "hash") for (const piece of body) hash.update(piece);
+  let payloadHash = parts.sign === "hash" || length === 0 ? hash.digest("hex") : "UNSIGNED-PAYLOAD";
+  if (parts.sign === "chunks") {
+    payloadHash = STREAMING_HASHES["signed-trailer"];
+    headers["x-amz-trailer"] = CHUNKS_TRAILER;
+    headers["x-amz-decoded-content-length"] = String(length);
+  }
   const all = signRequest({
     method: parts.method,
     path: parts.path,
@@ -140,10 +170,12 @@ export function signed(port: number, parts: RequestParts): readonly Buffer[] {
     region: "us-east-1",
     nowMs: Date.now(),
   });
+  const chunked = parts.sign === "chunks" ? [inChunks(all, Buffer.concat(body))] : body;
+  if (parts.sign === "chunks") all["content-length"] = String(chunked[0]?.length);
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   const target = parts.query === undefined ? parts.path : `${parts.path}?${parts.query}`;
   const head = Buffer.from(`${parts.method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`, "latin1");
-  return [head, ...body];
+  return [head, ...chunked];
 }
 
 /** Resident memory of a process and its children, MiB. Pages of mapped files (the index) are counted apart. */

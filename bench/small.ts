@@ -67,6 +67,11 @@ try {
     connections,
     requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body })),
   });
+  const chunks = await measured(site.pid, {
+    port,
+    connections,
+    requests: many(requests, (i) => signed(port, { method: "PUT", path: key(i), body, sign: "chunks" })),
+  });
   const get = await measured(site.pid, {
     port,
     connections,
@@ -89,6 +94,7 @@ try {
   const perPage = Math.min(1000, requests / 64);
   row("bare node:http + LMDB, PUT 4 KiB", barePut);
   row("PUT 4 KiB, durable", put, barePut);
+  row("PUT 4 KiB in signed chunks", chunks, barePut);
   row("bare node:http, GET 4 KiB", bareGet);
   row("GET 4 KiB", get, bareGet);
   row("HEAD", head, bareGet);
