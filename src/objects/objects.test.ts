@@ -313,3 +313,13 @@ test("a quota refuses PUT, copy and completion that would exceed it, and lets re
   await assert.rejects(put(objects, "d", "1"), over, "refused before the body is read");
   assert.equal((await objects.usage(await objects.bucket(BUCKET))).bytes, 11);
 });
+
+test("a prefix that no key can begin with lists nothing", async () => {
+  const objects = await versioned(testSite());
+  await put(objects, "a", "x");
+  for (const prefix of ["a\0", "\0", "b".repeat(5000)]) {
+    const at = { bucket: BUCKET, prefix, delimiter: "", maxKeys: 10 };
+    assert.deepEqual((await objects.list({ ...at, after: "" })).objects, []);
+    assert.deepEqual((await objects.listVersions({ ...at, keyMarker: "" })).versions, []);
+  }
+});

@@ -115,7 +115,9 @@ export function objectPrefix(space: number, bucketId: string, key: string): Buff
 
 /** Rows whose object key starts with `keyPrefix` (may be empty). */
 export function keyPrefixRange(space: number, bucketId: string, keyPrefix: string): KeyRange {
-  return prefixRange(Buffer.concat([bucketPrefix(space, bucketId), Buffer.from(keyPrefix)]));
+  const prefix = Buffer.concat([bucketPrefix(space, bucketId), Buffer.from(keyPrefix)]);
+  // What follows a NUL is no part of the key: such a prefix would find the key before it.
+  return keyPrefix.includes("\0") ? { start: prefix, end: prefix } : prefixRange(prefix);
 }
 
 export function versionRowKey(

@@ -241,6 +241,28 @@ function limits(on: On): void {
     assert.equal(await index.commit(puts(["after", "1"])), "committed");
   });
 
+  on(
+    "what is looked for may be longer than any key: it is not there, and bounds a range as any other",
+    async (index) => {
+      const longest = Buffer.alloc(KEY_BYTES_MAX, 7);
+      const keys = [b("\x06"), longest.subarray(1), longest, b("\x08")];
+      await index.commit({ ...NOTHING, puts: keys.map((key) => ({ key, value: b("v") })) });
+      const longer = Buffer.alloc(5000, 7);
+      assert.equal(await index.get(longer), undefined);
+      const count = async (range: KeyRange, reverse = false): Promise<number> =>
+        (await index.scan(range, { limit: 9, reverse, keysOnly: true })).length;
+      const low = { start: all.start, end: longer };
+      const high = { start: longer, end: all.end };
+      for (const reverse of [false, true])
+        assert.deepEqual([await count(low, reverse), await count(high, reverse)], [3, 1]);
+      const checks: Check[] = [
+        { kind: "value", key: longer, value: null },
+        { kind: "first", range: high, key: b("\x08") },
+      ];
+      assert.equal(await index.commit({ ...NOTHING, checks }), "committed");
+    },
+  );
+
   on("a commit of many rows, read back in pages", async (index) => {
     const rows = Array.from({ length: 5000 }, (_, i): Entry => ({ key: u32(i * 7919), value: u32(i) }));
     await index.commit({ ...NOTHING, puts: rows });

@@ -4,7 +4,7 @@
  * reading a row). Whatever of this the binding changed, the contract suite would show.
  */
 import * as lmdb from "lmdb";
-import { INDEX_MAP_BYTES, INDEX_READERS_MAX } from "../../limits.ts";
+import { INDEX_MAP_BYTES, INDEX_READERS_MAX, KEY_BYTES_MAX } from "../../limits.ts";
 import type { Entry, KeyRange, ScanOptions } from "../index.ts";
 
 /** What `getRange(...).iterate()` gives: synchronous, and must be ended by `return` when it was not read to its end. */
@@ -65,6 +65,7 @@ const VALUES = {
 };
 
 const NO_VALUE = Buffer.alloc(0);
+const ZERO = Buffer.from([0]);
 
 /** Where the rows lie: a directory. */
 export interface StoreOptions {
@@ -110,7 +111,7 @@ export class LmdbStore {
 
   /** A copy of the value. Inside `transaction`: as changed so far. */
   get(key: Buffer): Buffer | undefined {
-    return this.#store.get(key);
+    return key.length > KEY_BYTES_MAX ? undefined : this.#store.get(key);
   }
 
   scan(range: KeyRange, options: ScanOptions): Entry[] {
@@ -169,11 +170,20 @@ function rangeOptions(values: boolean): RangeOptions {
 
 /** The binding walks backwards from `start` to `end`, so both the order and which end is inclusive are turned round. */
 function aim(options: RangeOptions, range: KeyRange, reverse: boolean): void {
-  options.start = reverse ? range.end : range.start;
-  options.end = reverse ? range.start : range.end;
+  const [start, end] = [bound(range.start), bound(range.end)];
+  options.start = reverse ? end : start;
+  options.end = reverse ? start : end;
   options.reverse = reverse;
   options.exclusiveStart = reverse;
   options.inclusiveEnd = reverse;
+}
+
+/**
+ * A bound that the binding takes: a client's marker may be longer than any key. Whatever key there is lies on the same side
+ * of its beginning and one zero.
+ */
+function bound(key: Buffer): Buffer {
+  return key.length > KEY_BYTES_MAX ? Buffer.concat([key.subarray(0, KEY_BYTES_MAX), ZERO]) : key;
 }
 
 function walk<T>(rows: Walkable<T>, limit: number, take: (row: T) => void): void {
