@@ -23,8 +23,34 @@ import type { LogRow } from "./types.ts";
 
 const EMPTY = Buffer.alloc(0);
 
+/** Counters of one bucket: their keys are asked for by every write. */
+interface BucketCounters {
+  readonly bucketId: string;
+  readonly versions: Buffer;
+  readonly markers: Buffer;
+  readonly bytes: Buffer;
+  readonly replicas: Buffer;
+  readonly replicaBytes: Buffer;
+}
+
+function bucketCounters(bucketId: string): BucketCounters {
+  if (last?.bucketId === bucketId) return last;
+  const usage = (what: string): Buffer => keys.counterKey(`usage/${bucketId}/${what}`);
+  return (last = {
+    bucketId,
+    versions: usage("versions"),
+    markers: usage("markers"),
+    bytes: usage("bytes"),
+    replicas: keys.counterKey(`replica/${bucketId}/count`),
+    replicaBytes: keys.counterKey(`replica/${bucketId}/bytes`),
+  });
+}
+
+/** Of the bucket that was written to last. */
+let last: BucketCounters | undefined;
+
 export const usageCounter = (bucketId: string, what: "versions" | "markers" | "bytes"): Buffer =>
-  keys.counterKey(`usage/${bucketId}/${what}`);
+  bucketCounters(bucketId)[what];
 /** Rows of the change log (retry queue included) of a target: how many, and how many bytes they stand for. */
 export const logCounter = (arn: Arn, what: "count" | "bytes"): Buffer => keys.counterKey(`log/${arn}/${what}`);
 /** Of these rows: those that failed at least once (`retry`), and of those the ones that no repetition mends (`refused`). */
@@ -66,8 +92,9 @@ export function putVersion(
   }
   addUsage(commit, bucketId, version, 1n);
   if (!version.replication.replica) return;
-  commit.add(keys.counterKey(`replica/${bucketId}/count`), 1n);
-  commit.add(keys.counterKey(`replica/${bucketId}/bytes`), BigInt(version.kind === "object" ? version.size : 0));
+  const { replicas, replicaBytes } = bucketCounters(bucketId);
+  commit.add(replicas, 1n);
+  commit.add(replicaBytes, BigInt(version.kind === "object" ? version.size : 0));
 }
 
 /**

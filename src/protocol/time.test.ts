@@ -29,6 +29,20 @@ test("offsets and bad dates", () => {
   }
 });
 
+test("a time reads the same whether it ends in Z or in an offset of nothing, and nothing near one is a time", () => {
+  const two = fc.nat(70).map((n) => String(n).padStart(2, "0"));
+  const year = fc.constantFrom("0000", "0999", "1970", "2000", "2023", "2024", "2100", "9999", "20x4");
+  const fraction = fc.constantFrom("", ".", ".0", ".5", ".000000001", ".123456789", ".1234567891", ".12a", ".9 ");
+  const text = fc.tuple(year, two, two, two, two, two, fraction);
+  fc.assert(
+    fc.property(text, ([y, mo, d, h, mi, s, rest]) => {
+      const local = `${y}-${mo}-${d}T${h}:${mi}:${s}${rest}`;
+      assert.equal(parseRfc3339Nano(`${local}Z`), parseRfc3339Nano(`${local}+00:00`), local);
+    }),
+    { numRuns: 5000 },
+  );
+});
+
 test("http dates", () => {
   const ms = Date.UTC(2026, 10, 23, 0, 40, 5);
   assert.equal(httpDate(ms + 999), "Mon, 23 Nov 2026 00:40:05 GMT");

@@ -54,6 +54,39 @@ const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d+))?([Zz]|[+-]\
 
 /** Nanoseconds of RFC 3339 text with any number of decimals (those past the ninth are cut off) and any offset. */
 export function parseRfc3339Nano(text: string): UnixNs | undefined {
+  return parsePlain(text) ?? parseAny(text);
+}
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** The form that `rfc3339Nano` writes, read without a pattern: peers send one with each version. Undefined: another form. */
+function parsePlain(text: string): UnixNs | undefined {
+  const end = text.length - 1;
+  if (end < 19 || end > 29 || text.charCodeAt(end) !== 90 || text.charCodeAt(10) !== 84) return undefined;
+  if (text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45) return undefined;
+  if (text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58) return undefined;
+  if (end > 19 && (text.charCodeAt(19) !== 46 || end === 20)) return undefined;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 7);
+  const day = digits(text, 8, 10);
+  const [hour, minute, second] = [digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19)];
+  const fraction = end > 19 ? digits(text, 20, end) * 10 ** (29 - end) : 0;
+  const isDate = year >= 1000 && day >= 1 && day <= (DAYS[month - 1] ?? 0);
+  if (!isDate || !(hour < 24) || !(minute < 60) || !(second < 60) || Number.isNaN(fraction)) return undefined;
+  return BigInt(Date.UTC(year, month - 1, day, hour, minute, second)) * NS_PER_MS + BigInt(fraction);
+}
+
+/** The number that the text has there; NaN where there is anything but digits. */
+function digits(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    value = digit >= 0 && digit <= 9 ? value * 10 + digit : Number.NaN;
+  }
+  return value;
+}
+
+function parseAny(text: string): UnixNs | undefined {
   const match = RFC3339.exec(text);
   if (match === null) return undefined;
   const [, day = "", clock = "", fraction = "", zone = "Z"] = match;

@@ -5,7 +5,7 @@ import type { Digest } from "../storage/index/digest/digest.ts";
 import { readLookup } from "../storage/index/digest/digest.ts";
 import { rowRange } from "../storage/index/digest/levels.ts";
 import type { Entry, OrderedIndex } from "../storage/index/index.ts";
-import { idRowKey, keyAfter, SPACE, splitIdRowKey, versionRowKey } from "../storage/keys.ts";
+import { idRowKey, keyAfter, SPACE, versionRowKeyOf } from "../storage/keys.ts";
 import { decodeTombstone, decodeVersion } from "../storage/records.ts";
 import {
   DESCRIBED_MAX,
@@ -50,10 +50,13 @@ export class LocalSide implements Side<Version> {
   readonly #deps: LocalDeps;
   /** About the most bytes of one answer. */
   readonly #frameBytes: number;
+  /** Most versions that one call describes: whoever takes them in small steps need not hold them all. */
+  readonly #describedMax: number;
 
-  constructor(deps: LocalDeps, frameBytes = FRAME_BYTES) {
+  constructor(deps: LocalDeps, frameBytes = FRAME_BYTES, describedMax = DESCRIBED_MAX) {
     this.#deps = deps;
     this.#frameBytes = frameBytes;
+    this.#describedMax = describedMax;
   }
 
   async answer(level: Level, questions: readonly Question[]): Promise<Answer[]> {
@@ -121,7 +124,7 @@ export class LocalSide implements Side<Version> {
   }
 
   async describe({ level, spans, lookups }: DescribeRequest): Promise<DescribeAnswer<Version>> {
-    const room = { versions: Math.min(DESCRIBED_MAX, Math.ceil(this.#frameBytes / DESCRIBED_BYTES)) };
+    const room = { versions: Math.min(this.#describedMax, Math.ceil(this.#frameBytes / DESCRIBED_BYTES)) };
     const described: DescribedSpan<Version>[] = [];
     for (const span of spans) {
       if (room.versions <= 0) break;
@@ -153,9 +156,7 @@ export class LocalSide implements Side<Version> {
 
   /** `lookup` is a row of space `I`. */
   async #version(lookupKey: Buffer, lookup: Buffer): Promise<Version | undefined> {
-    const { index, bucketId } = this.#deps;
-    const at = { ...splitIdRowKey(lookupKey), mtime: lookup.readBigUInt64BE(0) };
-    const raw = await index.get(versionRowKey(bucketId, at));
+    const raw = await this.#deps.index.get(versionRowKeyOf(lookupKey, lookup));
     return raw === undefined ? undefined : decodeVersion(raw);
   }
 

@@ -19,6 +19,12 @@ export function versionAt(place: Place): { key: ObjectKey; versionId: VersionId 
   return splitIdRowKey(Buffer.concat([ROW_HEAD, place]));
 }
 
+/** The key alone. */
+export function keyAt(place: Place): string | undefined {
+  if (place.length < ID_BYTES + 2 || place[place.length - ID_BYTES - 1] !== 0) return undefined;
+  return place.toString("utf8", 0, place.length - ID_BYTES - 1);
+}
+
 /** Where the versions of the key begin that a place lies in. A place that lies in no key is taken as it is. */
 export function keyStart(place: Place): Place {
   const end = place.indexOf(0);

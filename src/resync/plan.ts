@@ -40,7 +40,7 @@ export function planKey(
   scope: Scope,
   turn?: Turn | undefined,
 ): KeyPlan {
-  const remote = new Map(there.map((version) => [version.versionId, version]));
+  const remote = there.length === 0 ? NONE : new Map(there.map((version) => [version.versionId, version]));
   let outOfScope = 0;
   const versions: PlannedVersion[] = [];
   for (const version of here.toReversed()) {
@@ -53,6 +53,7 @@ export function planKey(
   return { versions, onlyAtTarget: [...remote.values()], outOfScope };
 }
 
+const NONE = new Map<string, RemoteVersion>();
 const ABSENT: Verdict = { kind: "send", ask: false, why: "absent" };
 const UNLISTED: Verdict = { kind: "send", ask: true, why: "not listed", unsure: true };
 

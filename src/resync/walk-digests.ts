@@ -6,12 +6,14 @@ import { NULL_VERSION } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import { DAMAGED_ETAG } from "../protocol/replication-headers.ts";
 import { msOf } from "../protocol/time.ts";
+import { FRAME_BYTES } from "../reconcile/limits.ts";
 import { LocalSide } from "../reconcile/local.ts";
-import { keyStart, placeOf, rangeIn, spanOf, versionAt } from "../reconcile/places.ts";
+import { keyAt, keyStart, placeOf, rangeIn, spanOf } from "../reconcile/places.ts";
 import { reconcile, type Difference } from "../reconcile/reconcile.ts";
 import { RECONCILE_PATH, RemoteSide } from "../reconcile/remote.ts";
 import { END_PLACE, type Described, type Place } from "../reconcile/side.ts";
 import { LOCK_HOLD, LOCK_MODE, LOCK_UNTIL } from "../replication/compare.ts";
+import { RESYNC_BATCH_KEYS } from "../replication/limits.ts";
 import { errorOf, type TargetClient } from "../replication/wire.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { rowRange } from "../storage/index/digest/levels.ts";
@@ -58,7 +60,7 @@ export interface DigestWalk {
 export async function* walkDigests(job: DigestWalk, afterKey: string): AsyncGenerator<DigestStep> {
   const span = spanOf(job.prefix, afterKey);
   const steps = new Steps(job, span.start);
-  const sides = [new LocalSide(job), targetSide(job)] as const;
+  const sides = [new LocalSide(job, FRAME_BYTES, RESYNC_BATCH_KEYS), targetSide(job)] as const;
   for await (const { end, equal, differences } of reconcile(...sides, { level: "state", span, lookups: false })) {
     yield* steps.take(end, equal, differences);
   }
@@ -131,11 +133,11 @@ class Steps {
     let left = equal;
     for (const step of stepsOf(told)) {
       const key = step.kind === "right" ? step.right.key : step.left.key;
-      const start = keyStart(placeOf(key, NULL_VERSION));
       if (left === 0) {
         yield step;
         continue;
       }
+      const start = keyStart(placeOf(key, NULL_VERSION));
       const gap = await this.#equalStep(start, left);
       if (gap !== undefined) yield gap;
       left -= gap?.count ?? 0;
@@ -179,12 +181,12 @@ class Steps {
 /** Differences in the order of places, as keys with the versions of both sides. */
 function* stepsOf(differences: readonly Difference<Version, Described>[]): Generator<Step<LocalKey, RemoteKey>> {
   for (let at = 0; at < differences.length;) {
-    const key = versionAt((differences[at] as Difference<Version, Described>).place)?.key ?? "";
+    const key = keyAt((differences[at] as Difference<Version, Described>).place) ?? "";
     const here: Version[] = [];
     const there: RemoteVersion[] = [];
     for (; at < differences.length; at++) {
       const { place, x, y } = differences[at] as Difference<Version, Described>;
-      if (versionAt(place)?.key !== key) break;
+      if (keyAt(place) !== key) break;
       if (x !== undefined) here.push(x);
       if (y !== undefined) there.push(remoteOf(y));
     }

@@ -42,10 +42,26 @@ export function u64(value: bigint): Buffer {
   return out;
 }
 
+/** Text of a UUID, written here before it becomes a string: pieces of hex would be a dozen strings for each. */
+const UUID_TEXT = Buffer.alloc(36, "-");
+const HEX_CODES = Buffer.from("0123456789abcdef");
+const DASH = 45;
+/** Values of hex digits by character code. */
+const NIBBLES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? 0 : value;
+});
+
 function versionIdFromBytes(bytes: Buffer): VersionId {
   if (bytes.equals(NULL_ID)) return NULL_VERSION;
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as VersionId;
+  let to = 0;
+  for (let i = 0; i < 16; i++) {
+    const byte = bytes[i] as number;
+    if (i === 4 || i === 6 || i === 8 || i === 10) to++;
+    UUID_TEXT[to++] = HEX_CODES[byte >> 4] as number;
+    UUID_TEXT[to++] = HEX_CODES[byte & 15] as number;
+  }
+  return UUID_TEXT.toString("latin1") as VersionId;
 }
 
 /** The smallest key above every key that starts with `prefix`. */
@@ -95,8 +111,20 @@ function withTail(space: number, bucketId: string, key: string, tail: number): B
 
 /** Writes a version id as 16 bytes; `null` is all zero, so it is the smallest. */
 function writeVersionId(out: Buffer, at: number, id: VersionId): void {
-  if (id === NULL_VERSION) out.fill(0, at, at + 16);
-  else out.write(id.replaceAll("-", ""), at, "hex");
+  if (id === NULL_VERSION) {
+    out.fill(0, at, at + 16);
+    return;
+  }
+  let to = at;
+  for (let i = 0; i < id.length && to < at + 16;) {
+    const code = id.charCodeAt(i);
+    if (code === DASH) {
+      i++;
+      continue;
+    }
+    out[to++] = ((NIBBLES[code] as number) << 4) | (NIBBLES[id.charCodeAt(i + 1)] as number);
+    i += 2;
+  }
 }
 
 export const bucketRowKey = (name: string): Buffer => spaced(SPACE.bucket, Buffer.from(name));
@@ -129,6 +157,17 @@ export function versionRowKey(
   out.writeBigUInt64BE(MAX64 - version.mtime, at);
   writeVersionId(out, at + 8, version.versionId);
   for (let i = at + 8; i < out.length; i++) out[i] = 0xff - (out[i] as number);
+  return out;
+}
+
+/** Key of a version's row, from the key and the value of its row in space `I`: no part of it becomes text. */
+export function versionRowKeyOf(lookupKey: Buffer, lookup: Buffer): Buffer {
+  const head = lookupKey.length - 16;
+  const out = Buffer.allocUnsafe(head + 24);
+  lookupKey.copy(out, 0, 0, head);
+  out[0] = SPACE.version;
+  for (let i = 0; i < 8; i++) out[head + i] = 0xff - (lookup[i] as number);
+  for (let i = 0; i < 16; i++) out[head + 8 + i] = 0xff - (lookupKey[head + i] as number);
   return out;
 }
 

@@ -72,7 +72,7 @@ export function encodeFile(pieces: readonly Uint8Array[], size: number): Buffer 
 }
 
 export function encodeInline(pieces: readonly Uint8Array[], size: number): Buffer {
-  const row = Buffer.allocUnsafeSlow(INLINE_HEADER_BYTES + size);
+  const row = Buffer.allocUnsafe(INLINE_HEADER_BYTES + size);
   copyPieces(pieces, row, INLINE_HEADER_BYTES);
   row.writeUInt32LE(crc32(row.subarray(INLINE_HEADER_BYTES)), 0);
   return row;
