@@ -1,5 +1,6 @@
 /** `mc support top|perf`: the names since 2022 of what stood under `mc admin`. */
 import type { Command } from "../command.ts";
+import { ABSENT_SUPPORT_COMMANDS } from "./absent.ts";
 import { perfCommand } from "./admin/elsewhere.ts";
 import { topCommand } from "./admin/top.ts";
 
@@ -7,5 +8,5 @@ export const supportCommand: Command = {
   name: "support",
   summary: "what a server is busy with",
   hidden: true,
-  subcommands: [topCommand, perfCommand],
+  subcommands: [topCommand, perfCommand, ...ABSENT_SUPPORT_COMMANDS],
 };

@@ -2,6 +2,7 @@
 import type { Command } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import type { AdminSite } from "./common.ts";
+import { ABSENT_CONFIG_COMMANDS } from "../absent.ts";
 import { adminSubcommand } from "./common.ts";
 import { wholeText } from "../../prompt.ts";
 
@@ -17,6 +18,7 @@ export const adminConfigCommand: Command = {
     { what: "change one setting", line: "mc admin config set here api requests_max=500" },
   ],
   subcommands: [
+    ...ABSENT_CONFIG_COMMANDS,
     adminSubcommand({
       name: "get",
       summary: "show the settings of a sub-system, or which there are",

@@ -37,7 +37,7 @@ function command(row: Row): Command {
   const { name, summary } = row;
   // Whatever arguments the original takes: they make no difference to the answer.
   const spec = { name, summary, usage: "ALIAS", argCount: [0, 9] as const, what: `Unable to ${summary}` };
-  return { ...adminSubcommand({ ...spec, work: (site) => call(site, row) }), hidden: true };
+  return { ...adminSubcommand({ ...spec, work: (site) => call(site, row) }), hidden: true, anyFlags: true };
 }
 
 const group = (name: string, summary: string, rows: readonly Row[]): Command => ({
@@ -53,7 +53,10 @@ export const ELSEWHERE_COMMANDS: readonly Command[] = [
   command(post("speedtest", "measure the speed of a server", "speedtest", SPEEDTEST)),
   command(post("update", "update a server", "update", { type: "2", updateURL: "", "dry-run": "false" })),
   command(post("profile", "profile a server", "profile", { profilerType: "cpu", duration: "10s" })),
-  command(get("scanner", "follow the scanner of a server", "metrics", { types: "1", n: "1", interval: "1s" })),
+  group("scanner", "follow the scanner of a server", [
+    get("status", "follow the scanner of a server", "metrics", { types: "1", n: "1", interval: "1s" }),
+    get("info", "get the state of the scanner of a server", "metrics", { types: "1", n: "1", interval: "1s" }),
+  ]),
   group("rebalance", "spread objects over pools", [
     post("start", "start a rebalance", "rebalance/start"),
     get("status", "get the state of a rebalance", "rebalance/status"),

@@ -1,5 +1,6 @@
 /** `mc admin`: users, policies, targets and the server itself. */
 import type { Command } from "../../command.ts";
+import { ABSENT_ADMIN_COMMANDS } from "../absent.ts";
 import { adminBucketQuotaCommand } from "../quota.ts";
 import { statCommand } from "../stat.ts";
 import { accesskeyCommand } from "./accesskey.ts";
@@ -58,6 +59,7 @@ export const adminCommand: Command = {
     kmsCommand,
     siteReplicateCommand,
     ...ELSEWHERE_COMMANDS,
+    ...ABSENT_ADMIN_COMMANDS,
     {
       name: "bucket",
       summary: "settings of buckets in the words of 2022",

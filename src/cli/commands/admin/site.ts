@@ -1,11 +1,12 @@
 /** `admin replicate info|status`: replication of whole sites, which scripts ask for and which is off here (captures.md 8). */
 import type { Command } from "../../command.ts";
+import { ABSENT_SITE_COMMANDS } from "../absent.ts";
 import { adminSubcommand } from "./common.ts";
 
 export const siteReplicateCommand: Command = {
   name: "replicate",
   summary: "replication of whole sites (buckets replicate with `mc replicate`)",
-  subcommands: [query("info"), query("status")],
+  subcommands: [query("info"), query("status"), ...ABSENT_SITE_COMMANDS],
 };
 
 function query(name: string): Command {

@@ -249,7 +249,7 @@ export const logsCommand: Command = adminSubcommand({
   summary: "show the newest lines of a server's log, and follow it",
   usage: "ALIAS [NODE] [--last N]",
   flags: [
-    { name: "last", aliases: ["l"], kind: "int", help: `old lines to show first; default ${LAST_DEFAULT}` },
+    { name: "last", aliases: ["l", "limit"], kind: "int", help: `old lines to show first; default ${LAST_DEFAULT}` },
     { name: "type", aliases: ["t"], kind: "string", help: "kind of lines: minio, application or all", hidden: true },
   ],
   argCount: [0, 1],

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ABSENT_COMMANDS } from "../absent.ts";
 import { ok, runCommand, s3Error, type FakeServer } from "../testing.ts";
 import { ilmCommand } from "./index.ts";
 
@@ -105,13 +104,4 @@ test("what would be wrong, lost or silently dropped is refused before anything i
   assert.equal(fake.lifecycle, before);
   fake.lifecycle = before?.replace("<Expiration>", "<Transition><Days>1</Days></Transition><Expiration>");
   await refused(fake, "ilm rule edit a/b --id one --disable", /Transition/);
-});
-
-test("commands of MinIO without anything behind them say so, whatever flags they are given", async () => {
-  for (const command of ABSENT_COMMANDS) {
-    const line = `${command.name} add a/b arn --event put --suffix x`;
-    const { code, stderr } = await runCommand(server(), command, line);
-    assert.equal(code, 1);
-    assert.match(stderr, /is not implemented\. \S/);
-  }
 });

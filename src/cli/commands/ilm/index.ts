@@ -92,8 +92,8 @@ export const ilmCommand: Command = {
   summary: "what a bucket removes by itself, and when",
   subcommands: [
     { name: "rule", summary: "rules of a bucket", subcommands: RULE_COMMANDS },
-    absentCommand("tier", "storage to move objects to", NO_TIERS),
-    absentCommand("restore", "bring an object back from a tier", NO_TIERS),
+    absentCommand("tier", "storage to move objects to", NO_TIERS, "ilm"),
+    absentCommand("restore", "bring an object back from a tier", NO_TIERS, "ilm"),
     // The forms of 2022 stood here without `rule`.
     ...RULE_COMMANDS.map(older),
   ],
