@@ -223,6 +223,7 @@ test("what may not be named, made or removed", async () => {
     [async () => iam.users.put("a=b", user), "XMinioAdminInvalidAccessKey"],
     [async () => iam.users.put(" ann", user), "XMinioInvalidResource"],
     [async () => iam.users.put("\ud800abc", user), "XMinioInvalidUTF"],
+    [async () => iam.users.put("a\ufffdbc", user), "XMinioInvalidUTF"],
     [async () => iam.users.put("bob", { ...user, secretKey: "short" }), "XMinioAdminInvalidSecretKey"],
     [async () => iam.users.put(TEST_ROOT.accessKey, user), "XMinioInvalidIAMCredentials"],
     [async () => iam.users.put("annkey", user), "XMinioInvalidIAMCredentials"],

@@ -16,7 +16,8 @@ import { parsePolicy, policyDocument } from "./policy.ts";
 
 /** Names become parts of index keys that are separated by NUL, and of comma lists. */
 function checkName(name: string): void {
-  if (!name.isWellFormed() || name.includes("\0")) throw new StoreError("XMinioInvalidUTF");
+  // Bytes that are not UTF-8 arrive as U+FFFD: two such names would be one.
+  if (!name.isWellFormed() || name.includes("\0") || name.includes("\ufffd")) throw new StoreError("XMinioInvalidUTF");
   if (name !== name.trim() || Buffer.byteLength(name) > NAME_BYTES_MAX) throw new StoreError("XMinioInvalidResource");
 }
 
