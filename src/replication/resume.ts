@@ -18,16 +18,20 @@ export interface ResumePoint {
 }
 
 /** What an upload was begun for: a null version may have been written anew, with the same bytes and other metadata. */
-type Begun = Pick<ObjectVersion, "etag" | "mtime">;
+type Content = Pick<ObjectVersion, "etag" | "mtime">;
 
-interface Row extends Begun, ResumePoint {
+export interface Begun extends Content {
   readonly uploadId: string;
 }
 
+/** The upload was begun for exactly this version. */
+export const isBegunFor = (begun: Begun, { etag, mtime }: Content): boolean =>
+  begun.etag === etag && begun.mtime === mtime;
+
 export interface ResumeStore {
-  /** The upload id of an unfinished upload of exactly this version. */
-  find(at: ResumePoint, version: Begun): Promise<string | undefined>;
-  save(at: ResumePoint, version: Begun, uploadId: string): Promise<void>;
+  /** The unfinished upload of a version of this id. */
+  find(at: ResumePoint): Promise<Begun | undefined>;
+  save(at: ResumePoint, version: Content, uploadId: string): Promise<void>;
   forget(at: ResumePoint): Promise<void>;
 }
 
@@ -38,14 +42,12 @@ function rowKey(at: ResumePoint): Buffer {
 
 export function resumeStore(index: OrderedIndex): ResumeStore {
   return {
-    async find(at, { etag, mtime }) {
+    async find(at) {
       const raw = await index.get(rowKey(at));
-      if (raw === undefined) return undefined;
-      const row = decodeRow<Row>(raw);
-      return row.etag === etag && row.mtime === mtime ? row.uploadId : undefined;
+      return raw === undefined ? undefined : decodeRow<Begun & ResumePoint>(raw);
     },
     async save(at, { etag, mtime }, uploadId) {
-      const row: Row = { ...at, etag, mtime, uploadId };
+      const row: Begun & ResumePoint = { ...at, etag, mtime, uploadId };
       await index.commit(new CommitBuilder().put(rowKey(at), encodeRow(row)));
     },
     async forget(at) {

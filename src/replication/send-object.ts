@@ -8,6 +8,7 @@ import { assert } from "../runtime/assert.ts";
 import { limited } from "./bandwidth.ts";
 import { completeHeaders, newObjectHeaders } from "./headers.ts";
 import * as limits from "./limits.ts";
+import { isBegunFor, type ResumePoint } from "./resume.ts";
 import type { SendContext } from "./sender.ts";
 import {
   errorInBody,
@@ -128,10 +129,11 @@ export function splitPieces(size: number): Piece[] {
 
 /** Parts with the same numbers and sizes; an upload that was cut goes on with the parts that the target has. */
 export async function sendMultipart(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
-  const { request, target } = context;
+  const { target } = context;
   const found = bytesOf(context);
-  const at = { arn: target.arn, bucketId: request.bucketId, key: request.key, versionId: request.versionId };
+  const at = pointOf(context);
   const resumed = await resumeUpload(context, version);
+  if (resumed !== undefined && "kind" in resumed) return resumed;
   let uploadId = resumed?.uploadId;
   if (uploadId === undefined) {
     const created = await createUpload(context, version);
@@ -141,10 +143,10 @@ export async function sendMultipart(context: SendContext, version: ObjectVersion
   }
   const ended = await sendPartsAndComplete(context, { version, found, uploadId, have: resumed?.parts ?? new Map() });
   const again = ended.kind === "retry" && ended.network;
-  // Without an answer the upload may go on later; a refusal ends it, so that the target keeps no orphan.
+  // Without an answer the upload may go on later; whatever else but success ends it, so that the target keeps no orphan.
   if (again && target.resume !== undefined) return ended;
   await target.resume?.forget(at);
-  if (ended.kind === "retry" || ended.kind === "refused") await abort(context, uploadId);
+  if (ended.kind !== "sent") await tryAbort(context, uploadId);
   return ended.kind === "sent" && resumed !== undefined ? { ...ended, resumed: true } : ended;
 }
 
@@ -167,15 +169,16 @@ async function createUpload(context: SendContext, version: ObjectVersion): Promi
   return uploadId;
 }
 
-/** Parts that the target holds of an upload begun earlier, by number; undefined: begin anew. */
+/** Parts that the target holds of an upload begun earlier, by number; undefined: begin anew; an outcome: not now. */
 async function resumeUpload(
   context: SendContext,
   version: ObjectVersion,
-): Promise<{ uploadId: string; parts: Map<number, SentPart> } | undefined> {
+): Promise<{ uploadId: string; parts: Map<number, SentPart> } | SendOutcome | undefined> {
   const { request, target } = context;
-  const at = { arn: target.arn, bucketId: request.bucketId, key: request.key, versionId: request.versionId };
-  const uploadId = await target.resume?.find(at, version);
-  if (uploadId === undefined) return undefined;
+  const begun = await target.resume?.find(pointOf(context));
+  if (begun === undefined) return undefined;
+  if (!isBegunFor(begun, version)) return void (await abandonUpload(context));
+  const { uploadId } = begun;
   const parts = new Map<number, SentPart>();
   for (let marker = "0"; ;) {
     const answer = await target.client.request({
@@ -185,7 +188,9 @@ async function resumeUpload(
       payload: "hashed",
       signal: request.signal,
     });
-    if (answer.status !== 200) return undefined;
+    // A target that is busy, or about to stop, says nothing of what it has.
+    if (answer.status >= 500 || answer.status === 429) return failedAnswer(answer);
+    if (answer.status !== 200) return void (await tryAbort(context, uploadId));
     const root = parseXml(answer.body);
     for (const part of root.all("Part")) {
       const number = Number(part.value("PartNumber"));
@@ -302,11 +307,33 @@ async function complete(context: SendContext, upload: Upload, parts: SentPart[])
   return stored(answer, version.size);
 }
 
+const pointOf = ({ request, target }: SendContext): ResumePoint => ({
+  arn: target.arn,
+  bucketId: request.bucketId,
+  key: request.key,
+  versionId: request.versionId,
+});
+
+/**
+ * Ends an upload that was begun for what is no more: its parts would stay at the target for ever. Rejects when no answer
+ * came.
+ */
+export async function abandonUpload(context: SendContext): Promise<void> {
+  const { resume } = context.target;
+  const begun = await resume?.find(pointOf(context));
+  if (begun === undefined) return;
+  await abort(context, begun.uploadId);
+  await resume?.forget(pointOf(context));
+}
+
+async function abort({ request, target }: SendContext, uploadId: string): Promise<void> {
+  await target.client.request({ method: "DELETE", key: request.key, query: { uploadId }, payload: "hashed" });
+}
+
 /** Best effort: the target's own clean-up takes what this misses. */
-async function abort(context: SendContext, uploadId: string): Promise<void> {
-  const { request, target } = context;
+async function tryAbort(context: SendContext, uploadId: string): Promise<void> {
   try {
-    await target.client.request({ method: "DELETE", key: request.key, query: { uploadId }, payload: "hashed" });
+    await abort(context, uploadId);
   } catch {
     // The connection is gone; the outcome that led here is what gets reported.
   }

@@ -6,7 +6,7 @@ import { rfc3339Nano } from "../protocol/time.ts";
 import { sendVersion } from "./sender.ts";
 import { SPLIT_OBJECT_BYTES, SPLIT_PART_BYTES } from "./limits.ts";
 import { splitPieces } from "./send-object.ts";
-import { FakeTarget } from "./testing/fake-target.ts";
+import { FakeTarget, type SeenRequest } from "./testing/fake-target.ts";
 import { asKey, replicateTo, SRC, testSite, type TestSite } from "./testing/site.ts";
 import type { SendOutcome } from "./wire.ts";
 
@@ -283,6 +283,36 @@ describe("one version to one target", () => {
       fake.seen.map((request) => `${request.method} ${request.query.get("partNumber") ?? ""}`),
       ["GET ", "PUT 3", "POST "],
     );
+  });
+
+  test("an upload that comes to nothing is ended: the target keeps no parts of it", async () => {
+    const aborted = (): number =>
+      fake.seen.filter(({ method, query }) => method === "DELETE" && query.has("uploadId")).length;
+    const cutAtPart3 = (request: SeenRequest) =>
+      request.query.get("partNumber") === "3" ? ("cut" as const) : undefined;
+    // The target has the version by now, and says so when the parts are there.
+    fake.interfere = ({ method, query }) =>
+      method === "POST" && query.has("uploadId") ? { status: 412, code: "PreconditionFailed" } : undefined;
+    assert.deepEqual(await send(await multipart()), { kind: "alreadyEqual" });
+    assert.equal(aborted(), 1);
+    // It is busy when it is asked what it has: that is no reason to begin anew.
+    const version = await multipart();
+    fake.interfere = cutAtPart3;
+    assert.equal((await send(version)).kind, "retry");
+    fake.interfere = ({ method, query }) =>
+      method === "GET" && query.has("uploadId") ? { status: 503, code: "SlowDownRead" } : undefined;
+    assert.equal((await send(version)).kind, "retry");
+    fake.interfere = cutAtPart3;
+    assert.equal((await send(version)).kind, "retry");
+    const begun = fake.seen.filter(({ method, query }) => method === "POST" && query.has("uploads"));
+    assert.deepEqual([begun.length, aborted()], [2, 1]);
+    // It was purged here before it could go on.
+    fake.interfere = () => undefined;
+    await site.objects.delete({ bucket: SRC, key: version.key, versionId: version.versionId });
+    assert.deepEqual(await send(version), { kind: "purged" });
+    assert.equal(aborted(), 2);
+    assert.deepEqual(await send(version), { kind: "purged" });
+    assert.equal(aborted(), 2);
   });
 
   test("a large object of one piece goes part by part, and goes on where it was cut", async () => {

@@ -17,7 +17,7 @@ import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts
 import type { Ingest } from "./ingest.ts";
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
-import { goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
+import { abandonUpload, goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
 import {
   changedMeanwhile,
   errorInBody,
@@ -138,6 +138,7 @@ function isCompleted({ request, target }: SendContext, local: LocalState): boole
 
 async function dispatch(context: SendContext, local: LocalState): Promise<SendOutcome> {
   if (isCompleted(context, local)) return { kind: "alreadyEqual" };
+  if (local.kind !== "version") await abandonUpload(context);
   switch (local.kind) {
     case "nothing":
       return { kind: "gone" };
