@@ -136,7 +136,7 @@ async function described(request: AdminRequest, key: AccessKeyInfo): Promise<Rec
     policy: JSON.stringify(document),
     ...(key.name !== undefined && { name: key.name }),
     ...(key.description !== undefined && { description: key.description }),
-    expiration: expiryText(key.expires),
+    ...(key.expires !== undefined && { expiration: isoMillis(key.expires) }),
   };
 }
 

@@ -53,7 +53,7 @@ test("what it says", async () => {
   const text = await runCommand(server(STORED), undoCommand, "undo a/b/k --last 2");
   assert.equal(
     text.stdout,
-    "Last removal of `a/b/k` (vid=3) is reverted.\nLast upload of `a/b/k` (vid=2) is reverted.\n",
+    "Last delete of `a/b/k` (vid=3) is reverted.\nLast upload of `a/b/k` (vid=2) is reverted.\n",
   );
   const dry = await runCommand(server(STORED), undoCommand, "undo a/b/k --dry-run --json");
   const expected = { status: "success", url: "a/b/k", key: "k", versionId: "3", isDeleteMarker: true, dryRun: true };

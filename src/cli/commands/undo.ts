@@ -112,7 +112,7 @@ async function undo(
       code = 1;
       return ctx.out.error(`Failed to undo \`${path}\` (versionId=${versionId})`, error);
     }
-    const what = wasMarker ? "removal" : "upload";
+    const what = wasMarker ? "delete" : "upload";
     const begin = dryRun ? "DRYRUN: Last" : "Last";
     ctx.out.message(`${begin} ${what} of \`${path}\` (vid=${versionId}) is reverted.`, {
       status: "success",
