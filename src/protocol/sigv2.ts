@@ -59,12 +59,19 @@ export function parseAuthorization2(request: SignedRequest): ParsedSignature2 {
 /** Outside the signed text, anybody who sees a request could add these to it. */
 function refuseUncovered(request: SignedRequest, query: readonly [string, string][], presigned: boolean): void {
   for (const [name] of query) {
-    if (SIGNED_NAMES.has(name) || LISTING_NAMES.has(name) || (presigned && PRESIGNED_NAMES.has(name))) continue;
+    if (SIGNED_NAMES.has(name) || LISTING_NAMES.has(name)) continue;
+    if (presigned && (PRESIGNED_NAMES.has(name) || isSignedHeader(request, name.toLowerCase()))) continue;
     throw uncovered(name);
   }
   for (const name of request.headerNames ?? []) {
     if (UNSIGNABLE_HEADERS.some((prefix) => name.startsWith(prefix))) throw uncovered(name);
   }
+}
+
+/** SDKs repeat the headers of a presigned URL in its query. */
+function isSignedHeader(request: SignedRequest, name: string): boolean {
+  const covered = name.startsWith("x-amz-") || name === "content-type" || name === "content-md5";
+  return covered && request.header(name) !== undefined;
 }
 
 function uncovered(name: string): StoreError {
@@ -117,11 +124,13 @@ export function verifySignature2(
   secret: string,
   hostBucket = "",
 ): boolean {
-  const text = stringToSign2(request, parsed.dateLine, hostBucket);
-  return equalText(
-    createHmac("sha1", Buffer.from(secret, "utf8")).update(text, "latin1").digest("base64"),
-    parsed.signature,
-  );
+  const fits = ({ path }: { readonly path: string }): boolean => {
+    const text = stringToSign2({ ...request, path }, parsed.dateLine, hostBucket);
+    const made = createHmac("sha1", Buffer.from(secret, "utf8")).update(text, "latin1").digest("base64");
+    return equalText(made, parsed.signature);
+  };
+  // botocore signs a bucket in the path as `/bucket/`, and sends `/bucket`: the same resource.
+  return fits(request) || (hostBucket === "" && /^\/[^/]+$/.test(request.path) && fits({ path: `${request.path}/` }));
 }
 
 /** The signed text; Latin-1, one character per byte of the wire. `dateLine` as in `ParsedSignature2`. */

@@ -24,6 +24,8 @@ export interface SignedRequest {
   header(name: string): string | undefined;
   /** Lower-case names present; needed to refuse unsigned headers beside a presigned query. */
   readonly headerNames?: Iterable<string> | undefined;
+  /** Those of them that stand in the query of a presigned URL. */
+  readonly queryHeaders?: ReadonlySet<string> | undefined;
 }
 
 export interface ParsedSignature {
@@ -288,7 +290,7 @@ const BINDING_HEADERS = [
  */
 function refuseUnsignedHeaders(request: SignedRequest, signed: readonly string[], query: Map<string, string>): void {
   for (const name of request.headerNames ?? []) {
-    if (!name.startsWith("x-") || signed.includes(name)) continue;
+    if (!name.startsWith("x-") || signed.includes(name) || request.queryHeaders?.has(name)) continue;
     if (!BINDING_HEADERS.some((prefix) => name.startsWith(prefix))) continue;
     if (query.has(name) && query.get(name) === request.header(name)) continue;
     throw unsigned(name);

@@ -39,6 +39,7 @@ function signedRequest(request: S3Request): SignedRequest {
     get headerNames() {
       return Object.keys(incoming.headers);
     },
+    queryHeaders: request.queryHeaders,
   };
 }
 

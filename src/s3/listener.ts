@@ -19,6 +19,7 @@ import { asStoreError, renderError } from "./render-error.ts";
 import type { Reply } from "./reply.ts";
 import { abandon, pump } from "./reply.ts";
 import { S3Request, type Operation } from "./request.ts";
+import { takeHeadersOfQuery } from "./presigned-headers.ts";
 import { checkHeaders } from "./request-checks.ts";
 import { findOperation } from "./route.ts";
 import { parseTarget, type Target } from "./target.ts";
@@ -117,6 +118,7 @@ async function answer(shared: Shared, progress: Progress): Promise<Reply> {
     progress.request = request;
     request.expectsContinue = waiting.has(incoming);
     if (request.method === "OPTIONS") return await preflight(request);
+    request.queryHeaders = takeHeadersOfQuery(request);
     if (shared.running > (deps.settings.requestsMax ?? limits.REQUESTS_MAX))
       throw new StoreError(isRead(request) ? "SlowDownRead" : "SlowDownWrite");
     const operation: Operation = findOperation(request);

@@ -23,6 +23,8 @@ export class S3Request {
   identity: Identity;
   /** How the body is signed; set by authentication. */
   bodyAuth: BodyAuth;
+  /** Names of headers that came in the query of a presigned URL. */
+  queryHeaders: ReadonlySet<string> | undefined;
   /** The bucket as it was when it was first asked for its policy or its object. */
   bucketSeen: Bucket | undefined;
   /** Condition values of this request, built when a policy first needs them. */
@@ -39,6 +41,7 @@ export class S3Request {
     this.requestId = requestId;
     this.identity = deps.iam.anonymous;
     this.bodyAuth = { kind: "plain" };
+    this.queryHeaders = undefined;
     this.bucketSeen = undefined;
     this.conditions = undefined;
   }
