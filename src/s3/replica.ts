@@ -7,15 +7,20 @@ import { StoreError } from "../model/errors.ts";
 import type { VersionId } from "../model/names.ts";
 import type { ReplicaSource } from "../objects/types.ts";
 import * as names from "../protocol/replication-headers.ts";
-import { parseRfc3339Nano } from "../protocol/time.ts";
+import { parseRfc3339Nano, ZERO_TIME } from "../protocol/time.ts";
 import { authorize } from "./authorize.ts";
 import { invalidArgument, type S3Request } from "./request.ts";
 
+/** Rows hold times in 64 bits, and a write that replaces one is later by a little. */
+const TIME_MAX = 2n ** 64n - 10n ** 18n;
+
+/** InvalidArgument for what is no time, or one that no row could hold. Go's zero time says that there is none. */
 function timeOf(request: S3Request, name: string): bigint | undefined {
   const text = request.header(name);
-  if (text === undefined || text === "") return undefined;
+  if (text === undefined || text === "" || text === ZERO_TIME) return undefined;
   const time = parseRfc3339Nano(text);
   if (time === undefined) throw invalidArgument(`${name} is not an RFC 3339 time.`);
+  if (time < 0n || time > TIME_MAX) throw invalidArgument(`${name} lies before 1970 or too far ahead.`);
   return time;
 }
 
