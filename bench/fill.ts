@@ -33,6 +33,20 @@ export const versionIdOf = (i: number): string =>
   `${createHash("md5").update(String(i)).digest("hex")}`.replace(/^(.{8})(.{4}).(.{3}).(.{3})/, "$1-$2-4$3-8$4-");
 const FIRST_NS = 1_790_000_000_000_000_000n;
 
+export const versionOf = (i: number, body: Buffer, etag: string): ObjectVersion => ({
+  kind: "object",
+  key: keyOf(i) as ObjectKey,
+  versionId: versionIdOf(i) as VersionId,
+  mtime: (FIRST_NS + BigInt(i) * 1_000_001n) as UnixNs,
+  size: body.length,
+  etag,
+  headers: { "content-type": "application/octet-stream" },
+  userMetadata: {},
+  storageClass: "STANDARD",
+  partCount: 0,
+  replication: { targets: {} },
+});
+
 export async function fillDirectory({ dir, bucket, count, body, replication }: Filling): Promise<void> {
   const index = await openLmdbIndex({ path: join(dir, "index") });
   const raw = await index.get(bucketRowKey(bucket));
@@ -45,20 +59,8 @@ export async function fillDirectory({ dir, bucket, count, body, replication }: F
   for (let folder = 0; folder < FOLDERS; folder++) {
     for (let i = folder; i < count; i += FOLDERS) {
       const blobId = `fedcba9876${i.toString(16).padStart(22, "0")}`;
-      const version: ObjectVersion = {
-        kind: "object",
-        key: keyOf(i) as ObjectKey,
-        versionId: versionIdOf(i) as VersionId,
-        mtime: (FIRST_NS + BigInt(i) * 1_000_001n) as UnixNs,
-        size: body.length,
-        etag,
-        headers: { "content-type": "application/octet-stream" },
-        userMetadata: {},
-        storageClass: "STANDARD",
-        blob: { id: blobId, size: body.length, inline: true },
-        partCount: 0,
-        replication,
-      };
+      const blob = { id: blobId, size: body.length, inline: true };
+      const version = { ...versionOf(i, body, etag), blob, replication };
       putVersion(commit, id, version);
       commit.put(blobRowKey(SPACE.data, blobId), data);
       if (++open < PER_COMMIT) continue;

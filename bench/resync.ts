@@ -2,17 +2,20 @@
  * Bringing a site back:
  *   node bench/resync.ts [--objects 20000] [--size 1024] [--loss 0.001] [--workers 1]
  * Fills both sites, takes the given share of the versions from the target (1: its whole data directory), and times the
- * resync from the command to its verified end. Beside it the rate at which the target takes client PUTs. The sites are
+ * resync from the command to its verified end. Beside it the rates at which the target takes client PUTs, and the same
+ * versions as the requests of a peer. The sites are
  * filled while they are down, through their indexes (see fill.ts), with what replication would have left on each side:
  * only so are millions of versions there in minutes.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { S3Client } from "../src/client/s3-client.ts";
-import { fillDirectory, keyOf, versionIdOf } from "./fill.ts";
+import { encodeIngestItem, INGEST_ITEMS_MAX, INGEST_PATH } from "../src/protocol/ingest.ts";
+import { newObjectHeaders } from "../src/replication/headers.ts";
+import { fillDirectory, keyOf, versionIdOf, versionOf } from "./fill.ts";
 import { connectSites, endpoint, makeBucket } from "./link.ts";
 import { load } from "./load.ts";
 import { cpuByThread, memory, NO_CPU, signed, startSite, type BenchSite, type CpuByThread } from "./site.ts";
@@ -39,6 +42,26 @@ async function puts(site: BenchSite, bucket: string, count: number): Promise<num
     signed(site.port, { method: "PUT", path: `/${bucket}/${keyOf(i)}`, body }),
   );
   return (await load({ port: site.port, connections: 32, requests })).perSecond;
+}
+
+/** The same versions as a peer's requests of many, two at a time: the most that the target takes in durably. */
+async function ingests(site: BenchSite, bucket: string, count: number): Promise<number> {
+  const requests: (readonly Buffer[])[] = [];
+  const etag = createHash("md5").update(body).digest("hex");
+  for (let from = 0; from < count; from += INGEST_ITEMS_MAX) {
+    const pieces: Buffer[] = [];
+    for (let i = from; i < Math.min(count, from + INGEST_ITEMS_MAX); i++) {
+      const headers = newObjectHeaders(versionOf(i, body, etag), { resyncId: "bench" }, { mtime: true, etag: true });
+      pieces.push(...encodeIngestItem({ key: `ingest/${keyOf(i)}`, versionId: versionIdOf(i), headers, body }));
+    }
+    const query = `bucket=${bucket}`;
+    requests.push(signed(site.port, { method: "POST", path: INGEST_PATH, query, body: [Buffer.concat(pieces)] }));
+  }
+  const { seconds } = await load({ port: site.port, connections: 2, requests });
+  const last = `ingest/${keyOf(count - 1)}`;
+  const answer = await new S3Client(endpoint(site)).send({ method: "HEAD", bucket, key: last });
+  if (answer.status !== 200) throw new Error("the target did not take what it was sent");
+  return count / seconds;
 }
 
 /** Purges every n-th version at the target, which replicates nothing itself: they are lost there alone. */
@@ -83,6 +106,7 @@ try {
   await makeBucket(new S3Client(endpoint(target)), "bench");
   await makeBucket(new S3Client(endpoint(target)), "alone");
   const alone = await puts(target, "alone", Math.min(objects, ALONE_MAX));
+  const bulk = await ingests(target, "alone", Math.min(objects, ALONE_MAX));
   const arn = await connectSites(source, target);
   await Promise.all([source.pause(), target.pause()]);
   const filling = { bucket: "bench", count: objects, body };
@@ -109,6 +133,7 @@ try {
     `versions ${objects}, lost ${lost}: ${report.resyncStatus}, verified ${String(report.verified)}, sent ${report.sent} of ${report.compared}\n` +
       `from the command to its end:  ${seconds.toFixed(2)} s, ${(lost / seconds).toFixed(0)} versions/s\n` +
       `the target alone, PUT:        ${alone.toFixed(0)}/s\n` +
+      `the target alone, ingest:     ${bulk.toFixed(0)}/s\n` +
       `CPU per lost version:         source ${used[0]}, target ${used[1]}\n` +
       `memory:                       source ${memory(source.pid).privateMiB} MiB, target ${memory(target.pid).privateMiB} MiB\n`,
   );

@@ -103,21 +103,24 @@ export class LocalSide implements Side<Version> {
 
   async #items(level: Level, span: Span): Promise<Answer> {
     const items = { healthy: [] as string[], damaged: [] as string[] };
-    for await (const { value } of this.#lookups(span)) {
-      const short = shortOf(level, value);
-      if (short !== undefined) items[short.list].push(short.text);
+    for await (const page of this.#lookups(span)) {
+      for (const { value } of page) {
+        const short = shortOf(level, value);
+        if (short !== undefined) items[short.list].push(short.text);
+      }
     }
     return { kind: "items", items };
   }
 
-  async *#lookups(span: Span): AsyncGenerator<Entry> {
+  /** `atOnce`: rows that are read at a time. */
+  async *#lookups(span: Span, atOnce = ROWS_PER_READ): AsyncGenerator<Entry[]> {
     const { start, end } = rangeIn(this.#deps.bucketId, span);
     let range = rowRange(0, start, end);
     for (;;) {
-      const page = await this.#deps.index.scan(range, { limit: ROWS_PER_READ });
-      yield* page;
+      const page = await this.#deps.index.scan(range, { limit: atOnce });
+      if (page.length > 0) yield page;
       const last = page.at(-1);
-      if (last === undefined || page.length < ROWS_PER_READ) return;
+      if (last === undefined || page.length < atOnce) return;
       range = { start: keyAfter(last.key), end: range.end };
       await this.#deps.clock.sleep(0);
     }
@@ -141,15 +144,19 @@ export class LocalSide implements Side<Version> {
   async #describeSpan(level: Level, span: DescribeSpan, room: { versions: number }): Promise<DescribedSpan<Version>> {
     const wanted = span.only === undefined ? undefined : new Set([...span.only.healthy, ...span.only.damaged]);
     const versions: Version[] = [];
-    for await (const { key, value } of this.#lookups(span)) {
-      const short = shortOf(level, value);
-      if (short === undefined || wanted?.has(short.text) === false) continue;
-      // A span is never left half done without a version of it: asking again gets further each time.
-      if (room.versions <= 0) return { versions, next: placeWithin(this.#deps.bucketId, key.subarray(1)) };
-      const version = await this.#version(key, value);
-      if (version === undefined) continue;
-      versions.push(version);
-      room.versions--;
+    // Of a span that is described whole no more rows are read than there is room for, and one that tells where to go on.
+    const atOnce = wanted === undefined ? Math.min(ROWS_PER_READ, Math.max(0, room.versions) + 1) : ROWS_PER_READ;
+    for await (const page of this.#lookups(span, atOnce)) {
+      for (const { key, value } of page) {
+        const short = shortOf(level, value);
+        if (short === undefined || wanted?.has(short.text) === false) continue;
+        // A span is never left half done without a version of it: asking again gets further each time.
+        if (room.versions <= 0) return { versions, next: placeWithin(this.#deps.bucketId, key.subarray(1)) };
+        const version = await this.#version(key, value);
+        if (version === undefined) continue;
+        versions.push(version);
+        room.versions--;
+      }
     }
     return { versions };
   }

@@ -201,7 +201,7 @@ export class ResyncRun {
   }
 
   /** Both sides' keys after `afterKey`; where versions were named, those alone. */
-  async *#walk(afterKey: string): AsyncGenerator<WalkStep> {
+  async #walk(afterKey: string): Promise<AsyncGenerator<WalkStep>> {
     const { objects, index } = this.#deps;
     const record = this.#record;
     const { client } = await this.#connection();
@@ -209,7 +209,7 @@ export class ResyncRun {
     const digests = (await this.#mayAskDigests()) ? this.#deps : undefined;
     const listed = optionsOf(record).listed !== undefined;
     const named = listed ? (after: string) => loadList(index, record, after) : undefined;
-    yield* walk({ objects, record, client, signal, metadata: this.#metadata, digests, named }, afterKey);
+    return walk({ objects, record, client, signal, metadata: this.#metadata, digests, named }, afterKey);
   }
 
   async #mayAskDigests(): Promise<boolean> {
@@ -264,7 +264,7 @@ export class ResyncRun {
     const { pass, cursor } = this.state;
     const turn = passesOf(this.#record) === 1 ? undefined : inPass.bind(undefined, this.#record, pass);
     let batch: KeyWork[] = [];
-    for await (const step of this.#walk(cursor)) {
+    for await (const step of await this.#walk(cursor)) {
       signal.throwIfAborted();
       if (step.kind === "equal") {
         const { key } = step;
@@ -391,7 +391,7 @@ export class ResyncRun {
     let different = 0;
     let exempt = 0;
     const samples: Sample[] = [];
-    for await (const step of this.#walk("")) {
+    for await (const step of await this.#walk("")) {
       this.#job.signal.throwIfAborted();
       compared += step.kind === "equal" ? step.count : (step.equal?.count ?? 0);
       if (step.kind === "equal" || step.kind === "right") continue;
