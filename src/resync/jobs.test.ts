@@ -12,6 +12,7 @@ import { namedRange, SPACE } from "../storage/keys.ts";
 import type { Forecast } from "./forecast.ts";
 import { ResyncJobs, type StartRequest } from "./jobs.ts";
 import { DEFAULT_OPTIONS, type JobOptions } from "./options.ts";
+import { clearList } from "./named-versions.ts";
 import { loadRecords, type ResyncRecord } from "./record.ts";
 
 const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };
@@ -172,6 +173,32 @@ describe("jobs of resync", { timeout: 30_000 }, () => {
     assert.deepEqual([done.verify?.compared, done.verify?.different], [3, 0]);
     assert.ok(done.samples.some(({ versionId }) => versionId === absent));
     assert.ok(!fake.seen.some(({ query }) => query.has("versions")));
+  });
+
+  test("a start that another overtakes takes nothing of its list; a job that lost its list does not end well", async () => {
+    const versions = await fill(9);
+    const named = versions.slice(0, 5).map(({ key }) => ({ key }));
+    const { index } = site;
+    stop.abort();
+    await ended;
+    // The second has looked whether one runs; the first begins before it goes on.
+    const scan = index.scan.bind(index);
+    index.scan = async (...asked) => {
+      index.scan = scan;
+      await jobs.start(SRC, request({}, { named }));
+      return scan(...asked);
+    };
+    const one = [{ key: (versions[8] as ObjectVersion).key }];
+    await assert.rejects(jobs.start(SRC, request({}, { named: one })), /already in progress/);
+    run();
+    const done = await finished();
+    assert.deepEqual([done.state, done.total, done.counters.sent], ["Completed", 5, 5]);
+    stop.abort();
+    await ended;
+    await jobs.start(SRC, request({}, { named }));
+    await clearList(index, done.bucketId, arn);
+    run();
+    assert.equal((await finished()).state, "Failed");
   });
 
   test("failed-only takes what failed, and then nothing is left to take", async () => {

@@ -130,6 +130,9 @@ export class ResyncJobs {
         bucketName,
         `This looks like the wrong direction: ${why}. Start from the healthy side, or use --force`,
       );
+    // The questions to the target took a while: rows of a job that began meanwhile are not to be taken away.
+    const now = await index.get(key);
+    if (now !== undefined && raw?.equals(now) !== true) throw refuseRunning();
     await clearIntents(index, bucket.id, record.arn);
     await clearList(index, bucket.id, record.arn);
     const job: ResyncRecord = named === undefined ? record : withListed(record, await saveList(index, record, named()));

@@ -137,12 +137,21 @@ export class ResyncRun {
         state.cursor = "";
         await this.#job.save();
       }
+      this.#checkListed();
       await this.#enter("verify");
     }
     if (state.phase === "verify") {
       state.verify = this.#proved() ?? (await this.#insist(() => this.#verify()));
       await this.#enter("done");
     }
+  }
+
+  /** A list that is cut short, whatever by, is no smaller job done well. */
+  #checkListed(): void {
+    const { listed = 0 } = optionsOf(this.#record);
+    const { compared, outOfScope } = this.state.counters;
+    if (compared + outOfScope < listed)
+      throw new ResyncFailed(`only ${compared + outOfScope} of the ${listed} versions it was given are still listed`);
   }
 
   /** Where nothing had to be sent, the comparison that found so is the proof. */
