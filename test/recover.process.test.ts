@@ -3,7 +3,7 @@
  * may go wrong on the way: the wrong side, both sides at once, a target that refuses, that goes away, writes meanwhile.
  */
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { cpSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { blobFiles } from "./support/damage.ts";
@@ -200,6 +200,28 @@ describe("what may go wrong", { timeout: 200_000 }, () => {
     await runner.mc(`replicate resync start alpha/${BUCKET} --wait`);
     assert.equal((await statusOf("alpha")).sent, lost);
     await converged();
+  });
+
+  test("an older copy of a directory is the wrong side too, whatever it holds that was purged since", async () => {
+    for (let i = 0; i < 12; i++) await put(alpha, `gone-${i}`);
+    await converged();
+    await baker.server.stop();
+    const copy = `${baker.server.dir}-copy`;
+    cpSync(baker.server.dir, copy, { recursive: true, filter: (path) => !path.endsWith("server.lock") });
+    await baker.restart();
+    for (let i = 0; i < 30; i++) await put(alpha, `since-${i}`);
+    await purge(alpha, (key) => !key.startsWith("gone-"));
+    await converged();
+    const was = await alpha.lines(BUCKET);
+    await baker.server.stop();
+    rmSync(baker.server.dir, { recursive: true });
+    renameSync(copy, baker.server.dir);
+    await baker.restart();
+    await runner.fails(`replicate resync start baker/${BUCKET}`, /wrong direction.*and 0 of this bucket are not there/);
+    await runner.mc(`replicate resync start alpha/${BUCKET} --wait`);
+    assert.equal((await statusOf("alpha")).sent, 30);
+    await converged();
+    assert.deepEqual(await alpha.lines(BUCKET), was);
   });
 
   test("both sides lost something: two resyncs at once bring it all back", async () => {

@@ -7,9 +7,10 @@ import { StoreError } from "../model/errors.ts";
 import type { ObjectKey, VersionId } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Connection } from "../replication/connections.ts";
-import { RESYNC_LOOK_VERSIONS } from "../replication/limits.ts";
+import { RESYNC_BATCH_KEYS, RESYNC_LOOK_VERSIONS } from "../replication/limits.ts";
 import { listHere } from "./local-listing.ts";
 import { march } from "./march.ts";
+import { askPurges } from "./purges-client.ts";
 import { listTarget } from "./target-listing.ts";
 
 /** Versions and markers of a bucket. */
@@ -23,6 +24,7 @@ interface Holdings {
 interface Look {
   readonly there: number;
   readonly lackingHere: number;
+  /** Without what was purged there for every site: an old copy of a directory holds versions that nobody misses. */
   readonly lackingThere: number;
   /** Only there because their purge, which was meant for every site, has not come there. */
   readonly purgedHere: number;
@@ -89,16 +91,19 @@ async function look({ objects, bucket, connection, resyncId, prefix }: Direction
   const { signal } = new AbortController();
   const options = { resyncId, prefix, afterKey: "", signal, metadata: { wanted: false } };
   const both = march(listHere(objects, bucket.name, "", prefix), listTarget(connection.client, options));
-  let [there, lackingHere, lackingThere, purgedHere, seen] = [0, 0, 0, 0, 0];
+  const onlyHere: { key: string; versionId: string }[] = [];
+  let [there, lackingHere, purgedHere, seen, whole] = [0, 0, 0, 0, true];
   for await (const step of both) {
-    const counts = { there, lackingHere, lackingThere, purgedHere };
-    if (seen >= RESYNC_LOOK_VERSIONS) return { ...counts, whole: false };
+    if (seen >= RESYNC_LOOK_VERSIONS) {
+      whole = false;
+      break;
+    }
     const key = (step.kind === "right" ? step.right.key : step.left.key) as ObjectKey;
     const ours = new Set(step.kind === "right" ? [] : step.left.versions.map(({ versionId }): string => versionId));
     const theirs = new Set(step.kind === "left" ? [] : step.right.versions.map(({ versionId }) => versionId));
     there += theirs.size;
     seen += Math.max(ours.size, theirs.size);
-    for (const id of ours) if (!theirs.has(id)) lackingThere++;
+    for (const versionId of ours) if (!theirs.has(versionId)) onlyHere.push({ key, versionId });
     for (const id of theirs) {
       if (ours.has(id)) continue;
       const stone = await objects.tombstone({ bucket: bucket.name, key, versionId: id as VersionId });
@@ -106,5 +111,21 @@ async function look({ objects, bucket, connection, resyncId, prefix }: Direction
       else lackingHere++;
     }
   }
-  return { there, lackingHere, lackingThere, purgedHere, whole: true };
+  // Nobody is asked where the answer cannot matter.
+  const purgedThere = lackingHere === 0 ? 0 : await purgedAmong(connection, onlyHere, signal);
+  return { there, lackingHere, lackingThere: onlyHere.length - purgedThere, purgedHere, whole };
+}
+
+/** How many of these versions the target has purged for every site. */
+async function purgedAmong(
+  connection: Connection,
+  versions: readonly { readonly key: string; readonly versionId: string }[],
+  signal: AbortSignal,
+): Promise<number> {
+  let count = 0;
+  for (let at = 0; at < versions.length; at += RESYNC_BATCH_KEYS) {
+    const wills = await askPurges(connection, versions.slice(at, at + RESYNC_BATCH_KEYS), signal);
+    count += wills?.filter((will) => will === "everywhere").length ?? 0;
+  }
+  return count;
 }

@@ -14,6 +14,7 @@ import type { OrderedIndex } from "../storage/index/index.ts";
 import { askDamageCheck } from "./damage-client.ts";
 import type { Listed } from "./named-versions.ts";
 import { optionsOf, type DamageReport, type ResyncRecord, type Sample } from "./record.ts";
+import { askPurges } from "./purges-client.ts";
 import { planKey, type PlannedVersion } from "./plan.ts";
 import { scopeOf, type Scope } from "./scope.ts";
 import { sizeOf, type Sending } from "./sending.ts";
@@ -236,7 +237,7 @@ class Plan {
 
   async #takeAbsent(absent: readonly Version[]): Promise<void> {
     if (absent.length === 0) return;
-    const wills = await purgesThere(
+    const wills = await askPurges(
       this.#job.connection,
       absent.map(({ key, versionId }) => ({ key, versionId })),
       this.#job.signal,
@@ -260,27 +261,6 @@ class Plan {
     this.#draft.notReplicable++;
     if (this.#samples.length < RESYNC_SAMPLES) this.#samples.push(sample);
   }
-}
-
-type Will = "everywhere" | "local" | null;
-
-/** Whose will the target's purges of these versions were, null where there is none; undefined: it cannot tell. */
-async function purgesThere(
-  { client, endpoint }: Connection,
-  versions: readonly { readonly key: string; readonly versionId: string }[],
-  signal: AbortSignal,
-): Promise<readonly Will[] | undefined> {
-  if (endpoint.resilver === undefined) return undefined;
-  const answer = await client.request({
-    method: "POST",
-    path: "/resilver/v1/purges",
-    query: { bucket: client.bucket },
-    body: Buffer.from(JSON.stringify(versions)),
-    payload: "hashed",
-    signal,
-  });
-  if (answer.status !== 200) return undefined;
-  return JSON.parse(answer.body.toString("utf8")) as readonly Will[];
 }
 
 const ROUND_TRIPS = 5;
