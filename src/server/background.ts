@@ -6,6 +6,8 @@ import { collectGarbage, emptyOldStaging, sweepOrphans, type CollectorOptions } 
 const COLLECT_EVERY_MS = 30_000;
 /** While the disk is short of space: what a delete freed takes writes again soon. */
 const COLLECT_LOW_MS = 2000;
+const DISK_LOW =
+  "the disk is nearly full: new objects are refused (XMinioStorageFull) until there is room; deletes work";
 /** A sweep reads the names of all blob files: rarely, and only for what a crash left. */
 const SWEEP_EVERY_MS = 24 * 3_600_000;
 const SESSIONS_EVERY_MS = 600_000;
@@ -53,8 +55,11 @@ export function startBackground(deps: BackgroundDeps): Background {
   const stopping = new AbortController();
   // The first look comes soon: a full disk may be why the site was started again.
   let low = true;
+  let told = false;
   const collect = async (signal: AbortSignal): Promise<void> => {
     low = await deps.blobs.low();
+    if (low !== told) deps.log.warn(low ? DISK_LOW : "the disk has room again: objects are taken");
+    told = low;
     // Reads that had found a version before it was deleted end early then; a full disk would end more than them.
     await collectGarbage({ ...deps, signal, graceMs: low ? 0 : undefined });
   };

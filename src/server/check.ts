@@ -11,7 +11,13 @@ import { fileRowsReady, rebuildFileRows } from "../storage/file-rows.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { checkDirectory, type DirectoryResult, type Fault } from "../verify/directory.ts";
-import { lockDataDirectory, openDataDirectory, raiseFormat } from "./data-directory.ts";
+import {
+  explainedDamage,
+  lockDataDirectory,
+  openDataDirectory,
+  raiseFormat,
+  refuseDamagedIndex,
+} from "./data-directory.ts";
 import { UsageError } from "./settings.ts";
 
 const EXIT = { sound: 0, faults: 3 } as const;
@@ -50,6 +56,7 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
   if (!existsSync(join(dir, "format.json"))) throw new UsageError(`${dir} is no data directory of Resilver`);
   const format = openDataDirectory(dir);
   const lock = await lockDataDirectory(dir);
+  refuseDamagedIndex(dir);
   const index = await openLmdbIndex({ path: join(dir, "index") });
   try {
     if (rebuild) {
@@ -64,6 +71,8 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
     const result = await look(index, { dir, deep, json });
     tell(result, { deep, json });
     return result.faults === 0 ? EXIT.sound : EXIT.faults;
+  } catch (error) {
+    throw explainedDamage(dir, error);
   } finally {
     progress("");
     await index.close();

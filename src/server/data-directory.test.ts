@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { lockDataDirectory, openDataDirectory } from "./data-directory.ts";
+import { explainedDamage, lockDataDirectory, openDataDirectory, refuseDamagedIndex } from "./data-directory.ts";
 import { UsageError } from "./settings.ts";
 
 const root = mkdtempSync(join(tmpdir(), "resilver-directory-"));
@@ -54,4 +54,25 @@ test("only one server at a time owns a directory; its end frees it", async () =>
   await assert.rejects(lockDataDirectory(dir), /in use by another Resilver server/);
   await new Promise((done) => lock.close(done));
   await new Promise((done) => lockDataDirectory(dir).then((again) => again.close(done)));
+});
+
+test("a site whose index is gone or damaged is not started as an empty one", () => {
+  const dir = join(root, "without index");
+  openDataDirectory(dir);
+  const refusal = (message: RegExp): void =>
+    assert.throws(
+      () => refuseDamagedIndex(dir),
+      (error) => error instanceof UsageError && message.test(error.message),
+    );
+  refuseDamagedIndex(dir); // a first start that was cut short before its index
+  mkdirSync(join(dir, "index"));
+  refuseDamagedIndex(dir);
+  mkdirSync(join(dir, "blobs"));
+  refusal(/index of .* is gone .* bring everything back from a peer/);
+  writeFileSync(join(dir, "index", "data.mdb"), "");
+  refusal(/is gone/);
+  writeFileSync(join(dir, "index", "data.mdb"), Buffer.alloc(9000));
+  refusal(/is damaged \(page 0 is no meta page/);
+  const damage = explainedDamage(dir, new Error("MDB_CORRUPTED: Located page was wrong type"));
+  assert.ok(damage instanceof UsageError && /is damaged \(MDB_CORRUPTED/.test(damage.message));
 });

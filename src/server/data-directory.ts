@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { createConnection, createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { indexFileFault } from "../storage/index/lmdb/inspect.ts";
 import { UsageError } from "./settings.ts";
 
 /** Raised with every change of the layout that an older program must not touch. */
@@ -106,6 +107,33 @@ function readFormat(path: string): Format {
 export function raiseFormat(dir: string, format: Format): void {
   if (format.format === FORMAT_VERSION) return;
   writeDurably(dir, "format.json", `${JSON.stringify({ ...format, format: FORMAT_VERSION })}\n`);
+}
+
+const PEER_HAS_IT = "Put back a copy of the directory, or start on an empty one and bring everything back from a peer";
+
+/**
+ * Refuses DIR, which is owned by now, when its index is gone or damaged: an empty one would be made in its place, the
+ * site would say that it has nothing, and the sweep of files that no row names would take the bytes too. `blobs/` is
+ * made after the index, so without it the first start was cut short. Throws UsageError.
+ */
+export function refuseDamagedIndex(dir: string): void {
+  const path = join(dir, "index");
+  const fault = indexFileFault(path);
+  if (fault === undefined || (fault === "missing" && !existsSync(join(dir, "blobs")))) return;
+  throw new UsageError(
+    fault === "missing"
+      ? `the index of ${dir} is gone (${join(path, "data.mdb")} is missing or empty). ${PEER_HAS_IT}`
+      : damagedIndex(dir, fault),
+  );
+}
+
+const damagedIndex = (dir: string, fault: string): string =>
+  `the index of ${dir} is damaged (${fault}). ${PEER_HAS_IT}`;
+
+/** An error of LMDB about its file as a UsageError that says what to do; anything else stays as it is. */
+export function explainedDamage(dir: string, error: unknown): unknown {
+  const { message = "" } = error as Error;
+  return message.startsWith("MDB_") ? new UsageError(damagedIndex(dir, message)) : error;
 }
 
 /** Written aside, fsynced, renamed, directory fsynced: a crash leaves the old file or the new one. */

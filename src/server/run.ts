@@ -2,7 +2,13 @@
 import { systemClock } from "../runtime/clock.ts";
 import { createLogger, type Logger } from "../observe/log.ts";
 import { LogTail } from "../observe/log-tail.ts";
-import { lockDataDirectory, openDataDirectory, raiseFormat } from "./data-directory.ts";
+import {
+  explainedDamage,
+  lockDataDirectory,
+  openDataDirectory,
+  raiseFormat,
+  refuseDamagedIndex,
+} from "./data-directory.ts";
 import { listen, type Listener } from "./listener.ts";
 import { startWorkers, type ProcessMessage, type Workers } from "./processes.ts";
 import { readSettings, UsageError, type Settings } from "./settings.ts";
@@ -48,6 +54,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);
   await lockDataDirectory(settings.dir);
+  refuseDamagedIndex(settings.dir);
   raiseFormat(settings.dir, format);
   let workers: Workers | undefined;
   let listener: Listener | undefined;
@@ -60,6 +67,8 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
     background: true,
     secure: () => listener?.secure === true,
     tellOthers: (message) => workers?.broadcast(message),
+  }).catch((error: unknown) => {
+    throw explainedDamage(settings.dir, error);
   });
   const shared = settings.workers > 1;
   const warn = (message: string): void => log.warn(message);
