@@ -70,7 +70,7 @@ class Verification {
   readonly #target: Looked;
   readonly #options: VerifyOptions;
   /** What differs, by name; looked at again before it counts. */
-  readonly #found = new Map<string, { pair: Pair; mismatches: Mismatch[] }>();
+  readonly #found = new Map<string, Difference>();
   /** Beyond what is kept. */
   #more = 0;
   #compared = 0;
@@ -191,7 +191,7 @@ class Verification {
 
   #differs(pair: Pair, found: Mismatch[]): void {
     const name = nameOf(pair);
-    if (this.#found.size < DIFFERENCES_MAX || this.#found.has(name)) this.#found.set(name, { pair, mismatches: found });
+    if (this.#found.size < DIFFERENCES_MAX || this.#found.has(name)) this.#found.set(name, differenceOf(pair, found));
     else this.#more++;
   }
 
@@ -256,9 +256,9 @@ class Verification {
   }
 
   async #lookAgain(): Promise<void> {
-    const pairs = [...this.#found.values()];
-    for (let from = 0; from < pairs.length; from += LOOKED_UP_AT_ONCE) {
-      const batch = pairs.slice(from, from + LOOKED_UP_AT_ONCE).map(({ pair }) => pair);
+    const found = [...this.#found.values()];
+    for (let from = 0; from < found.length; from += LOOKED_UP_AT_ONCE) {
+      const batch = found.slice(from, from + LOOKED_UP_AT_ONCE);
       const [sources, targets] = await Promise.all([
         this.#lookedUp(this.#source, batch),
         this.#lookedUp(this.#target, batch),
@@ -269,14 +269,14 @@ class Verification {
     }
   }
 
-  async #lookedUp(side: Looked, pairs: readonly Pair[]): Promise<(Seen | undefined)[]> {
-    if (this.#how === "digests") return side.lookAll(pairs);
+  async #lookedUp(side: Looked, names: readonly Difference[]): Promise<(Seen | undefined)[]> {
+    if (this.#how === "digests") return side.lookAll(names);
     const out: (Seen | undefined)[] = [];
-    const look = async ({ key, versionId }: Pair): Promise<Seen | undefined> => {
+    const look = async ({ key, versionId }: Difference): Promise<Seen | undefined> => {
       const seen = await side.look(key, versionId);
       return this.#level === "identity" ? seen : side.complete(seen);
     };
-    for await (const seen of parallel(pairs, LOOKS_IN_FLIGHT_MAX, look)) out.push(seen);
+    for await (const seen of parallel(names, LOOKS_IN_FLIGHT_MAX, look)) out.push(seen);
     return out;
   }
 
@@ -297,19 +297,12 @@ class Verification {
       const again = await this.#readBoth({ ...pair, source, target });
       found = again === undefined || again === "unread" ? [] : [again];
     }
-    if (found.length > 0) this.#found.set(name, { pair, mismatches: found });
+    if (found.length > 0) this.#found.set(name, differenceOf(pair, found));
   }
 
   #result(): VerifyResult {
     const { level, clock } = this.#options;
-    const differences = [...this.#found.values()].map(
-      ({ pair: { key, versionId, source, target }, mismatches: found }): Difference => ({
-        key,
-        versionId,
-        what: (source ?? target)?.kind === "delete-marker" ? "delete-marker" : "version",
-        mismatches: found,
-      }),
-    );
+    const differences = [...this.#found.values()];
     const different = differences.length + this.#more;
     const metadata = level === "identity" ? {} : { metadata: this.#compared };
     const bytes = level === "bytes" ? { bytes: this.#read - this.#unread } : {};
@@ -332,5 +325,13 @@ class Verification {
     };
   }
 }
+
+/** What is kept of a pair: with their metadata, as many as there may be would fill the memory of a server. */
+const differenceOf = ({ key, versionId, source, target }: Pair, found: readonly Mismatch[]): Difference => ({
+  key,
+  versionId,
+  what: (source ?? target)?.kind === "delete-marker" ? "delete-marker" : "version",
+  mismatches: found,
+});
 
 const nameOf = ({ key, versionId }: Pick<Pair, "key" | "versionId">): string => `${versionId} ${key}`;
