@@ -11,6 +11,8 @@ export interface LoadResult {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
+  /** All of them, the shortest first. */
+  readonly latencies: Float64Array;
   /** Answers that were not 2xx. */
   readonly failed: number;
   readonly bytesIn: number;
@@ -131,5 +133,5 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const at = (share: number): number =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
   const requests = options.requests.length;
-  return { requests, seconds, perSecond: requests / seconds, p50: at(0.5), p99: at(0.99), failed, bytesIn };
+  return { requests, seconds, perSecond: requests / seconds, p50: at(0.5), p99: at(0.99), latencies, failed, bytesIn };
 }
