@@ -100,8 +100,9 @@ export class Exchange {
     handler(incoming, response as unknown as ServerResponse);
   }
 
+  /** As off a socket: bytes of its own, which the handler frees. */
   feed(bytes: Buffer): void {
-    if (!this.#incoming.destroyed) this.#incoming.push(bytes);
+    if (!this.#incoming.destroyed) this.#incoming.push(Buffer.from(bytes));
   }
 
   end(): void {
