@@ -29,6 +29,12 @@ export const LOOKAHEAD_LOW = 512;
 /** Rows in memory altogether, those that wait behind another row of their key included: then the log is read no further. */
 export const KNOWN_ROWS_MAX = 4096;
 export const RETRY_ROWS_PER_SCAN = 256;
+/** Repeats of failed rows that one target costs, while none of them goes through. */
+export const RETRIES_PER_SECOND_MAX = 500;
+/** So many failures in a row end a flush of the retry queue. */
+export const FLUSH_FAILURES_MAX = 512;
+/** A repeat that is due and finds no room waits so long at least. */
+export const RETRY_ROOM_MS = 50;
 /** A log that nobody announced a row of is looked at this often. */
 export const FALLBACK_POLL_MS = 500;
 /** A log that is said to have a new row and has none behind the last is read from its start at most this often. */
@@ -40,6 +46,8 @@ export const TARGETS_REFRESH_MS = 1_000;
 /** First delay after a failed row, doubled up to the cap, for ever. */
 export const RETRY_FIRST_MS = 500;
 export const RETRY_CAP_MS = 60_000;
+/** Tags or locks that a target took off are sent again after so long: its own newer ones should be here by then. */
+export const METADATA_AGAIN_MS = 1_000;
 /** A target may ask for a pause (Retry-After), but not for one that leaves replication standing. */
 export const RETRY_AFTER_CAP_MS = 5_000;
 /** When a failed row goes through at last, all others are tried at once, at most this often. */

@@ -66,6 +66,10 @@ export class TargetQueue {
   /** Set while the whole retry queue is gone through, due or not, since what held it up seems mended. */
   #flushFrom: Buffer | undefined;
   #flushedAtMs = 0;
+  /** Failures since a row that had failed before went through. */
+  #failuresInARow = 0;
+  #retryTokens: number = limits.RETRY_ROWS_PER_SCAN;
+  #retryFilledMs = 0;
   /** What the clock showed when the retry queue was last read; Infinity: never, as after a start. */
   #lookedAtMs = Infinity;
   readonly #waker = new Waker();
@@ -87,7 +91,10 @@ export class TargetQueue {
       this.#unlisten = connection.endpoint.onOnline(() => this.#lookAgain());
     }
     // Other credentials or another address: what failed before may work now.
-    if (connection.client !== this.#connection.client) this.#flushFrom = retryRange(this.arn).start;
+    if (connection.client !== this.#connection.client) {
+      this.#flushFrom = retryRange(this.arn).start;
+      this.#failuresInARow = 0;
+    }
     this.#connection = connection;
     this.#lookAgain();
   }
@@ -220,16 +227,31 @@ export class TargetQueue {
     await this.#readStranded(limit);
     const now = this.#inNs(0);
     this.#nextDueNs = undefined;
+    const room = this.#retryRoom();
+    let admitted = 0;
     for (const entry of entries) {
-      if (from === undefined && dueOf(entry.key) > now) {
-        this.#nextDueNs = dueOf(entry.key);
+      const due = dueOf(entry.key);
+      if (from === undefined && (due > now || admitted >= room)) {
+        this.#nextDueNs = due > now ? due : this.#inNs(limits.RETRY_ROOM_MS);
         break;
       }
-      this.#admit(entry);
+      if (this.#admit(entry)) admitted++;
     }
-    if (from === undefined) return;
+    if (from === undefined) {
+      this.#retryTokens -= admitted;
+      return;
+    }
     const last = entries.at(-1);
     this.#flushFrom = entries.length === limit && last !== undefined ? keyAfter(last.key) : undefined;
+  }
+
+  /** Repeats that may begin now: a target that refuses everything must not cost its source more than so many a second. */
+  #retryRoom(): number {
+    const nowMs = this.#deps.clock.nowMs();
+    const more = ((nowMs - this.#retryFilledMs) / 1000) * limits.RETRIES_PER_SECOND_MAX;
+    this.#retryTokens = Math.min(this.#retryTokens + Math.max(more, 0), limits.RETRY_ROWS_PER_SCAN);
+    this.#retryFilledMs = nowMs;
+    return Math.floor(this.#retryTokens);
   }
 
   /** Rows due later than the longest delay are so by a clock that was set back since: they would wait as long as that. */
@@ -249,14 +271,16 @@ export class TargetQueue {
     return BigInt(Math.round(this.#deps.clock.nowMs() + ms)) * NS_PER_MS;
   }
 
-  #admit(entry: Entry): void {
+  /** False: it is in memory already. */
+  #admit(entry: Entry): boolean {
     const name = entry.key.toString("latin1");
-    if (this.#known.has(name)) return;
+    if (this.#known.has(name)) return false;
     this.#known.add(name);
     const { rowKey, row, raw } = logEntry(entry);
     const large = row.size >= limits.LARGE_OBJECT_BYTES;
     const item = { rowKey, row, raw, name, lane: `${row.bucketId}/${row.key}`, large };
     this.#waiting[large ? "large" : "small"].push(item);
+    return true;
   }
 
   async #process(item: Item, lane: "small" | "large"): Promise<void> {
@@ -269,6 +293,7 @@ export class TargetQueue {
       key: row.key,
       versionId: row.versionId,
       compareFirst: row.operation === "metadata" || row.attempts > 0,
+      repeated: row.attempts > 0,
       skipCompleted: true,
       marks: {},
       signal: this.#abort.signal,
@@ -321,7 +346,9 @@ export class TargetQueue {
     const first = item.row.attempts === 0;
     if (outcome.kind === "sent") this.activity.sent({ bytes: outcome.bytes, tookMs, lagMs, large: item.large, first });
     // A row that had failed went through: whatever stood in the way of the others is probably gone too.
-    if (!first) this.#flushRetries();
+    if (first) return;
+    this.#failuresInARow = 0;
+    this.#flushRetries();
   }
 
   /** Goes through the retry queue once, due or not; not again soon, for the sake of rows that can never go through. */
@@ -336,6 +363,8 @@ export class TargetQueue {
     const { row, rowKey } = item;
     this.activity.failed(outcome.code, row.size);
     if (row.attempts > 0) this.activity.retried();
+    // Nothing was mended after all: the others wait for their time.
+    if (++this.#failuresInARow >= limits.FLUSH_FAILURES_MAX) this.#flushFrom = undefined;
     const due = this.#inNs(delayMs);
     const reason = `${outcome.code}: ${outcome.reason}`;
     const status = refused ? "NOT_REPLICABLE" : "FAILED";

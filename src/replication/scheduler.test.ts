@@ -122,6 +122,16 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     assert.equal(fake.versions.length, 2);
   });
 
+  test("more than a repeat's budget that a target refused arrive at once when it lets them", async () => {
+    fake.interfere = (request) => (request.method === "PUT" ? { status: 403, code: "AccessDenied" } : undefined);
+    const many = 400;
+    await Promise.all(Array.from({ length: many }, (_, i) => site.put(`k${i}`)));
+    await until(async () => (await pendingWork(site.index, arn)).failing.count === many);
+    fake.interfere = () => undefined;
+    await until(idle);
+    assert.equal(fake.versions.length, many);
+  });
+
   test("one poisoned row does not hold up the others", async () => {
     fake.interfere = (request) => (request.key === "bad" ? { status: 500, code: "InternalError" } : undefined);
     await site.put("bad");
