@@ -150,5 +150,9 @@ describe("a target that mints its own version ids", { timeout: 20_000 }, () => {
     assert.equal((await send(version, { compareFirst: true })).kind, "alreadyEqual");
     assert.equal(fake.of("m").length, 1);
     assert.equal(fake.of("m")[0]?.body.length, 5 * 1024 * 1024 + 10);
+    const { key, versionId } = version;
+    await site.objects.setTags({ bucket: SRC, key, versionId }, { late: "1" });
+    assert.deepEqual(await send(version, { compareFirst: true }), { kind: "sent", bytes: 0, what: "metadata" });
+    assert.deepEqual([fake.of("m").length, fake.of("m")[0]?.tags], [1, { late: "1" }]);
   });
 });

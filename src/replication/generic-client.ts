@@ -145,7 +145,7 @@ class Generic {
     if (head.status !== 200) return head;
     const headers: Record<string, string | undefined> = { ...head.headers, "x-amz-version-id": versionId };
     headers["etag"] = head.headers[META_ETAG] ?? known.etag;
-    const mtime = parseRfc3339Nano(head.headers[META_MTIME] ?? "");
+    const mtime = parseRfc3339Nano(head.headers[META_MTIME] ?? known.mtime ?? "");
     if (mtime !== undefined) headers["last-modified"] = httpDate(msOf(mtime));
     for (const name of [META_ID, META_ETAG, META_MTIME]) delete headers[name];
     if (request.headers?.[wire.TAGGING_DIRECTIVE] === "ACCESS") headers["x-amz-tagging"] = await this.#tags(key, query);
@@ -174,7 +174,7 @@ class Generic {
       query: {},
       headers: { ...plainHeaders(headers, { checksums: "all" }), ...marks(headers, versionId) },
     });
-    return this.#stored(sent, key, versionId, etag);
+    return this.#stored(sent, key, versionId, { etag });
   }
 
   /** The target holds this content under our id. Without an ETag it is only asked about for a null id's sake. */
@@ -184,12 +184,17 @@ class Generic {
   }
 
   /** Keeps the id that the target gave. A refusal stored nothing. */
-  async #stored(sent: TargetResponse, key: string, versionId: VersionId, etag: string): Promise<TargetResponse> {
+  async #stored(
+    sent: TargetResponse,
+    key: string,
+    versionId: VersionId,
+    remote: RemoteVersion,
+  ): Promise<TargetResponse> {
     if (sent.status >= 400 && sent.status < 500) await this.#ids.forget(key, versionId);
     if (sent.status >= 300) return sent;
     const id = sent.headers["x-amz-version-id"];
     if (id === undefined || id === "null") return answer(400, {}, "RemoteTargetNotVersionedError");
-    await this.#ids.save(key, versionId, { id, etag });
+    await this.#ids.save(key, versionId, { ...remote, id });
     return { ...sent, headers: { ...sent.headers, "x-amz-version-id": versionId } };
   }
 
@@ -217,8 +222,9 @@ class Generic {
     if (request.method !== "POST" || versionId === undefined)
       return this.#inner.request({ ...request, query, headers });
     const etag = request.headers?.[wire.SOURCE_ETAG] ?? "";
-    await this.#ids.save(key, versionId, { etag });
-    return this.#stored(await this.#inner.request({ ...request, query, headers }), key, versionId, etag);
+    const remote = { etag, mtime: request.headers?.[wire.SOURCE_MTIME] };
+    await this.#ids.save(key, versionId, remote);
+    return this.#stored(await this.#inner.request({ ...request, query, headers }), key, versionId, remote);
   }
 
   /** The marker's request is only sent when the HEAD before it found none; the target makes one with its own id. */
@@ -226,7 +232,7 @@ class Generic {
     if ((await this.#known(key, versionId, "marker"))?.id !== undefined) return answer(204);
     await this.#ids.save(key, versionId, { etag: "" });
     const sent = await this.#inner.request({ ...request, query: {}, headers: {} });
-    return this.#stored(sent, key, versionId, "");
+    return this.#stored(sent, key, versionId, { etag: "" });
   }
 
   async #purge(request: TargetRequest, key: string, versionId: VersionId): Promise<TargetResponse> {

@@ -13,6 +13,8 @@ export interface RemoteVersion {
   readonly id?: string | undefined;
   /** Of the source: tells which content a null id stands for. */
   readonly etag: string;
+  /** Of an upload, RFC 3339: it is known too late to be among the headers that the target keeps. */
+  readonly mtime?: string | undefined;
 }
 
 export interface RemoteIds {

@@ -119,7 +119,8 @@ export class FakeS3 {
       ...found.headers,
       etag: `"${found.etag}"`,
       "content-length": found.body.length,
-      "last-modified": httpDate(Date.now()),
+      // Its own time, not that of the source.
+      "last-modified": httpDate(Date.now() + 3_600_000),
       "x-amz-version-id": found.id,
       "x-amz-tagging-count": Object.keys(found.tags).length,
     };
