@@ -92,14 +92,14 @@ function compareLock(local: ObjectVersion, remote: RemoteObject): Comparison | u
   return holdEqual ? undefined : { kind: "registers", what: "legal hold" };
 }
 
-function retentionTold(metadata: Readonly<Record<string, string>>): Retention | null {
+export function retentionTold(metadata: Readonly<Record<string, string>>): Retention | null {
   const mode = metadata[LOCK_MODE] ?? "";
   if (mode !== "GOVERNANCE" && mode !== "COMPLIANCE") return null;
   const until = Date.parse(metadata[LOCK_UNTIL] ?? "");
   return { mode, until: Number.isNaN(until) ? "" : new Date(until).toISOString() };
 }
 
-const sameRetention = (a: Retention | null, b: Retention | null): boolean =>
+export const sameRetention = (a: Retention | null, b: Retention | null): boolean =>
   a?.mode === b?.mode && a?.until === b?.until;
 
 const told = <T>(value: T, time: UnixNs): Register<T> | undefined => (time === 0n ? undefined : { value, time });

@@ -110,6 +110,8 @@ export class Connections {
       limiter,
       ...shared,
       carriesSecrets: carries,
+      mergesAsMinio: record.dialect !== "s3",
+      clock: this.#deps.clock,
       record,
       endpoint,
     };

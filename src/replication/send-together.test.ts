@@ -7,6 +7,7 @@ import { SOURCE_ETAG } from "../protocol/replication-headers.ts";
 import { Ingest } from "./ingest.ts";
 import { KeyMutex } from "./key-mutex.ts";
 import { sendTogether } from "./send-together.ts";
+import { systemClock } from "../runtime/clock.ts";
 import type { SendTarget } from "./sender.ts";
 import { SRC, testSite, type TestSite } from "./testing/site.ts";
 import type { TargetClient, TargetResponse } from "./wire.ts";
@@ -28,7 +29,7 @@ function targetOf(answer: Answer): SendTarget {
     close: () => Promise.resolve(),
   };
   const ingest = new Ingest(client, () => true);
-  return { arn: "arn" as Arn, client, ingest, mutex: new KeyMutex(), carriesSecrets: false };
+  return { arn: "arn" as Arn, client, ingest, mutex: new KeyMutex(), carriesSecrets: false, clock: systemClock() };
 }
 
 const answering = (status: number, results: readonly IngestResult[] | string): Promise<TargetResponse> =>

@@ -8,19 +8,20 @@ import { hasCode } from "../model/errors.ts";
 import { NULL_VERSION, type Arn, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
 import type { DeleteMarker, ObjectVersion, Tombstone, Version } from "../model/version.ts";
 import { unreachable } from "../runtime/assert.ts";
-import { encodeS3Path } from "../protocol/uri.ts";
 import * as wire from "../protocol/replication-headers.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Limiter } from "./bandwidth.ts";
-import { compareObject, nanoseconds, remoteOfHead, type Comparison } from "./compare.ts";
+import { ask, askAndCompare, resyncHeader, SLOW_DOWN } from "./ask-target.ts";
+import { nanoseconds, remoteOfHead } from "./compare.ts";
 import { refusalOf } from "./encryption.ts";
-import { metadataCopyHeaders, sourceHeaders, type SendMarks } from "./headers.ts";
+import { sourceHeaders, type SendMarks } from "./headers.ts";
 import type { Ingest } from "./ingest.ts";
 import type { KeyMutex } from "./key-mutex.ts";
 import type { ResumeStore } from "./resume.ts";
+import { sendMetadata } from "./send-metadata.ts";
 import { abandonUpload, goesInParts, sendMultipart, sendSingle } from "./send-object.ts";
 import {
   changedMeanwhile,
-  errorInBody,
   errorOf,
   failedAnswer,
   failedSend,
@@ -42,6 +43,9 @@ export interface SendTarget {
   readonly ingest?: Ingest | undefined;
   /** See encryption.ts. */
   readonly carriesSecrets: boolean;
+  /** Not plain S3: what does not tell exact times merges tags and locks as MinIO does. */
+  readonly mergesAsMinio?: boolean | undefined;
+  readonly clock: Clock;
 }
 
 /** Is told of every send. */
@@ -58,6 +62,8 @@ export interface SendRequest {
   readonly versionId: VersionId;
   /** True: ask the target first (metadata edits, repeats); false: a fresh write goes straight out. */
   readonly compareFirst: boolean;
+  /** It failed before. */
+  readonly repeated?: boolean | undefined;
   /** A row of the change log that an earlier row's send already covered costs no request. */
   readonly skipCompleted?: boolean | undefined;
   readonly marks: SendMarks;
@@ -161,13 +167,13 @@ async function sendObject(context: SendContext, version: ObjectVersion): Promise
 
 /** The bytes are lost here, but the target may have them: then its tags and locks are all that can lack. */
 async function sendDamaged(context: SendContext, version: ObjectVersion, damaged: string): Promise<SendOutcome> {
-  const found = await askAndCompare(context, version);
+  const { answer: found, remote } = await ask(context, version);
   switch (found.kind) {
     case "equal":
     case "newerThere":
       return { kind: "alreadyEqual" };
     case "registers":
-      return sendMetadata(context, version);
+      return sendMetadata(context, version, remote);
     case "failed":
     case "busy":
       return found.outcome;
@@ -191,60 +197,14 @@ async function sendContent(context: SendContext, version: ObjectVersion, guard: 
   const unsure = outcome.kind === "alreadyEqual" || (outcome.kind === "sent" && outcome.resumed === true);
   const changeable = version.tags !== undefined || version.retention !== undefined || version.legalHold !== undefined;
   if (!unsure || !changeable) return outcome;
-  const found = await askAndCompare(context, version);
-  if (found.kind === "registers") return sendMetadata(context, version);
+  const { answer: found, remote } = await ask(context, version);
+  if (found.kind === "registers") return sendMetadata(context, version, remote);
   return found.kind === "failed" || found.kind === "busy" ? found.outcome : outcome;
-}
-
-const SLOW_DOWN = ["SlowDownRead", "SlowDownWrite"];
-
-/** What a HEAD of one object version says about the copy at the target. */
-export type RemoteAnswer =
-  | Comparison
-  | { readonly kind: "absent" }
-  /** The target is too busy to look: nothing is known, but it may take a write. */
-  | { readonly kind: "busy"; readonly outcome: SendOutcome }
-  | { readonly kind: "failed"; readonly outcome: SendOutcome };
-
-/** Asks the target for one version and compares; rejects when no answer came. */
-export async function askAndCompare(
-  context: Pick<SendContext, "target" | "request">,
-  version: ObjectVersion,
-): Promise<RemoteAnswer> {
-  const { request } = context;
-  const head = await context.target.client.request({
-    method: "HEAD",
-    key: version.key,
-    query: { versionId: version.versionId },
-    headers: {
-      ...resyncHeader(request.marks),
-      [wire.SOURCE_PROXY_REQUEST]: "false",
-      [wire.TAGGING_DIRECTIVE]: "ACCESS",
-    },
-    payload: "hashed",
-    signal: request.signal,
-  });
-  if (head.status !== 200) {
-    if (head.status === 404 || head.status === 405) return { kind: "absent" };
-    const busy = head.status === 503 && SLOW_DOWN.includes(errorOf(head).code);
-    return { kind: busy ? "busy" : "failed", outcome: failedAnswer(head) };
-  }
-  const remote = remoteOfHead(head);
-  if (remote !== undefined) return compareObject(version, remote);
-  return {
-    kind: "failed",
-    outcome: {
-      kind: "retry",
-      code: "BadAnswer",
-      reason: "the target's HEAD has no usable Last-Modified",
-      network: false,
-    },
-  };
 }
 
 /** replication.md section 4: a HEAD decides between nothing, a metadata copy and the whole version. */
 async function compareAndSend(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
-  const found = await askAndCompare(context, version);
+  const { answer: found, remote } = await ask(context, version);
   switch (found.kind) {
     case "failed":
       return found.outcome;
@@ -257,7 +217,7 @@ async function compareAndSend(context: SendContext, version: ObjectVersion): Pro
     case "fixed":
       return { kind: "alreadyEqual", fixed: found.what };
     case "registers":
-      return sendMetadata(context, version);
+      return sendMetadata(context, version, remote);
     case "content":
       return replaceContent(context, version, found.what);
     default:
@@ -276,26 +236,6 @@ async function replaceContent(context: SendContext, version: ObjectVersion, what
   if (found.kind === "absent") return changedMeanwhile;
   if (found.kind !== "content") return outcome;
   return { kind: "refused", code: "ContentDiffers", reason: `the target keeps its own: another ${found.what}` };
-}
-
-const resyncHeader = (marks: SendMarks): Record<string, string> =>
-  marks.resyncId === undefined ? {} : { [wire.RESILVER_RESYNC]: marks.resyncId };
-
-async function sendMetadata(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
-  const { request, target } = context;
-  const copySource = `${target.client.bucket}/${encodeS3Path(request.key)}?versionId=${request.versionId}`;
-  const answer = await target.client.request({
-    method: "PUT",
-    key: request.key,
-    query: { versionId: request.versionId },
-    headers: metadataCopyHeaders(version, copySource, request.marks),
-    body: Buffer.alloc(0),
-    payload: "unsigned",
-    signal: request.signal,
-  });
-  if (isPurgedThere(answer)) return { kind: "purgedThere" };
-  if (answer.status !== 200 || errorInBody(answer)) return failedAnswer(answer);
-  return { kind: "sent", bytes: 0, what: "metadata" };
 }
 
 /** replication.md 3.7: DELETE with the marker header toggles at MinIO, so HEAD comes first, always. */

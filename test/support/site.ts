@@ -160,6 +160,11 @@ export async function until(
   }
 }
 
+/** Where a target is: a site, or a double of another server. */
+export interface Place {
+  readonly server: { readonly url: string; readonly port: number };
+}
+
 /** A remote target and a rule that replicates everything from `a` to `b`; returns the ARN. `putRule` changes it later. */
 export async function setRule(a: Site, b: Site, bucket: string): Promise<string> {
   const [arn] = await setRules(a, [b], bucket);
@@ -167,14 +172,14 @@ export async function setRule(a: Site, b: Site, bucket: string): Promise<string>
 }
 
 /** The same for several targets, a rule each. Returns the ARNs. */
-export async function setRules(from: Site, to: readonly Site[], bucket: string): Promise<string[]> {
+export async function setRules(from: Site, to: readonly Place[], bucket: string): Promise<string[]> {
   const arns: string[] = [];
   for (const site of to) arns.push(await setTarget(from, site, bucket));
   await putRules(from, bucket, arns, true);
   return arns;
 }
 
-function setTarget(from: Site, to: Site, bucket: string): Promise<string> {
+function setTarget(from: Site, to: Place, bucket: string): Promise<string> {
   const target = {
     endpoint: `127.0.0.1:${to.server.port}`,
     credentials: { accessKey: ROOT_USER, secretKey: ROOT_SECRET },

@@ -55,6 +55,12 @@ export interface NewObject {
 
 export class FakeStore {
   readonly versions: FakeVersion[] = [];
+  /** Key and id of what a client removed and a target still has to be told of: hidden, but not gone (5.4). */
+  readonly purging = new Set<string>();
+
+  isPurging(key: string, versionId: string): boolean {
+    return this.purging.has(`${key} ${versionId}`);
+  }
 
   find(key: string, versionId: string): FakeVersion | undefined {
     return this.versions.find((version) => version.key === key && version.versionId === versionId);
@@ -68,6 +74,7 @@ export class FakeStore {
   remove(key: string, versionId: string): boolean {
     const at = this.versions.findIndex((version) => version.key === key && version.versionId === versionId);
     if (at >= 0) this.versions.splice(at, 1);
+    this.purging.delete(`${key} ${versionId}`);
     return at >= 0;
   }
 

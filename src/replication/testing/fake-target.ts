@@ -41,6 +41,8 @@ export class FakeTarget {
   interfere: (request: SeenRequest) => { status: number; code: string } | "cut" | undefined = () => undefined;
   /** As `interfere`, but the target does what was asked before the connection ends without an answer. */
   interfereAfter: (request: SeenRequest) => "cut" | undefined = () => undefined;
+  /** Is told of tags that a client set or removed, or a site for its client. */
+  onTagged: (version: FakeVersion) => void = () => undefined;
   /** Whether the listing knows `metadata=true`. */
   listsMetadata = true;
   readonly #uploads = new Map<string, FakeUpload>();
@@ -139,7 +141,8 @@ export class FakeTarget {
     if (method === "HEAD") return this.#head(seen, response);
     if (method === "DELETE" && query.has("uploadId"))
       return void (this.#uploads.delete(query.get("uploadId") ?? ""), answer(response, 204, {}));
-    if (method === "DELETE") return this.#delete(seen, response);
+    if (method === "DELETE" && !query.has("tagging")) return this.#delete(seen, response);
+    if (query.has("tagging") && method !== "GET") return this.#tag(seen, body, response);
     if (method === "GET") return query.has("uploadId") ? this.#listParts(seen, response) : this.#get(seen, response);
     // An id of one's own needs a bucket that keeps versions, and a time must be one.
     const strange = UUID.test(id) && this.versioning !== "Enabled";
@@ -156,7 +159,8 @@ export class FakeTarget {
   /** True when an answer was sent: the version is there already (replication.md 3.3). */
   #refused(seen: SeenRequest, response: ServerResponse): boolean {
     const old = this.find(seen.key, seen.query.get("versionId") ?? "");
-    if (old?.kind === "delete-marker") return (fail(response, 405, "MethodNotAllowed"), true);
+    const gone = old !== undefined && this.store.isPurging(old.key, old.versionId);
+    if (gone || old?.kind === "delete-marker") return (fail(response, 405, "MethodNotAllowed"), true);
     const etag = seen.headers["x-minio-source-etag"];
     if (old === undefined || etag === undefined || old.etag !== etag) return false;
     const told = { etag: `"${old.etag}"`, "last-modified": httpDate(msOf(old.mtime)) };
@@ -248,7 +252,10 @@ export class FakeTarget {
     const ready = all.length > 0 && seen.headers["x-minio-check-replication-ready"] !== undefined;
     const extra: Record<string, string> = ready ? { "x-minio-replication-ready": "true" } : {};
     const code = id === "" ? "NoSuchKey" : "NoSuchVersion";
-    if (version?.kind === "delete-marker") {
+    if (version !== undefined && this.store.isPurging(version.key, version.versionId)) {
+      const pending = { "x-minio-replication-delete-status": "PENDING", "x-amz-delete-marker": "true" };
+      fail(response, 405, "MethodNotAllowed", { ...extra, ...pending, "x-amz-version-id": version.versionId });
+    } else if (version?.kind === "delete-marker") {
       // Of a marker the null id is told.
       const status = version.replica === true ? { "x-minio-replication-deletemarker-status": "REPLICA" } : {};
       const told = { "x-amz-delete-marker": "true", "x-amz-version-id": version.versionId, ...status };
@@ -278,6 +285,19 @@ export class FakeTarget {
     answer(response, 200, idHeader(version.versionId), `<Tagging><TagSet>${tags.join("")}</TagSet></Tagging>`);
   }
 
+  /** Removing tags leaves no time (3.6). */
+  #tag(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
+    const old = this.#named(seen, response);
+    if (old === undefined) return;
+    const set = seen.method === "DELETE" ? [] : (parseXml(body).child("TagSet")?.all("Tag") ?? []);
+    const tags = new URLSearchParams(set.map((tag) => [tag.value("Key") ?? "", tag.value("Value") ?? ""])).toString();
+    const tagsTime = seen.method === "DELETE" ? old.tagsTime : BigInt(Date.now()) * 1_000_000n;
+    const version = { ...old, tags, tagsTime };
+    this.store.change(version);
+    answer(response, 200, idHeader(version.versionId));
+    this.onTagged(version);
+  }
+
   /** The toggle of replication.md 3.7, and purges. Locks are not looked at when a peer removes. */
   #delete(seen: SeenRequest, response: ServerResponse): void {
     const id = seen.query.get("versionId") ?? "";
@@ -303,7 +323,8 @@ export class FakeTarget {
     const metadata = seen.query.get("metadata") === "true" && this.listsMetadata;
     const keyMarker = seen.query.get("key-marker") ?? "";
     const idMarker = seen.query.get("version-id-marker") ?? "";
-    const sorted = this.versions.toSorted(
+    const shown = this.versions.filter((version) => !this.store.isPurging(version.key, version.versionId));
+    const sorted = shown.toSorted(
       (a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)) || (a.mtime > b.mtime ? -1 : 1),
     );
     const markerAt =

@@ -1,0 +1,56 @@
+/** What a target has of one object version: a HEAD, and how its answer differs from what is here (replication.md 4). */
+import type { ObjectVersion } from "../model/version.ts";
+import * as wire from "../protocol/replication-headers.ts";
+import { compareObject, remoteOfHead, type Comparison, type RemoteObject } from "./compare.ts";
+import type { SendMarks } from "./headers.ts";
+import type { SendContext } from "./sender.ts";
+import { errorOf, failedAnswer, type SendOutcome } from "./wire.ts";
+
+export const SLOW_DOWN = ["SlowDownRead", "SlowDownWrite"];
+
+type AskContext = Pick<SendContext, "target" | "request">;
+
+/** What a HEAD of one object version says about the copy at the target. */
+export type RemoteAnswer =
+  | Comparison
+  | { readonly kind: "absent" }
+  /** The target is too busy to look: nothing is known, but it may take a write. */
+  | { readonly kind: "busy"; readonly outcome: SendOutcome }
+  | { readonly kind: "failed"; readonly outcome: SendOutcome };
+
+export const resyncHeader = (marks: SendMarks): Record<string, string> =>
+  marks.resyncId === undefined ? {} : { [wire.RESILVER_RESYNC]: marks.resyncId };
+
+/** Asks the target for one version and compares; rejects when no answer came. */
+export async function askAndCompare(context: AskContext, version: ObjectVersion): Promise<RemoteAnswer> {
+  return (await ask(context, version)).answer;
+}
+
+/** The same, with what the target told of an object. */
+export async function ask(
+  context: AskContext,
+  version: ObjectVersion,
+): Promise<{ answer: RemoteAnswer; remote?: RemoteObject | undefined }> {
+  const { request } = context;
+  const head = await context.target.client.request({
+    method: "HEAD",
+    key: version.key,
+    query: { versionId: version.versionId },
+    headers: {
+      ...resyncHeader(request.marks),
+      [wire.SOURCE_PROXY_REQUEST]: "false",
+      [wire.TAGGING_DIRECTIVE]: "ACCESS",
+    },
+    payload: "hashed",
+    signal: request.signal,
+  });
+  if (head.status !== 200) {
+    if (head.status === 404 || head.status === 405) return { answer: { kind: "absent" } };
+    const busy = head.status === 503 && SLOW_DOWN.includes(errorOf(head).code);
+    return { answer: { kind: busy ? "busy" : "failed", outcome: failedAnswer(head) } };
+  }
+  const remote = remoteOfHead(head);
+  if (remote !== undefined) return { answer: compareObject(version, remote), remote };
+  const reason = "the target's HEAD has no usable Last-Modified";
+  return { answer: { kind: "failed", outcome: { kind: "retry", code: "BadAnswer", reason, network: false } } };
+}
