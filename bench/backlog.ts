@@ -127,9 +127,9 @@ async function drain(source: BenchSite, target: BenchSite): Promise<void> {
   }
   const seconds = (performance.now() - started) / 1000;
   const each = (pid: number, from: number): number => Math.round((cpuMicros(pid) - from) / before);
-  say(
-    `drained ${before} in ${seconds.toFixed(1)} s: ${Math.round(before / seconds)}/s; CPU each ${each(source.pid, cpu.source)} us at the source, ${each(target.pid, cpu.target)} us at the target; memory at most ${peakMiB} MiB`,
-  );
+  const cost = `${each(source.pid, cpu.source)} us at the source, ${each(target.pid, cpu.target)} us at the target`;
+  const rate = `${seconds.toFixed(1)} s: ${Math.round(before / seconds)}/s`;
+  say(`drained ${before} in ${rate}; CPU each ${cost}; memory at most ${peakMiB} MiB`);
   await client.close();
 }
 
