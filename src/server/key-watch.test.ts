@@ -59,10 +59,15 @@ test("a key that is away, gone, or another one of its name is found without an o
   const before = looks;
   await Promise.all([watch.fault(), watch.fault()]);
   assert.equal(looks, before);
+  clock.ms += 5000;
+  const first = watch.fault();
+  clock.ms += 5000;
+  await Promise.all([first, watch.fault()]);
+  assert.equal(looks, before + 1);
   // Set back: what was seen may be of any age.
   clock.ms -= 1_000_000;
   await watch.fault();
-  assert.equal(looks, before + 1);
+  assert.equal(looks, before + 2);
 
   const good = ring;
   ring = { ...current, generate: async () => away(), open: async () => away() };

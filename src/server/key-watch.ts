@@ -18,9 +18,16 @@ export interface KeyWatchDeps {
   readonly log: Logger;
 }
 
+/** One look at the default key, under way or done. */
+interface Look {
+  /** When it ended, Unix ms. */
+  endedMs: number | undefined;
+  readonly fault: Promise<Error | undefined>;
+}
+
 export class KeyWatch {
   readonly #deps: KeyWatchDeps;
-  #last: { readonly atMs: number; readonly fault: Promise<Error | undefined> } | undefined;
+  #last: Look | undefined;
   /** What was logged of each key, so that each change is told once. */
   readonly #told = new Map<string, string>();
 
@@ -30,11 +37,16 @@ export class KeyWatch {
 
   /** Why nothing can be encrypted with the default key, or read that was; undefined: it can. */
   fault(): Promise<Error | undefined> {
-    const nowMs = this.#deps.clock.nowMs();
-    // A clock that was set back makes nothing fresh.
-    if (this.#last === undefined || Math.abs(nowMs - this.#last.atMs) >= FRESH_MS)
-      this.#last = { atMs: nowMs, fault: this.#try(this.#deps.ring.defaultKeyId) };
-    return this.#last.fault;
+    const { clock, ring } = this.#deps;
+    const endedMs = this.#last?.endedMs;
+    // A clock that was set back makes nothing fresh; a key server that hangs is not asked again meanwhile.
+    const stale = endedMs !== undefined && Math.abs(clock.nowMs() - endedMs) >= FRESH_MS;
+    if (this.#last !== undefined && !stale) return this.#last.fault;
+    const fault = this.#try(ring.defaultKeyId);
+    const last: Look = { endedMs: undefined, fault };
+    this.#last = last;
+    void fault.then(() => (last.endedMs = clock.nowMs()));
+    return fault;
   }
 
   /** Tries every key that versions are encrypted with, and the default one; tells the log what is new. */
