@@ -41,3 +41,11 @@ export const RECURSIVE_FLAG: FlagSpec = {
   kind: "bool",
   help: "also everything below",
 };
+/** MinIO's servers can look into archives. */
+export const ZIP_FLAG: FlagSpec = {
+  name: "zip",
+  kind: "bool",
+  help: "members of zip archives",
+  hidden: true,
+  refused: "Members of zip archives are not read on the server; copy the archive and unpack it",
+};

@@ -17,6 +17,8 @@ export interface FlagSpec {
   readonly hidden?: boolean | undefined;
   /** Environment variable that sets it. */
   readonly env?: string | undefined;
+  /** Known from the original and not here: why. Its use is an error, since to ignore it would do something else. */
+  readonly refused?: string | undefined;
 }
 
 export interface ParsedFlags {

@@ -85,3 +85,10 @@ test("two dashes end the flags; a single dash is an argument", () => {
   assert.deepEqual(parse("ls -- -r -").args, ["-r", "-"]);
   assert.deepEqual(parse("ls -").args, ["-"]);
 });
+
+test("a flag that is known and not here is an error, not a silence", () => {
+  const zip = { name: "zip", kind: "bool", help: "", refused: "Unpack it" } as const;
+  const root: Command = { name: "mc", summary: "", subcommands: [{ name: "cat", summary: "", flags: [zip] }] };
+  assert.match(parseLine(root, ["cat", "--zip", "x"], {}).error?.message ?? "", /--zip is not implemented\. Unpack it/);
+  assert.equal(parseLine(root, ["cat", "x"], {}).error, undefined);
+});

@@ -131,6 +131,8 @@ class LineParser {
       this.#error ??= this.#unknownFlag(word, name);
       return 0;
     }
+    if (spec.refused !== undefined)
+      this.#error ??= new UsageError(`Flag --${spec.name} is not implemented. ${spec.refused}`);
     const into = local === undefined ? this.#global : this.#flags;
     if (spec.kind === "bool") {
       into.set(spec.name, parseBool(spec, inline));

@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { systemClock } from "../../runtime/clock.ts";
 import * as calls from "../../client/s3-calls.ts";
-import { REWIND_FLAG, VERSION_ID_FLAG, rewindMoment } from "../age.ts";
+import { REWIND_FLAG, VERSION_ID_FLAG, ZIP_FLAG, rewindMoment } from "../age.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../command.ts";
 import { CommandError } from "../command.ts";
 import { parseEncryption } from "../encryption.ts";
@@ -20,12 +20,7 @@ import { uploadStream } from "../transfer/upload.ts";
 import { UsageError } from "../usage-error.ts";
 import { optionsFor } from "./cp.ts";
 
-const READ_FLAGS: readonly FlagSpec[] = [
-  VERSION_ID_FLAG,
-  REWIND_FLAG,
-  ...ENC_C_FLAGS,
-  { name: "zip", kind: "bool", help: "no effect", hidden: true },
-];
+const READ_FLAGS: readonly FlagSpec[] = [VERSION_ID_FLAG, REWIND_FLAG, ...ENC_C_FLAGS, ZIP_FLAG];
 
 /** The bytes of a target; standard input for `-` or no name. */
 async function open(ctx: CommandContext, text: string, flags: ParsedFlags): Promise<AsyncIterable<Buffer>> {

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../runtime/clock.ts";
 import * as calls from "../../client/s3-calls.ts";
-import { AGE_FLAGS, RECURSIVE_FLAG, REWIND_FLAG, VERSION_ID_FLAG, ageFilter, rewindMoment } from "../age.ts";
+import { AGE_FLAGS, RECURSIVE_FLAG, REWIND_FLAG, VERSION_ID_FLAG, ZIP_FLAG, ageFilter, rewindMoment } from "../age.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../command.ts";
 import { configDir } from "../config.ts";
 import { ENC_C_FLAGS, ENC_FLAGS } from "../global-flags.ts";
@@ -110,7 +110,6 @@ const WORKERS_FLAG: FlagSpec = {
   kind: "int",
   help: `objects at a time (default ${WORKERS_DEFAULT})`,
 };
-const IGNORED_FLAGS: readonly FlagSpec[] = [{ name: "zip", kind: "bool", help: "no effect", hidden: true }];
 
 export const cpCommand: Command = {
   name: "cp",
@@ -137,7 +136,7 @@ export const cpCommand: Command = {
     ...ENC_FLAGS,
     CONTINUE_FLAG,
     WORKERS_FLAG,
-    ...IGNORED_FLAGS,
+    ZIP_FLAG,
   ],
   run: copy,
 };

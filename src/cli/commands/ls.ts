@@ -1,7 +1,7 @@
 /** `mc ls` (mc-cli.md 5.1). */
 import { compareUtf8 } from "../../model/key-order.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { REWIND_FLAG, RECURSIVE_FLAG, rewindMoment } from "../age.ts";
+import { REWIND_FLAG, RECURSIVE_FLAG, ZIP_FLAG, rewindMoment } from "../age.ts";
 import type { Command, CommandContext, ParsedFlags, Target } from "../command.ts";
 import { CommandError } from "../command.ts";
 import { formatSize } from "../format.ts";
@@ -159,6 +159,7 @@ export const lsCommand: Command = {
   flags: [
     RECURSIVE_FLAG,
     REWIND_FLAG,
+    ZIP_FLAG,
     { name: "versions", kind: "bool", help: "all versions and delete markers" },
     { name: "incomplete", aliases: ["I"], kind: "bool", help: "unfinished uploads" },
     { name: "summarize", kind: "bool", help: "total size and number at the end" },
