@@ -55,7 +55,7 @@ export async function pendingCount(client: S3Client): Promise<number> {
 }
 
 /** Between two questions: the asking costs the source, and must not be what is measured. */
-const DRAIN_LOOK_MS = 10;
+const DRAIN_LOOK_MS = 50;
 
 /** Waits until the source says that nothing is pending. */
 export async function drained(client: S3Client): Promise<void> {

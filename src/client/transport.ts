@@ -108,18 +108,21 @@ export class Transport {
   }
 }
 
-/** Requests under way by the signal that cuts them: many share one, and a listener for each would cost more than all. */
-const cutBy = new WeakMap<AbortSignal, Set<WholeAnswer>>();
+/**
+ * Requests under way by the signal that cuts them: many share one, and a listener for each would cost more than all.
+ * Not a Set: the tables that it outgrows hold on to what was in them, and each to the next, until a full collection.
+ */
+const cutBy = new WeakMap<AbortSignal, WholeAnswer[]>();
 
-function underWay(signal: AbortSignal): Set<WholeAnswer> {
+function underWay(signal: AbortSignal): WholeAnswer[] {
   const known = cutBy.get(signal);
   if (known !== undefined) return known;
-  const answers = new Set<WholeAnswer>();
+  const answers: WholeAnswer[] = [];
   cutBy.set(signal, answers);
   signal.addEventListener(
     "abort",
     () => {
-      for (const answer of answers) answer.cut(signal.reason);
+      for (const answer of answers.splice(0)) answer.cut(signal.reason);
     },
     { once: true },
   );
@@ -130,7 +133,9 @@ function underWay(signal: AbortSignal): Set<WholeAnswer> {
 class WholeAnswer implements Dispatcher.DispatchHandler {
   readonly #resolve: (response: S3Response) => void;
   readonly #fail: (cause: unknown) => void;
-  readonly #others: Set<WholeAnswer> | undefined;
+  readonly #others: WholeAnswer[] | undefined;
+  /** Its place among the others; below 0: it is none of them any more. */
+  #at = -1;
   #controller: Dispatcher.DispatchController | undefined;
   #isCut = false;
   #reason: unknown;
@@ -147,7 +152,7 @@ class WholeAnswer implements Dispatcher.DispatchHandler {
     this.#resolve = resolve;
     this.#fail = fail;
     this.#others = signal === undefined ? undefined : underWay(signal);
-    this.#others?.add(this);
+    if (this.#others !== undefined) this.#at = this.#others.push(this) - 1;
     if (signal?.aborted === true) this.cut(signal.reason);
   }
 
@@ -160,8 +165,19 @@ class WholeAnswer implements Dispatcher.DispatchHandler {
   }
 
   fail(cause: unknown): void {
-    this.#others?.delete(this);
+    this.#leave();
     this.#fail(cause);
+  }
+
+  #leave(): void {
+    const others = this.#others;
+    if (others === undefined || others[this.#at] !== this) return;
+    const last = others.pop() as WholeAnswer;
+    if (last !== this) {
+      others[this.#at] = last;
+      last.#at = this.#at;
+    }
+    this.#at = -1;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -184,7 +200,7 @@ class WholeAnswer implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#others?.delete(this);
+    this.#leave();
     const body = this.#more === undefined ? (this.#body ?? NO_BYTES) : Buffer.concat(this.#more);
     this.#resolve(gathered(this.#status, this.#headers, body));
   }

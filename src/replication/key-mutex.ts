@@ -3,15 +3,17 @@
  * that both found absent and both sent would be gone again at a MinIO target (replication.md 3.7).
  */
 export class KeyMutex {
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #last = new Map<string, Turn>();
 
   /** Runs `work` after everything that was asked for under the same name before it. */
   run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(name);
+    const before = this.#last.get(name)?.end;
     const mine = before === undefined ? work() : before.then(work, work);
-    this.#last.set(name, mine);
+    const turn: Turn = { end: mine };
+    this.#last.set(name, turn);
     const forget = (): void => {
-      if (this.#last.get(name) === mine) this.#last.delete(name);
+      turn.end = undefined;
+      if (this.#last.get(name) === turn) this.#last.delete(name);
     };
     mine.then(forget, forget);
     return mine;
@@ -21,15 +23,25 @@ export class KeyMutex {
   runAll<T>(names: readonly string[], work: () => Promise<T>): Promise<T> {
     const before = new Set<Promise<unknown>>();
     for (const name of names) {
-      const last = this.#last.get(name);
+      const last = this.#last.get(name)?.end;
       if (last !== undefined) before.add(last);
     }
     const mine = before.size === 0 ? work() : Promise.allSettled(before).then(work);
-    for (const name of names) this.#last.set(name, mine);
+    const turn: Turn = { end: mine };
+    for (const name of names) this.#last.set(name, turn);
     const forget = (): void => {
-      for (const name of names) if (this.#last.get(name) === mine) this.#last.delete(name);
+      turn.end = undefined;
+      for (const name of names) if (this.#last.get(name) === turn) this.#last.delete(name);
     };
     mine.then(forget, forget);
     return mine;
   }
+}
+
+/**
+ * Work under way or waiting. Emptied at its end: the tables that a busy Map outgrows hold on to what was in them, each
+ * to the next, until a full collection, and results of sends are large.
+ */
+interface Turn {
+  end: Promise<unknown> | undefined;
 }

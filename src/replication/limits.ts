@@ -22,10 +22,10 @@ export const PROXY_COUNT_MS = 1_000;
 export const SYNC_WAIT_MAX_MS = 45_000;
 /** How a synchronous write stands is looked at after 1 ms, then ever less often up to this. */
 export const SYNC_LOOK_MAX_MS = 50;
-/** Rows of the change log held in memory for one target; the rest stays in the index. */
-export const LOOKAHEAD_ROWS = 1024;
-/** The log is read again when fewer rows than this wait in memory. */
-export const LOOKAHEAD_LOW = 512;
+/** Rows of the change log read at once. What waits long in memory is copied by the collector again and again. */
+export const LOOKAHEAD_ROWS = 512;
+/** The log is read on when fewer rows of small versions than this wait in memory. */
+export const LOOKAHEAD_LOW = 256;
 /** Rows in memory altogether, those that wait behind another row of their key included: then the log is read no further. */
 export const KNOWN_ROWS_MAX = 4096;
 export const RETRY_ROWS_PER_SCAN = 256;

@@ -149,12 +149,12 @@ export class TargetQueue {
     const together = this.#connection.ingest?.isSpoken === true;
     this.#startLane("small", together ? limits.SMALL_IN_FLIGHT_INGEST_MAX : limits.SMALL_IN_FLIGHT_MAX);
     this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX);
-    const waiting = this.#waiting.small.length + this.#waiting.large.length;
     const wanted = this.#more || this.#flushFrom !== undefined;
     if (
       wanted &&
       this.#reading === undefined &&
-      waiting < limits.LOOKAHEAD_LOW &&
+      // Large ones that wait must not hold up the small ones behind them in the log.
+      this.#waiting.small.length < limits.LOOKAHEAD_LOW &&
       this.#known.size < limits.KNOWN_ROWS_MAX
     ) {
       this.#reading = this.#read().finally(() => {
