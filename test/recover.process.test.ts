@@ -306,4 +306,18 @@ describe("what may go wrong", { timeout: 200_000 }, () => {
     assert.deepEqual(await baker.lines("second"), await alpha.lines("second"));
     assert.deepEqual(await baker.lines(BUCKET), await alpha.lines(BUCKET));
   });
+
+  test("buckets that share an account and are restored one by one all replicate afterwards", async () => {
+    await baker.server.stop();
+    rmSync(baker.server.dir, { recursive: true });
+    await baker.restart();
+    for (const bucket of [BUCKET, "second"]) await runner.mc(`replicate restore alpha/${bucket} baker --users`);
+    await put(alpha, "after-both");
+    await alpha.text("PUT", "second", { key: "after-both", body: "x" });
+    const same = async (): Promise<boolean> => {
+      const { onlyA, onlyB } = await difference(alpha, baker, "second");
+      return onlyA.length + onlyB.length === 0 && (await equal());
+    };
+    await until(same, WAIT_MS, () => explainDifference(alpha, baker, BUCKET));
+  });
 });

@@ -110,11 +110,37 @@ async function accountThere({ ctx, target }: Restore, accessKey: string): Promis
 async function renewAccount(restore: Restore, remote: RemoteTarget): Promise<void> {
   const { source, accounts, say } = restore;
   const accessKey = remote.credentials?.accessKey ?? "";
-  const known = accounts.get(accessKey) ?? storeAccount(restore, accessKey);
-  accounts.set(accessKey, known);
-  await setTarget(source, { ...remote, credentials: { accessKey, secretKey: await known } }, ["creds"]);
+  const known = accounts.get(accessKey);
+  const made = known ?? storeAccount(restore, accessKey);
+  accounts.set(accessKey, made);
+  const credentials = { accessKey, secretKey: await made };
+  await setTarget(source, { ...remote, credentials }, ["creds"]);
   say(`Made the account ${accessKey} with ${POLICY}; ${source.url} has its new keys`);
+  if (known === undefined) await renewOthers(restore, remote, credentials);
 }
+
+/** Other buckets of the source that use the account have the old secret: they would stop replicating. */
+async function renewOthers(
+  { source, say }: Restore,
+  remote: RemoteTarget,
+  credentials: NonNullable<RemoteTarget["credentials"]>,
+): Promise<void> {
+  const all = await listTargets({ ...source, bucket: "" });
+  for (const target of all) {
+    const { sourcebucket, endpoint, arn } = target;
+    if (arn === remote.arn || endpoint !== remote.endpoint || target.credentials?.accessKey !== credentials.accessKey)
+      continue;
+    const url = `${source.url.split("/")[0]}/${sourcebucket}`;
+    try {
+      await setTarget({ ...source, bucket: sourcebucket }, { ...target, credentials }, ["creds"]);
+      say(`${url} uses it too, and has its new keys`);
+    } catch (error) {
+      say(`${url} uses it too, and gets its new keys when it is restored: ${messageOf(error)}`);
+    }
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 async function storeAccount({ ctx, target }: Restore, accessKey: string): Promise<string> {
   const { signal } = ctx;
