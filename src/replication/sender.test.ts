@@ -132,6 +132,44 @@ describe("one version to one target", () => {
     assert.equal(copy?.headers["x-amz-copy-source"], `dst/k?versionId=${version.versionId}`);
   });
 
+  test("an older null version does not take the place of a newer one, which MinIO would let it", async () => {
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning: { status: "Suspended" } }));
+    const version = await site.put("n", "mine");
+    assert.equal(version.versionId, "null");
+    const theirs = { key: "n", versionId: "null", headers: {}, body: Buffer.from("theirs"), etag: "e" };
+    fake.store.put({ ...theirs, mtime: version.mtime + 5_000_000_000n });
+    assert.deepEqual(await send(version), { kind: "alreadyEqual" });
+    fake.store.put({ ...theirs, mtime: version.mtime - 5_000_000_000n });
+    assert.equal((await send(version)).kind, "sent");
+    assert.equal(fake.find("n", "null")?.body.toString(), "mine");
+  });
+
+  test("a retention outlives the tags and holds that change after it, at a target that takes off what is not newer", async () => {
+    await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, objectLock: {} }));
+    const { key, versionId } = await site.put("kept", "x");
+    const at = { bucket: SRC, key, versionId };
+    const retained = (): unknown => fake.find("kept", versionId)?.metadata["x-amz-object-lock-mode"];
+    const until = "2100-01-01T00:00:00.000Z";
+    await send(await site.objects.setRetention(at, { mode: "GOVERNANCE", until }));
+    for (const step of [1, 2, 3]) {
+      await send(await site.objects.setLegalHold(at, step !== 2), true);
+      assert.equal(retained(), "GOVERNANCE");
+      await send(await site.objects.setTags(at, { step: String(step) }), true);
+      assert.equal(retained(), "GOVERNANCE");
+    }
+  });
+
+  test("tags that the target took off, since its own were newer, are tried again and said to lack", async () => {
+    const { key, versionId } = await site.put("t", "x");
+    await send({ key, versionId });
+    const there = fake.find("t", versionId);
+    assert.ok(there !== undefined);
+    fake.store.change({ ...there, tags: "a=theirs", tagsTime: BigInt(Date.now() + 60_000) * 1_000_000n });
+    const version = await site.objects.setTags({ bucket: SRC, key, versionId }, { a: "mine" });
+    const outcome = await send(version, true);
+    assert.deepEqual([outcome.kind, outcome.kind === "retry" && outcome.code], ["retry", "MetadataNotTaken"]);
+  });
+
   test("a delete marker is never sent twice, since that would remove it", async () => {
     await site.put("k");
     const marker = await site.objects.delete({ bucket: SRC, key: asKey("k") });

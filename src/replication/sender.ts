@@ -162,8 +162,13 @@ async function sendObject(context: SendContext, version: ObjectVersion): Promise
   const refusal = refusalOf(version, context.target);
   if (refusal !== undefined) return refusal;
   if (version.damaged !== undefined) return sendDamaged(context, version, version.damaged);
-  return context.request.compareFirst ? compareAndSend(context, version) : sendContent(context, version, true);
+  const looks = context.request.compareFirst || wouldReplaceUnseen(context, version);
+  return looks ? compareAndSend(context, version) : sendContent(context, version, true);
 }
+
+/** MinIO puts any null version in the place of its own, an older one too (3.3). */
+const wouldReplaceUnseen = ({ target }: SendContext, version: ObjectVersion): boolean =>
+  version.versionId === NULL_VERSION && target.mergesAsMinio === true && target.ingest?.isSpoken !== true;
 
 /** The bytes are lost here, but the target may have them: then its tags and locks are all that can lack. */
 async function sendDamaged(context: SendContext, version: ObjectVersion, damaged: string): Promise<SendOutcome> {
