@@ -90,6 +90,24 @@ describe("resync", { timeout: 30_000 }, () => {
     assert.equal(fake.seen.filter((request) => request.method === "HEAD").length, 1);
   });
 
+  test("a comparison that was broken off proves nothing of what it saw before", async () => {
+    const versions = await fill(1100);
+    await start();
+    await finished();
+    let pages = 0;
+    // The second page of the comparison (the look at the direction takes two): the target goes away, and loses a version.
+    fake.interfere = ({ query }) => {
+      if (!query.has("versions") || ++pages !== 4) return undefined;
+      fake.remove(keyOf(3), (versions[3] as Version).versionId);
+      return "cut";
+    };
+    await start();
+    const done = await finished();
+    assert.equal(done.counters.sent, 0, "the version was there when it was compared");
+    assert.equal(done.verify?.different, 0);
+    assert.ok(fake.find(keyOf(3), (versions[3] as Version).versionId) !== undefined, "the proof found that it is not");
+  });
+
   test("only what was lost moves; what only the target has stays", async () => {
     const versions = await fill(40);
     await start();

@@ -100,6 +100,8 @@ export class ResyncRun {
   readonly #intents: Intents;
   readonly #connection: () => Promise<Connection>;
   readonly #metadata = { wanted: true };
+  /** The comparison goes from its beginning to its end without a break, which may have been one of weeks. */
+  #isUnbroken: boolean;
 
   constructor(deps: RunDeps, job: RunJob) {
     const { record } = job;
@@ -110,6 +112,8 @@ export class ResyncRun {
     this.#sending = new Sending(deps, { record, connection: this.#connection, signal: job.signal });
     this.#intents = new Intents(deps.index, record.bucketId, record.arn);
     this.state = stateOf(record);
+    const { phase, pass, cursor } = this.state;
+    this.#isUnbroken = phase === "damage-check" || (phase === "compare" && pass === 0 && cursor === "");
   }
 
   /** Rows that are of no use once the state as it is now is saved: to be deleted in that very commit. */
@@ -154,10 +158,10 @@ export class ResyncRun {
       throw new ResyncFailed(`only ${compared + outOfScope} of the ${listed} versions it was given are still listed`);
   }
 
-  /** Where nothing had to be sent, the comparison that found so is the proof. */
+  /** Where nothing had to be sent, the comparison that found so is the proof, if nothing came between its parts. */
   #proved(): VerifyReport | undefined {
     const { compared, sent, failed, notReplicable } = this.state.counters;
-    if (sent > 0 || failed > 0) return undefined;
+    if (sent > 0 || failed > 0 || !this.#isUnbroken) return undefined;
     return this.#report({ compared, different: 0, exempt: notReplicable, samples: [] });
   }
 
@@ -180,6 +184,7 @@ export class ResyncRun {
         return await phase();
       } catch (error) {
         signal.throwIfAborted();
+        if (this.state.phase === "compare") this.#isUnbroken = false;
         if (error instanceof ResyncFailed) throw error;
         if (hasCode(error, "NoSuchBucket")) throw new ResyncFailed("the bucket is gone");
         if (error instanceof ListingError && error.permanent) throw new ResyncFailed(error.message);
