@@ -31,6 +31,8 @@ export interface BucketRow {
   readonly raw: Buffer;
 }
 
+/** Versions of a batch that are worked off before other requests of the process get their turn. */
+export const VERSIONS_PER_TURN = 64;
 const CONFLICT_RETRIES_MAX = 64;
 const BUCKET_CACHE_MAX = 10_000;
 

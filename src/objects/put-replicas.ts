@@ -7,7 +7,7 @@ import { hasCode } from "../model/errors.ts";
 import { NULL_VERSION, type BucketName } from "../model/names.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
-import type { BucketRow, Context } from "./context.ts";
+import { VERSIONS_PER_TURN, type BucketRow, type Context } from "./context.ts";
 import { encryptionFor } from "./encryption.ts";
 import { build, checksumOf, claimFault } from "./put.ts";
 import * as rows from "./rows.ts";
@@ -27,7 +27,10 @@ export async function putReplicas(
   const commit = new CommitBuilder().unchanged(row.key, row.raw);
   const taken = new Set<string>();
   const stored: boolean[] = [];
-  for (const request of requests) stored.push(await add(context, row, { request, commit, taken }));
+  for (const request of requests) {
+    stored.push(await add(context, row, { request, commit, taken }));
+    if (stored.length % VERSIONS_PER_TURN === 0) await context.clock.sleep(0);
+  }
   if (taken.size === 0) return none;
   // A conflict: something of it was written meanwhile. Each is looked at anew, alone.
   return (await context.index.commit(commit)) === "committed" ? stored : none;

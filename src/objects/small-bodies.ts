@@ -3,7 +3,7 @@ import type { Bucket } from "../model/bucket.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import * as keys from "../storage/keys.ts";
 import { decodeVersion } from "../storage/records.ts";
-import type { Context } from "./context.ts";
+import { VERSIONS_PER_TURN, type Context } from "./context.ts";
 
 /** A version as it is now, and all of its bytes, checked. */
 export interface SmallBody {
@@ -21,7 +21,10 @@ export async function smallBodies(
   seen: readonly ObjectVersion[],
 ): Promise<(SmallBody | undefined)[]> {
   const out: (SmallBody | undefined)[] = [];
-  for (const version of seen) out.push(await smallBody(context, bucket.id, version));
+  for (const version of seen) {
+    out.push(await smallBody(context, bucket.id, version));
+    if (out.length % VERSIONS_PER_TURN === 0) await context.clock.sleep(0);
+  }
   return out;
 }
 

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeIngest, encodeIngestResults, INGEST_ITEMS_MAX, type IngestItem } from "../protocol/ingest.ts";
+import {
+  decodeIngest,
+  encodeIngestItem,
+  encodeIngestResults,
+  INGEST_ITEMS_MAX,
+  type IngestItem,
+} from "../protocol/ingest.ts";
 import { Ingest } from "./ingest.ts";
 import { errorOf, isPurgedThere, type TargetClient, type TargetRequest, type TargetResponse } from "./wire.ts";
 
@@ -106,4 +112,31 @@ test("one request holds a bounded number of items", async () => {
   requests[0]?.end.reject(new Error("cut"));
   for (let i = 0; i < 10; i++) await turn();
   assert.equal(requests[2]?.items.length, 5);
+});
+
+test("whole requests and what comes one by one take turns; a whole request has results or none", async () => {
+  const { client, requests } = target();
+  const ingest = new Ingest(client, () => true);
+  const keys = (): string[] => requests.map(({ items }) => items.map(({ key }) => key).join());
+  const whole = (...names: string[]) => ingest.putAll(names.map(item).flatMap(encodeIngestItem), names.length);
+  const ends = [whole("a", "b"), whole("c"), whole("d"), whole("e")];
+  await turn();
+  const alone = [ingest.put(item("1"))];
+  await turn();
+  assert.deepEqual(keys(), ["a,b", "c"]);
+  requests[0]?.end.resolve(answer(200, encodeIngestResults([{ status: 200 }, { status: 503, code: "SlowDown" }])));
+  assert.deepEqual(await ends[0], [{ status: 200 }, { status: 503, code: "SlowDown" }]);
+  for (let i = 0; i < 10; i++) await turn();
+  alone.push(ingest.put(item("2")));
+  requests[1]?.end.reject(new Error("cut"));
+  assert.equal(await ends[1], undefined);
+  for (let i = 0; i < 10; i++) await turn();
+  requests[2]?.end.resolve(answer(200, encodeIngestResults([{ status: 200 }])));
+  requests[3]?.end.resolve(answer(501, ""));
+  for (let i = 0; i < 20; i++) await turn();
+  assert.deepEqual(keys(), ["a,b", "c", "1", "d", "2", "e"]);
+  assert.equal(await ends[2], "not spoken");
+  requests[4]?.end.reject(new Error("cut"));
+  requests[5]?.end.reject(new Error("cut"));
+  await Promise.allSettled([...ends, ...alone]);
 });

@@ -37,6 +37,7 @@ export class Ingest {
   readonly #spoken: () => boolean;
   #queue: Waiting[] = [];
   #batches: Batch[] = [];
+  #gatheredLast = false;
   #running = 0;
   #planned = false;
   /** The target is of ours but older: it answered that it knows no such call. */
@@ -89,9 +90,11 @@ export class Ingest {
     });
   }
 
-  /** What came one by one goes before whole requests, of which there are always more. */
+  /** What came one by one and whole requests take turns, so that neither waits for the end of the other. */
   #next(): Batch | undefined {
-    return this.#queue.length > 0 ? this.#gathered() : this.#batches.shift();
+    const gathers = this.#queue.length > 0 && (this.#batches.length === 0 || !this.#gatheredLast);
+    this.#gatheredLast = gathers;
+    return gathers ? this.#gathered() : this.#batches.shift();
   }
 
   /** As many as fit into one request. */

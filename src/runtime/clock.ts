@@ -4,7 +4,7 @@ export interface Clock {
   nowNs(): bigint;
   /** Milliseconds since the Unix epoch. */
   nowMs(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts (it never rejects). */
+  /** Resolves after `ms` (0: after what else waits for its turn now), or at once when `signal` aborts (it never rejects). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -30,6 +30,7 @@ export function systemClock(): Clock {
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) return resolve();
+        if (ms <= 0) return void setImmediate(resolve);
         const done = (): void => {
           clearTimeout(timer);
           signal?.removeEventListener("abort", done);

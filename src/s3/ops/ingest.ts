@@ -68,6 +68,9 @@ function asOnTheWire(headers: Readonly<Record<string, string>>): Record<string, 
 // oxlint-disable-next-line no-control-regex
 const NOT_ASCII = /[^\x00-\x7f]/;
 
+/** Items that are looked at before other requests of the process get their turn. */
+const ITEMS_PER_TURN = 64;
+
 export const ingest: Operation = {
   name: "Ingest",
   async run(request) {
@@ -78,7 +81,10 @@ export const ingest: Operation = {
     // Known to all items from here on; one that does not exist is each item's own fault.
     await allowed(request, { action: "s3:ReplicateObject", bucket });
     const asked: (PutRequest | IngestResult)[] = [];
-    for (const item of items) asked.push(await requestOf(new ItemRequest(request, bucket, item)));
+    for (const item of items) {
+      asked.push(await requestOf(new ItemRequest(request, bucket, item)));
+      if (asked.length % ITEMS_PER_TURN === 0) await request.deps.clock.sleep(0);
+    }
     return jsonReply(encodeIngestResults(await storeAll(request, asked)));
   },
 };
