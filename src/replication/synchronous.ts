@@ -74,12 +74,13 @@ async function untilTried(
   if (!known.some(({ record }) => record.sync)) return;
   // A target that is away is not waited for: its rows wait in the log.
   const reachable = (target: KnownTarget): boolean => targets.connect(target).endpoint.isOpenForWork;
-  const untilMs = clock.nowMs() + SYNC_WAIT_MAX_MS;
-  for (let waitMs = 1; clock.nowMs() < untilMs; waitMs = Math.min(waitMs * 2, SYNC_LOOK_MAX_MS)) {
+  // By what was waited, not by the clock: a client must not wait for as long as that is set back.
+  for (let waitMs = 1, waitedMs = 0; waitedMs < SYNC_WAIT_MAX_MS; waitMs = Math.min(waitMs * 2, SYNC_LOOK_MAX_MS)) {
     const found = await objects.version({ bucket, key, versionId });
     if (found === undefined) return;
     const still = pendingOf(found.version);
     if (!known.some((target) => still.includes(target.record.arn) && reachable(target))) return;
     await clock.sleep(waitMs);
+    waitedMs += waitMs;
   }
 }

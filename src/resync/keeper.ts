@@ -45,7 +45,8 @@ export class Keeper {
   /** The record as the run stands, only what is below the low-water mark counted. */
   now(run: ResyncRun, state: ResyncState, error?: string): ResyncRecord {
     const { phase, pass, cursor, counters, samples, damage, verify } = run.state;
-    const activeMs = (this.#record.activeMs ?? 0) + this.#deps.clock.nowMs() - this.#sinceMs;
+    // A clock that is set back takes nothing away.
+    const activeMs = (this.#record.activeMs ?? 0) + Math.max(0, this.#deps.clock.nowMs() - this.#sinceMs);
     const updated = this.#deps.clock.nowNs();
     const progress = { phase, pass, cursor, counters, samples, damage, verify };
     return { ...this.#record, ...progress, state, updated, activeMs, error };

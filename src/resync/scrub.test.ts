@@ -191,6 +191,21 @@ describe("scrub, repair and heal", { timeout: 30_000 }, () => {
     assert.equal(peer.asked, 1);
   });
 
+  test("a clock that was far ahead and is set back holds up neither the next pass nor the next repair", async () => {
+    const version = await site.put("k", "x".repeat(BIG));
+    site.blobs.files.clear();
+    await assert.rejects(read(version));
+    const one = scrub();
+    site.clock.aheadMs = 365 * 86_400_000;
+    while (await one.step(signal));
+    await one.repairAll(signal);
+    assert.equal(peer.asked, 1);
+    site.clock.aheadMs = 0;
+    assert.equal(await one.step(signal), true);
+    await one.repairAll(signal);
+    assert.equal(peer.asked, 2);
+  });
+
   async function healed(heals: Heals, task: HealTask): Promise<HealItem[]> {
     const items: HealItem[] = [];
     await until(async () => {

@@ -122,7 +122,9 @@ export class Scrub {
   async step(signal: AbortSignal): Promise<boolean> {
     const { objects, index, clock } = this.#deps;
     const state = await scrubState(index);
-    if (state.cursor === undefined && clock.nowMs() - state.passStartedMs < SCRUB_CYCLE_MS) return false;
+    const ageMs = clock.nowMs() - state.passStartedMs;
+    // A pass of the future: the clock was set back, and nothing would be looked at for as long as that.
+    if (state.cursor === undefined && ageMs >= 0 && ageMs < SCRUB_CYCLE_MS) return false;
     const startedMs = state.cursor === undefined ? clock.nowMs() : state.passStartedMs;
     const { bucket: at = "", key = "", versionId = "" } = state.cursor ?? {};
     const buckets = (await objects.buckets()).toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -218,7 +220,8 @@ export class Scrub {
   async #repair(bucket: Bucket, row: Buffer, signal: AbortSignal): Promise<boolean> {
     const name = row.toString("latin1");
     const nowMs = this.#deps.clock.nowMs();
-    if (signal.aborted || (this.#again.get(name) ?? 0) > nowMs) return false;
+    const waitMs = (this.#again.get(name) ?? 0) - nowMs;
+    if (signal.aborted || (waitMs > 0 && waitMs <= REPAIR_AGAIN_MS)) return false;
     const found = await this.#damaged(bucket, row);
     if (found === undefined) return false;
     const outcome = await repairVersion({ ...this.#deps, limiter: this.#limiter }, bucket, found);

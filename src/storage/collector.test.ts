@@ -52,6 +52,20 @@ test("garbage goes after its grace: the file, then the row", async () => {
   assert.deepEqual(await index.scan(garbage, { limit: 9 }), []);
 });
 
+test("a clock that is set back delays garbage by one grace, not by as much as that", async () => {
+  const { blobs, index, clock, write } = await site();
+  const { ref } = await write();
+  await index.commit(new CommitBuilder().put(blobRowKey(SPACE.garbage, ref.id), Buffer.alloc(0)));
+  const options = { blobs, index, clock, graceMs: 1000 };
+  await collectGarbage(options);
+  clock.ms -= 1_000_000_000;
+  assert.deepEqual(await collectGarbage(options), { removed: 0, waiting: 1 });
+  clock.ms += 999;
+  assert.deepEqual(await collectGarbage(options), { removed: 0, waiting: 1 });
+  clock.ms += 1;
+  assert.deepEqual(await collectGarbage(options), { removed: 1, waiting: 0 });
+});
+
 test("a collector that died between file and row finishes the next time", async () => {
   const { blobs, index, clock, write } = await site();
   const blob = await write();

@@ -35,7 +35,8 @@ export async function collectGarbage(options: GarbageOptions): Promise<{ removed
     const rows = await options.index.scan({ start, end }, { limit: COLLECT_ROWS_PER_STEP });
     const now = options.clock.nowMs();
     const due = rows.filter((row) => graceMs <= 0 || (row.value.length === 8 && seenAt(row) + graceMs <= now));
-    const fresh = rows.filter((row) => row.value.length !== 8 && graceMs > 0);
+    // Seen by a clock that was set back since: its grace begins anew, or it would last as long as that.
+    const fresh = rows.filter((row) => graceMs > 0 && (row.value.length !== 8 || seenAt(row) > now));
     await forAll(due, (row) => options.blobs.discard(row.key.toString("hex", 1)));
     const commit = new CommitBuilder();
     for (const row of due) commit.delete(row.key);
