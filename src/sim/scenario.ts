@@ -191,7 +191,10 @@ async function refused(world: World): Promise<string[]> {
 
 interface ShownResync {
   readonly resyncStatus: string;
+  readonly compared: number;
   readonly sent: number;
+  readonly alreadyEqual: number;
+  readonly notReplicable: number;
   readonly purged: number;
   readonly failed: number;
   readonly verify?: { readonly different: number; readonly samples: unknown };
@@ -205,8 +208,11 @@ async function resyncAll(world: World, options: { mayMove: boolean }): Promise<v
     for (const { arn, endpoint } of await targetsOf(site)) {
       const name = `${site.name} to ${world.siteAt(endpoint).name}`;
       for (;;) {
-        const running = (await statusOf(site, arn))?.resyncStatus;
-        if (running !== "Pending" && running !== "Ongoing") break;
+        const before = await statusOf(site, arn);
+        if (before?.resyncStatus !== "Pending" && before?.resyncStatus !== "Ongoing") {
+          checkSum(world, name, before);
+          break;
+        }
         await world.time.sleep(REST_STEP_MS);
       }
       await api.resyncStart(BUCKET, { arn, resetId: "", olderThan: "", options: FORCED });
@@ -216,6 +222,7 @@ async function resyncAll(world: World, options: { mayMove: boolean }): Promise<v
         shown = await statusOf(site, arn);
       }
       world.note(`RESYNC ${name} ${JSON.stringify(shown)}`);
+      checkSum(world, name, shown);
       // A first resync meets what is newer at its target, which only the resync of the other direction brings here.
       const different = options.mayMove ? 0 : (shown?.verify?.different ?? 0);
       if (shown?.resyncStatus !== "Completed" || shown.failed + different > 0) {
@@ -225,6 +232,14 @@ async function resyncAll(world: World, options: { mayMove: boolean }): Promise<v
       }
     }
   }
+}
+
+/** Whatever became of a resync, each version that it compared is in one of its counts. */
+function checkSum(world: World, name: string, shown: ShownResync | undefined): void {
+  if (shown === undefined) return;
+  const { compared, sent, alreadyEqual, notReplicable, failed } = shown;
+  if (sent + alreadyEqual + notReplicable + failed === compared && alreadyEqual >= 0) return;
+  world.violation("counts do not add up", `${name}: ${JSON.stringify(shown)}`);
 }
 
 async function statusOf(site: Site, arn: string): Promise<ShownResync | undefined> {
