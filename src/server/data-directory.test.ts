@@ -56,6 +56,18 @@ test("only one server at a time owns a directory; its end frees it", async () =>
   await new Promise((done) => lockDataDirectory(dir).then((again) => again.close(done)));
 });
 
+test("of several starts that find the socket of a dead server one owns the directory", async () => {
+  const dir = join(root, "contended");
+  openDataDirectory(dir);
+  writeFileSync(join(dir, "server.lock"), "");
+  const starts = await Promise.allSettled([1, 2, 3].map(() => lockDataDirectory(dir)));
+  const owners = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  assert.equal(owners.length, 1);
+  for (const start of starts) if (start.status === "rejected") assert.match(String(start.reason), /in use by another/);
+  await assert.rejects(lockDataDirectory(dir), /in use by another/);
+  await new Promise((done) => owners[0]?.close(done));
+});
+
 test("a site whose index is gone or damaged is not started as an empty one", () => {
   const dir = join(root, "without index");
   openDataDirectory(dir);

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -170,7 +171,11 @@ async function lock(dir: string): Promise<Server> {
   const path = process.platform === "linux" ? `/proc/self/fd/${handle}/${LOCK_NAME}` : join(dir, LOCK_NAME);
   for (let attempt = 0; attempt < 2; attempt++) {
     const server = await listenOn(path);
-    if (server !== undefined) return server;
+    if (server !== undefined) {
+      if (attempt === 0 || (await isLeftAlone(dir))) return server;
+      // The server is not closed: that would take away the other one's socket. The process ends now anyway.
+      break;
+    }
     if (await answers(path)) break;
     try {
       unlinkSync(join(dir, LOCK_NAME));
@@ -180,6 +185,17 @@ async function lock(dir: string): Promise<Server> {
   }
   closeSync(handle);
   throw new UsageError(`${dir} is in use by another Resilver server. Stop it first, or choose another directory`);
+}
+
+/** Long against the moment between another start's look at a dead socket and its removal. */
+const RIVAL_MS = 100;
+
+/** Another start may have found the same dead socket, and removed the new one in its place: then that one has DIR. */
+async function isLeftAlone(dir: string): Promise<boolean> {
+  const inode = (): number | undefined => statSync(join(dir, LOCK_NAME), { throwIfNoEntry: false })?.ino;
+  const ours = inode();
+  await new Promise((resolve) => setTimeout(resolve, RIVAL_MS));
+  return ours !== undefined && inode() === ours;
 }
 
 function listenOn(path: string): Promise<Server | undefined> {
