@@ -1,6 +1,7 @@
 /**
  * Two sites and a MinIO, each replicating to both others: whatever is written, removed and edited where, all three end
- * with the same versions. The MinIO is a double with its ways as a target and as a source (`support/minio-peer.ts`).
+ * with the same versions, also when the sites are killed -9. The MinIO is a double with its ways as a target and as a
+ * source (`support/minio-peer.ts`). `MINIO_STEPS` and `MINIO_KILLS` make it longer, `CRASH_SEED` replays the choices.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -14,6 +15,9 @@ import { putParts, putTags, setRules, Site, until } from "./support/site.ts";
 const BUCKET = "shared";
 const CONVERGE_MS = setting("CRASH_CONVERGE_MS", 60_000);
 const STEPS = setting("MINIO_STEPS", 150);
+/** `kill -9` of one of the sites, and what MinIO's clients do until it is back. */
+const KILLS = setting("MINIO_KILLS", 3);
+const STEPS_ALONE = 10;
 const KEYS = 8;
 const DAY_MS = 86_400_000;
 
@@ -23,7 +27,7 @@ interface Version {
   readonly marker: boolean;
 }
 
-describe("two sites and a MinIO", { timeout: 120_000 }, () => {
+describe("two sites and a MinIO", { timeout: 120_000 + STEPS * 400 }, () => {
   const minio = new MinioPeer(BUCKET);
   let sites: [Site, Site];
 
@@ -198,9 +202,16 @@ describe("two sites and a MinIO", { timeout: 120_000 }, () => {
   test("everything at once, everywhere", async () => {
     const d = dice(seedOf("minio-peer"));
     const known: Version[] = [];
-    const steps = Array.from({ length: STEPS }, () => d.below(3));
-    for (const at of steps) {
-      await (at === 2 ? minioStep(d, known) : siteStep(d, known, sites[at] as Site));
+    for (let round = 0; round < KILLS; round++) {
+      for (let step = 0; step < STEPS / KILLS; step++) {
+        const at = d.below(3);
+        await (at === 2 ? minioStep(d, known) : siteStep(d, known, sites[at] as Site));
+      }
+      // With whatever is on its way just now; MinIO goes on, and its requests fail.
+      const victim = d.pick(sites);
+      await victim.kill();
+      for (let step = 0; step < STEPS_ALONE; step++) minioStep(d, known);
+      await victim.restart();
     }
     await equal();
   });
