@@ -66,9 +66,40 @@ export async function deleteBucket(context: Context, name: BucketName, options: 
   commit.delete(keys.namedRowKey(keys.SPACE.targets, bucket.id));
   for (const what of ["versions", "markers", "bytes"] as const) commit.delete(rows.usageCounter(bucket.id, what));
   if ((await context.index.commit(commit)) === "conflict") throw new StoreError("BucketNotEmpty", { bucket: name });
-  await abortAll(context, bucket);
+  await clearRest(context, bucket.id);
+}
+
+/** Spaces in which a bucket without versions may have rows. */
+const LEFT_SPACES = [keys.SPACE.upload, keys.SPACE.tombstone, keys.SPACE.damage] as const;
+
+/** What a bucket that is gone leaves. */
+async function clearRest(context: Context, bucketId: string): Promise<void> {
+  await abortAll(context, bucketId);
   for (const space of [keys.SPACE.tombstone, keys.SPACE.damage])
-    await clear(context, keys.keyPrefixRange(space, bucket.id, ""));
+    await clear(context, keys.keyPrefixRange(space, bucketId, ""));
+}
+
+/** Objects.clearDeleted: one look for each bucket that has rows. */
+export async function clearDeleted(context: Context): Promise<number> {
+  const idsNow = async (): Promise<Set<string>> => new Set((await listBuckets(context)).map(({ id }) => id));
+  let known = await idsNow();
+  let cleared = 0;
+  for (const space of LEFT_SPACES) {
+    let { start, end } = keys.spaceRange(space);
+    for (;;) {
+      const [row] = await context.index.scan({ start, end }, { limit: 1, keysOnly: true });
+      if (row === undefined) break;
+      const id = keys.bucketIdOfRow(row.key);
+      // Read again after the row: a bucket is there before anything in it is, so one that is not has been deleted.
+      if (!known.has(id)) known = await idsNow();
+      if (!known.has(id)) {
+        await clearRest(context, id);
+        cleared++;
+      }
+      start = keys.keyPrefixRange(space, id, "").end;
+    }
+  }
+  return cleared;
 }
 
 /** MethodNotAllowed with object lock; a bucket that changes meanwhile (gets object lock) is left as it is. */

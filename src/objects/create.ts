@@ -25,6 +25,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     buckets: () => buckets.listBuckets(context),
     updateBucket: (name, change) => buckets.updateBucket(context, name, change),
     deleteBucket: (name, options) => buckets.deleteBucket(context, name, options),
+    clearDeleted: () => buckets.clearDeleted(context),
     usage: (bucket) => buckets.usage(context, bucket),
     put: (request) => put(context, request),
     putReplicas: (bucket, requests) => putReplicas(context, bucket, requests),

@@ -51,6 +51,8 @@ export interface Objects {
    * MethodNotAllowed with object lock.
    */
   deleteBucket(name: BucketName, options: { force: boolean }): Promise<void>;
+  /** Finishes deletes of buckets that a crash cut short: their uploads and tombstones. Returns how many there were. */
+  clearDeleted(): Promise<number>;
 
   /** How the versions of a bucket are encrypted: each way and key with their number (exact, from counters). */
   encryptedWith(bucket: Bucket): Promise<EncryptedWith[]>;

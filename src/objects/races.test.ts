@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StoreError } from "../model/errors.ts";
-import type { UploadId } from "../model/names.ts";
+import { NULL_VERSION, type UploadId } from "../model/names.ts";
 import type { Commit, CommitResult } from "../storage/index/index.ts";
 import * as keys from "../storage/keys.ts";
 import { bodyOf, bucketName, objectKey, PLAIN, testSite, textOf, type TestSite } from "./testing.ts";
@@ -103,4 +103,34 @@ test("two completions of one upload get the same answer; one that an abort overt
   });
   const { parts: listed } = await objects.listParts(other, { after: 0, limit: 10 });
   await assert.rejects(objects.completeUpload({ ...other, parts: listed }), { code: "NoSuchUpload" });
+});
+
+test("a bucket's delete that is cut short is finished later, and no other bucket loses anything", async () => {
+  const made = await site();
+  const { objects, index } = made;
+  const kept = bucketName("kept");
+  await objects.createBucket(kept, { owner: "me" });
+  const keptUpload = await objects.createUpload({ ...AT, bucket: kept, attributes: PLAIN, initiator: "me" });
+  const inKept = { ...AT, bucket: kept, uploadId: keptUpload.uploadId };
+  await objects.putPart(inKept, 1, bodyOf("p"));
+  const selector = await newUpload(made);
+  await objects.putPart(selector, 1, bodyOf(LARGE));
+  await objects.delete({ ...AT, versionId: NULL_VERSION, source: { replica: true, mtime: 5n } });
+  // The process ends right behind the commit that removes the bucket.
+  const real = index.commit.bind(index);
+  nextCommit(made, async (commit) => {
+    await commit();
+    index.commit = () => Promise.reject(new Error("killed"));
+    return "committed";
+  });
+  await assert.rejects(objects.deleteBucket(BUCKET, { force: false }), /killed/);
+  index.commit = real;
+  assert.equal(await partRows(made, selector.uploadId), 1);
+  assert.equal(await objects.clearDeleted(), 1);
+  assert.equal(await partRows(made, selector.uploadId), 0);
+  for (const space of [keys.SPACE.upload, keys.SPACE.tombstone])
+    assert.equal((await index.scan(keys.spaceRange(space), { limit: 9 })).length, space === keys.SPACE.upload ? 1 : 0);
+  assert.equal((await index.scan(keys.spaceRange(keys.SPACE.garbage), { limit: 9 })).length, 1);
+  assert.equal((await objects.listParts(inKept, { after: 0, limit: 10 })).parts.length, 1);
+  assert.equal(await objects.clearDeleted(), 0);
 });

@@ -280,8 +280,8 @@ export async function abortUpload(context: Context, selector: UploadSelector): P
 }
 
 /** Ends every upload of a bucket that is gone. */
-export async function abortAll(context: Context, bucket: Bucket): Promise<void> {
-  const range = keys.keyPrefixRange(keys.SPACE.upload, bucket.id, "");
+export async function abortAll(context: Context, bucketId: string): Promise<void> {
+  const range = keys.keyPrefixRange(keys.SPACE.upload, bucketId, "");
   for (;;) {
     const [entry] = await context.index.scan(range, { limit: 1 });
     if (entry === undefined) return;

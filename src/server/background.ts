@@ -10,9 +10,12 @@ const DISK_LOW =
   "the disk is nearly full: new objects are refused (XMinioStorageFull) until there is room; deletes work";
 /** A sweep reads the names of all blob files: rarely, and only for what a crash left. */
 const SWEEP_EVERY_MS = 24 * 3_600_000;
+/** A server that is started anew each night sweeps too. */
+const SWEEP_FIRST_MS = 3_600_000;
 const SESSIONS_EVERY_MS = 600_000;
 /** Only looks whether something became due, which it does at midnights and with new rules. */
 const EXPIRE_EVERY_MS = 60_000;
+/** Before an object fails for want of one. */
 const KEYS_FIRST_MS = 1000;
 const KEYS_EVERY_MS = 60_000;
 const ORPHAN_AGE_MS = 24 * 3_600_000;
@@ -26,6 +29,8 @@ export interface BackgroundDeps extends CollectorOptions {
   readonly log: Logger;
   /** When this start began, Unix ms, before any request was taken: what is staged later may be an upload under way. */
   readonly openedMs: number;
+  /** Finishes deletes of buckets that a crash cut short. */
+  readonly clearDeleted: () => Promise<unknown>;
   /** Removes the rows of temporary credentials that have ended. */
   readonly removeEndedSessions: () => Promise<void>;
   /** Carries out the lifecycle of buckets whose day or rules are new. */
@@ -34,12 +39,12 @@ export interface BackgroundDeps extends CollectorOptions {
   readonly watchKeys?: (() => Promise<void>) | undefined;
 }
 
-/** The first look comes soon: before an object fails. */
-function keysEveryMs(): () => number {
-  let next = KEYS_FIRST_MS;
+/** The first time comes sooner than the others. */
+function firstAfter(firstMs: number, everyMs: number): () => number {
+  let next = firstMs;
   return () => {
     const now = next;
-    next = KEYS_EVERY_MS;
+    next = everyMs;
     return now;
   };
 }
@@ -68,12 +73,19 @@ export function startBackground(deps: BackgroundDeps): Background {
     { name: "garbage collection", everyMs: () => (low ? COLLECT_LOW_MS : COLLECT_EVERY_MS), step: collect },
     {
       name: "orphan sweep",
-      everyMs: () => SWEEP_EVERY_MS,
+      everyMs: firstAfter(SWEEP_FIRST_MS, SWEEP_EVERY_MS),
       step: (signal) => sweepOrphans({ ...deps, minAgeMs: ORPHAN_AGE_MS, signal }),
+    },
+    {
+      name: "clearing of deleted buckets",
+      everyMs: firstAfter(SWEEP_FIRST_MS, SWEEP_EVERY_MS),
+      step: () => deps.clearDeleted(),
     },
     { name: "removal of ended sessions", everyMs: () => SESSIONS_EVERY_MS, step: () => deps.removeEndedSessions() },
     { name: "lifecycle", everyMs: () => EXPIRE_EVERY_MS, step: (signal) => deps.expire(signal) },
-    ...(watchKeys === undefined ? [] : [{ name: "look at the keys", everyMs: keysEveryMs(), step: watchKeys }]),
+    ...(watchKeys === undefined
+      ? []
+      : [{ name: "look at the keys", everyMs: firstAfter(KEYS_FIRST_MS, KEYS_EVERY_MS), step: watchKeys }]),
   ];
   const run = async (task: Task): Promise<void> => {
     while (!stopping.signal.aborted) {

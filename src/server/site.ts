@@ -216,6 +216,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
         openedMs,
         expire: (signal) => expiring.step(signal),
         watchKeys: keyWatch && (() => keyWatch.step()),
+        clearDeleted: () => objects.clearDeleted(),
         removeEndedSessions: () => iam.sessions.removeEnded(),
       });
     },

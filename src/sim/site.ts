@@ -186,9 +186,9 @@ export class Site implements Place {
     // No simulated bucket has a lifecycle.
     const expire = (): Promise<void> => Promise.resolve();
     const openedMs = clock.nowMs();
-    const background = leads
-      ? startBackground({ index, blobs, clock, log: silentLog, openedMs, removeEndedSessions, expire })
-      : undefined;
+    const clearDeleted = (): Promise<number> => objects.clearDeleted();
+    const tasks = { removeEndedSessions, expire, clearDeleted };
+    const background = leads ? startBackground({ index, blobs, clock, log: silentLog, openedMs, ...tasks }) : undefined;
     return { life, index, blobs, objects, replication, handler, background };
   }
 
