@@ -82,6 +82,9 @@ describe("trying a target", { timeout: 20_000 }, () => {
     await until(async () => (await result())?.fault !== undefined);
     assert.match((await result())?.fault ?? "", /lacks s3:PutObject and s3:ReplicateObject/);
     assert.match(warned[0] ?? "", /will not take what is sent/);
+    fake.interfere = () => undefined;
+    await until(async () => (await result())?.fault === undefined);
+    assert.equal(warned.length, 1);
     stop.abort();
     await ended;
   });

@@ -82,11 +82,16 @@ export async function tryTarget(
   if (wanted.real && real && !ours) await checks.checkRealWrites(client, object);
 }
 
-/** Tries targets again when they came back or say another name; only the process that does the background work runs it. */
+/**
+ * Tries targets again when they came back or say another name, and while they are found wanting. Only the process that
+ * does the background work runs it.
+ */
 export class Probes {
   readonly #deps: ProbeDeps & { readonly warn: (message: string, error: unknown) => void };
   /** What was known of each endpoint when its target was tried last. */
   readonly #seen = new Map<Arn, string>();
+  /** Targets with a fault: somebody may mend it at any moment, and then it must not be told any longer. */
+  readonly #wanting = new Set<Arn>();
 
   constructor(deps: ProbeDeps & { readonly warn: (message: string, error: unknown) => void }) {
     this.#deps = deps;
@@ -109,14 +114,16 @@ export class Probes {
     const { endpoint } = this.#deps.targets.connect(target);
     const { offlineCount } = endpoint.view();
     const seen = `${endpoint.identity} ${offlineCount}`;
-    if (!endpoint.isOpenForWork || endpoint.identity === "" || this.#seen.get(arn) === seen) return;
+    const known = this.#seen.get(arn) === seen && !this.#wanting.has(arn);
+    if (!endpoint.isOpenForWork || endpoint.identity === "" || known) return;
     const bucket = await this.#deps.objects.bucket(target.bucket);
     const needs = needsOf(bucket, arn);
     if (needs === undefined) return;
     const first = !this.#seen.has(arn);
     this.#seen.set(arn, seen);
     // A start of this process says nothing about the target: what it said before counts.
-    if (first && (await probeResult(this.#deps.index, arn))?.identity === endpoint.identity) return;
+    const before = first ? await probeResult(this.#deps.index, arn) : undefined;
+    if (before?.identity === endpoint.identity && before.fault === undefined) return;
     await this.try(target, { needs, locked: bucket.objectLock !== undefined });
   }
 
@@ -131,9 +138,16 @@ export class Probes {
       // It went away again: its return is another reason to try.
       if (error.code === "XMinioAdminReplicationRemoteConnectionError") return;
       fault = error.detail.message ?? error.code;
-      this.#deps.warn(`target ${arn} of bucket ${target.bucket} will not take what is sent`, error);
     }
+    const before = await probeResult(this.#deps.index, arn);
+    if (fault === undefined) this.#wanting.delete(arn);
+    else this.#wanting.add(arn);
     const { identity } = this.#deps.targets.connect(target).endpoint;
+    if (fault !== undefined) {
+      if (before?.identity === identity && before.fault === fault) return;
+      const refusal = new StoreError("InvalidRequest", { message: fault });
+      this.#deps.warn(`target ${arn} of bucket ${target.bucket} will not take what is sent`, refusal);
+    }
     const time = new Date(this.#deps.clock.nowMs()).toISOString();
     const result: ProbeResult = { time, identity, ...(fault === undefined ? {} : { fault }) };
     await this.#deps.index.commit(new CommitBuilder().put(rowKey(arn), encodeRow(result)));

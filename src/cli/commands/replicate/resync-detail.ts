@@ -54,7 +54,11 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
   if (detail === undefined) return [];
   const { damage, verify } = detail;
   const left = detail.eta === undefined ? "" : `, ${formatSpan(detail.eta * 1000)} left`;
-  const samples = [...(detail.samples ?? []), ...(verify?.samples ?? [])];
+  const failed = detail.samples ?? [];
+  // What failed differs too: the proof need not name it again.
+  const isTold = ({ key, versionId }: Sample): boolean =>
+    failed.some((other) => other.key === key && other.versionId === versionId);
+  const samples = [...failed, ...(verify?.samples ?? []).filter((sample) => !isTold(sample))];
   return [
     ...(detail.paused === true ? ["Paused; `resync resume` lets it go on"] : []),
     `Progress: ${detail.done} of ${detail.total} versions, ${detail.versionsPerSecond} a second${left} (${detail.phase})`,

@@ -90,6 +90,17 @@ test("several targets are summed up, none too", () => {
   assert.match(statusText(metrics, []), /Summary/);
 });
 
+test("what waits for one target is not said to wait for another", () => {
+  const curr = { count: 4, bytes: 1024 };
+  const Stats = { [ARN]: { queued: { curr: { count: 0, bytes: 0 } } }, other: { queued: { curr } } };
+  const text = statusText({ currStats: { Stats, queued: { curr } } }, [target, { ...target, arn: "other" }]);
+  const queued = text.split("\n").filter((line) => line.startsWith("  Queued:"));
+  assert.deepEqual(
+    queued.map((line) => /● (\d+) objects/.exec(line)?.[1]),
+    ["0", "4", "4"],
+  );
+});
+
 test("what is still to do is shown where the server counts it", () => {
   const counted = {
     ...metrics,

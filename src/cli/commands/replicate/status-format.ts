@@ -41,6 +41,8 @@ export interface TargetMetrics {
   readonly state?: string | undefined;
   /** How the target was last tried; `fault`: why versions will not arrive. */
   readonly probe?: { readonly time?: string | undefined; readonly fault?: string | undefined } | undefined;
+  /** Of one target only a Resilver says it; MinIO tells that of the bucket. */
+  readonly queued?: Spread<Amount> | undefined;
   /** RFC 3339; empty: nothing waits. */
   readonly oldestPending?: string | undefined;
   readonly failedReplicationCount?: number | undefined;
@@ -61,7 +63,6 @@ export interface CurrentMetrics extends TargetMetrics {
   readonly Stats?: Readonly<Record<string, TargetMetrics>> | undefined;
   readonly replicaSize?: number | undefined;
   readonly replicaCount?: number | undefined;
-  readonly queued?: Spread<Amount> | undefined;
   readonly [extra: string]: unknown;
 }
 
@@ -101,7 +102,7 @@ function targetLines(metrics: ReplicationMetrics, target: RemoteTarget): string[
   return [
     replicatedLine(stats),
     ...pendingLine(stats),
-    queuedLine(metrics),
+    queuedLine(stats.queued ?? metrics.currStats.queued),
     workersLine(metrics),
     rateLine(rates.some((rate) => rate.avgRate !== undefined) ? rates : nodeRates(metrics)),
     line(
@@ -120,7 +121,7 @@ function targetLines(metrics: ReplicationMetrics, target: RemoteTarget): string[
 
 function summaryLines(metrics: ReplicationMetrics): string[] {
   const stats = metrics.currStats;
-  const lines = [replicatedLine(stats), ...pendingLine(stats), queuedLine(metrics), workersLine(metrics)];
+  const lines = [replicatedLine(stats), ...pendingLine(stats), queuedLine(stats.queued), workersLine(metrics)];
   const received = `${stats.replicaCount ?? 0} objects (${formatBinarySize(stats.replicaSize ?? 0)})`;
   return [...lines, line("Received", received), rateLine(nodeRates(metrics)), errorsLine(stats.failed)];
 }
@@ -142,8 +143,7 @@ function pendingLine(stats: TargetMetrics): string[] {
   ];
 }
 
-function queuedLine(metrics: ReplicationMetrics): string {
-  const queued = metrics.currStats.queued;
+function queuedLine(queued: Spread<Amount> | undefined): string {
   const most = queued?.max ?? queued?.peak;
   return line("Queued", `● ${amount(queued?.curr)} (avg: ${amount(queued?.avg)} ; max: ${amount(most)})`);
 }
