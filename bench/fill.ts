@@ -28,7 +28,8 @@ export interface Filling {
 }
 
 /** The same keys, version ids and times in every directory. */
-export const keyOf = (i: number): string => `${(i % FOLDERS).toString(16)}/object-${i}`;
+export const keyOf = (i: number): string => `${folderOf(i)}/object-${String(i).padStart(9, "0")}`;
+const folderOf = (i: number): string => (i % FOLDERS).toString(16).padStart(2, "0");
 export const versionIdOf = (i: number): string =>
   `${createHash("md5").update(String(i)).digest("hex")}`.replace(/^(.{8})(.{4}).(.{3}).(.{3})/, "$1-$2-4$3-8$4-");
 const FIRST_NS = 1_790_000_000_000_000_000n;
@@ -56,6 +57,7 @@ export async function fillDirectory({ dir, bucket, count, body, replication }: F
   const data = encodeInline([body], body.length);
   let commit = new CommitBuilder();
   let open = 0;
+  // In the order of keys: each page of the index is written once.
   for (let folder = 0; folder < FOLDERS; folder++) {
     for (let i = folder; i < count; i += FOLDERS) {
       const blobId = `fedcba9876${i.toString(16).padStart(22, "0")}`;
