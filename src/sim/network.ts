@@ -4,6 +4,7 @@
  */
 import { NetworkError } from "../client/errors.ts";
 import type { S3Response, TransportRequest } from "../client/transport.ts";
+import { SOURCE_REPLICATION_CHECK } from "../protocol/replication-headers.ts";
 import type { Dice } from "./random.ts";
 import { Exchange, type Handler, type HttpAnswer, type HttpRequest } from "./http.ts";
 import { never, type Life } from "./life.ts";
@@ -117,7 +118,7 @@ export class Network {
   async #pass(from: Place, to: Place, request: TransportRequest, what: string): Promise<HttpAnswer> {
     const between = from.listener !== undefined;
     this.traffic.requests++;
-    if (between && request.method !== "GET" && request.method !== "HEAD") this.traffic.writes++;
+    if (between && isWrite(request)) this.traffic.writes++;
     const fault = between ? this.#fault() : undefined;
     await this.#time.sleep(this.#delayMs());
     if (this.#cut.has(`${from.name}>${to.name}`)) {
@@ -229,6 +230,11 @@ function untilDeath<T>(work: Promise<T>, life: Life): Promise<T> {
     const callOff = life.onDeath(died);
     work.then(resolve, reject).finally(callOff);
   });
+}
+
+/** A target that came back is tried with dry runs, whatever there is to send. */
+function isWrite({ method, headers }: TransportRequest): boolean {
+  return method !== "GET" && method !== "HEAD" && headers[SOURCE_REPLICATION_CHECK] === undefined;
 }
 
 function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
