@@ -72,8 +72,11 @@ async function drain(from: S3Client, source: BenchSite, target: BenchSite): Prom
   return { ...read(), objects: left };
 }
 
-/** Milliseconds from the answer of a write to the answer of a HEAD at the target that finds it, sorted. */
-async function lags(source: BenchSite, target: BenchSite): Promise<number[]> {
+/**
+ * Milliseconds from the answer of a write to the answer of a HEAD at the target that finds it; and what the writes took,
+ * which says how busy the machine is. Sorted.
+ */
+async function lags(source: BenchSite, target: BenchSite): Promise<{ lag: number[]; took: number[] }> {
   const writes = WRITES_PER_SECOND * Number(values["lag-seconds"]);
   const requests = Array.from({ length: writes }, (_, i) => put(source, "bench", `lag-${i}`));
   const looks = requests.map((_, i) =>
@@ -83,8 +86,9 @@ async function lags(source: BenchSite, target: BenchSite): Promise<number[]> {
     Promise.all(Array.from({ length: count }, () => Connection.open(site.port, "127.0.0.1")));
   const [writers, lookers] = [await open(source, CONNECTIONS), await open(target, LOOKERS)];
   for (const looker of lookers) looker.head = true;
-  const out: number[] = [];
+  const [lag, took]: [number[], number[]] = [[], []];
   const write = async (i: number, writer: Connection): Promise<void> => {
+    const asked = performance.now();
     const { status } = await writer.send(requests[i] as readonly Buffer[]);
     if (status !== 200) throw new Error(`a PUT was answered ${status}`);
     writers.push(writer);
@@ -94,8 +98,9 @@ async function lags(source: BenchSite, target: BenchSite): Promise<number[]> {
       return;
     }
     const answered = performance.now();
+    took.push(answered - asked);
     while ((await looker.send(looks[i] as readonly Buffer[])).status !== 200) await sleep(1);
-    out.push(performance.now() - answered);
+    lag.push(performance.now() - answered);
     lookers.push(looker);
   };
   const running: Promise<void>[] = [];
@@ -111,7 +116,8 @@ async function lags(source: BenchSite, target: BenchSite): Promise<number[]> {
   }
   await Promise.all(running);
   for (const connection of [...writers, ...lookers]) connection.close();
-  return out.sort((a, b) => a - b);
+  for (const times of [lag, took]) times.sort((a, b) => a - b);
+  return { lag, took };
 }
 
 const each = (micros: number, count: number): string => `${(micros / count).toFixed(0)} us`;
@@ -156,9 +162,13 @@ async function measure(wire: "minio" | "ingest", source: BenchSite, target: Benc
     `source ${each(later.source, later.objects)}, target ${each(later.target, later.objects)}: ${both.toFixed(2)} of a PUT's`,
   );
 
-  const sorted = await lags(source, target);
-  const at = (share: number): string => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
-  say(`lag at ${WRITES_PER_SECOND} writes/s`, `median ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms`);
+  const { lag, took } = await lags(source, target);
+  const at = (times: readonly number[], share: number): string =>
+    (times[Math.floor((times.length - 1) * share)] ?? 0).toFixed(1);
+  say(
+    `lag at ${WRITES_PER_SECOND} writes/s`,
+    `median ${at(lag, 0.5)} ms, p99 ${at(lag, 0.99)} ms; the writes took ${at(took, 0.5)} and ${at(took, 0.99)} ms`,
+  );
   await Promise.all([from.close(), to.close()]);
 }
 
