@@ -4,11 +4,12 @@ import type { Arn, VersionId } from "../model/names.ts";
 import { logCounter } from "../objects/rows.ts";
 import type { LogRow } from "../objects/types.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
-import { logRowKey, SPACE } from "../storage/keys.ts";
-import { encodeTimedRow } from "../storage/records.ts";
+import { logRowKey, namedRowKey, SPACE } from "../storage/keys.ts";
+import { decodeRow, encodeRow, encodeTimedRow } from "../storage/records.ts";
 import { logRange, pendingWork } from "./log.ts";
 import { Scheduler } from "./scheduler.ts";
 import { systemRandom } from "../runtime/random.ts";
+import type { TargetRecord } from "./target-record.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
 import { asKey, replicateTo, SRC, statusOf, testSite, until, type TestSite } from "./testing/site.ts";
 
@@ -52,6 +53,27 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     assert.equal(fake.versions.length, 300);
     for (const version of versions) assert.equal(await statusOf(site, arn, version), "COMPLETED");
     assert.equal((await pendingWork(site.index, arn)).bytes, 0);
+  });
+
+  test("a target that cannot even be connected to leaves the others theirs, and is named", async () => {
+    stop.abort();
+    await ended;
+    const { bucket, index } = { ...site, bucket: await site.objects.bucket(SRC) };
+    const key = namedRowKey(SPACE.targets, bucket.id);
+    const row = decodeRow<{ targets: TargetRecord[] }>((await index.get(key)) as Buffer);
+    const good = row.targets[0] as TargetRecord;
+    const bad = "arn:minio:replication::00000000-0000-4000-8000-000000000009:dst" as Arn;
+    const targets = [{ ...good, arn: bad, endpoint: "no host at all" }, good];
+    await index.commit(new CommitBuilder().put(key, encodeRow({ ...row, targets })));
+    await site.put("k");
+    start();
+    await until(idle);
+    assert.equal(fake.versions.length, 1);
+    await until(async () => warnings.some((warning) => warning.includes(bad)));
+    await index.commit(new CommitBuilder().put(key, encodeRow(row)));
+    stop.abort();
+    await ended;
+    warnings.splice(0);
   });
 
   test("rows of one key keep their order: versions, marker, purge", async () => {

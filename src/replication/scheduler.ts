@@ -19,6 +19,8 @@ interface Running {
 export class Scheduler {
   readonly #deps: SchedulerDeps;
   readonly #queues = new Map<Arn, Running>();
+  /** Targets that cannot be connected to, and were named in the log. */
+  readonly #named = new Set<Arn>();
   #refreshing: Promise<void> | undefined;
   readonly #waker = new Waker();
   readonly #publisher: ActivityPublisher;
@@ -85,13 +87,19 @@ export class Scheduler {
   }
 
   #ensure(target: KnownTarget): void {
-    const connection = this.#deps.targets.connect(target);
-    const running = this.#queues.get(target.record.arn);
-    if (running !== undefined) {
-      running.queue.use(connection);
-      return;
+    const { arn } = target.record;
+    try {
+      const connection = this.#deps.targets.connect(target);
+      this.#named.delete(arn);
+      const running = this.#queues.get(arn);
+      if (running !== undefined) return running.queue.use(connection);
+      const queue = new TargetQueue(this.#deps, connection);
+      this.#queues.set(arn, { queue, ended: queue.run() });
+    } catch (error) {
+      // A secret that does not open, an address that is none: no reason to leave the other targets unserved.
+      if (this.#named.has(arn)) return;
+      this.#named.add(arn);
+      this.#deps.warn(`target ${arn} of bucket ${target.bucket} cannot be connected to`, error);
     }
-    const queue = new TargetQueue(this.#deps, connection);
-    this.#queues.set(target.record.arn, { queue, ended: queue.run() });
   }
 }
