@@ -132,9 +132,17 @@ export class Connections {
     return endpoint;
   }
 
-  /** Health of a target's endpoint, which is asked when nobody did before. */
+  /** Health of a target's endpoint, which is asked when nobody did before. One that cannot be connected to is offline. */
   async health(record: TargetRecord): Promise<HealthView> {
-    return this.#closed ? NEVER_ASKED : this.of(record).endpoint.known();
+    if (this.#closed) return NEVER_ASKED;
+    let endpoint: Link;
+    try {
+      ({ endpoint } = this.of(record));
+    } catch {
+      // The log names the reason (scheduler.ts); lists and metrics of the other targets go on.
+      return NEVER_ASKED;
+    }
+    return endpoint.known();
   }
 
   async forget(arn: Arn): Promise<void> {

@@ -70,6 +70,14 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     await until(idle);
     assert.equal(fake.versions.length, 1);
     await until(async () => warnings.some((warning) => warning.includes(bad)));
+    const listed = (await site.targets.list(SRC)) as { arn: Arn; isOnline: boolean }[] | null;
+    assert.deepEqual(
+      listed?.map((target) => [target.arn, target.isOnline]),
+      [
+        [bad, false],
+        [arn, true],
+      ],
+    );
     await index.commit(new CommitBuilder().put(key, encodeRow(row)));
     stop.abort();
     await ended;
