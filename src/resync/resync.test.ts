@@ -263,11 +263,14 @@ describe("resync", { timeout: 30_000 }, () => {
   test("a target that goes away and comes back only makes it wait", async () => {
     await fill(100);
     let puts = 0;
+    let stopped: Promise<void> | undefined;
     fake.interfere = (request) => {
-      if (request.method === "PUT" && ++puts === 20) void fake.stop();
+      if (request.method === "PUT" && ++puts === 20) stopped = fake.stop();
       return undefined;
     };
     await start();
+    await until(() => stopped !== undefined);
+    await stopped;
     await until(async () => !(await site.targets.connect(await site.targets.get(SRC, arn)).endpoint.confirm()));
     fake.interfere = () => undefined;
     await fake.start();
