@@ -84,9 +84,7 @@ export class PeerReads {
   count(bucketId: string, call: ProxiedCall, succeeded: boolean): void {
     this.#add(statKey(bucketId, call, "total"));
     if (!succeeded) this.#add(statKey(bucketId, call, "failed"));
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#write();
   }
 
   #add(key: Buffer): void {
@@ -108,6 +106,8 @@ export class PeerReads {
         this.#deps.warn("proxied reads could not be counted", error);
       }
     }
+    // In the turn that found nothing more, or what is counted before somebody else cleared it would wait.
+    this.#writing = undefined;
   }
 
   /** Writes what was counted. */

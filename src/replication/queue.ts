@@ -373,9 +373,7 @@ export class TargetQueue {
 
   #finish(item: Item, row: FinishedLogRow): void {
     this.#finished.push({ item, row });
-    this.#finishing ??= this.#commitFinished().finally(() => {
-      this.#finishing = undefined;
-    });
+    this.#finishing ??= this.#commitFinished();
   }
 
   /** Commits whatever has finished, again and again while more comes: batches grow with the load by themselves. */
@@ -398,6 +396,8 @@ export class TargetQueue {
       for (const { item } of batch) this.#forget(item);
       this.#pump();
     }
+    // In the turn that found nothing more: a row that finished before somebody else cleared it would wait for the next one.
+    this.#finishing = undefined;
   }
 
   /** The row left memory: the next one of its key runs at once, so that none read later overtakes it. */
