@@ -37,7 +37,7 @@ export const FLUSH_FAILURES_MAX = 512;
 export const RETRY_ROOM_MS = 50;
 /** A log that nobody announced a row of is looked at this often. */
 export const FALLBACK_POLL_MS = 500;
-/** A log that is said to have a new row and has none behind the last is read from its start at most this often. */
+/** A log of few rows is read from its start again this soon after its end was. */
 export const LOOK_AGAIN_MS = 20;
 
 /** Targets that another process added, changed or removed are noticed this soon. */

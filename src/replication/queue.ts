@@ -61,6 +61,7 @@ export class TargetQueue {
   /** Where the log is read on; undefined: from its start. */
   #from: Buffer | undefined;
   #rewoundAtMs = 0;
+  #lookPlanned = false;
   /** When the next row of the retry queue is due. */
   #nextDueNs: bigint | undefined;
   /** Set while the whole retry queue is gone through, due or not, since what held it up seems mended. */
@@ -109,6 +110,15 @@ export class TargetQueue {
   #lookAgain(): void {
     this.#from = undefined;
     this.poke();
+  }
+
+  #lookSoon(): void {
+    if (this.#lookPlanned) return;
+    this.#lookPlanned = true;
+    void this.#deps.clock.sleep(limits.LOOK_AGAIN_MS, this.#abort.signal).then(() => {
+      this.#lookPlanned = false;
+      this.#lookAgain();
+    });
   }
 
   /** Rows in memory, for status. */
@@ -194,12 +204,15 @@ export class TargetQueue {
   }
 
   /**
-   * Reads on behind the rows read last. A clock that went back, or another process's commit, may put a row before them:
-   * when a row was announced and none is found, and now and then anyway (`run`), all is read from the start.
+   * Reads on behind the rows read last. The commit of another process that serves, or of a clock that went back, may put
+   * a row before them: so a log of few rows is read from its start soon after, a long one now and then (`run`).
    */
   async #read(): Promise<void> {
     this.#more = false;
     const { start, end } = logRange(this.arn);
+    const isShort = this.#known.size < limits.LOOKAHEAD_ROWS;
+    const sinceMs = Math.abs(this.#deps.clock.nowMs() - this.#rewoundAtMs);
+    if (isShort && sinceMs >= limits.LOOK_AGAIN_MS) this.#from = undefined;
     const from = this.#from;
     try {
       const page = await this.#deps.index.scan({ start: from ?? start, end }, { limit: limits.LOOKAHEAD_ROWS });
@@ -207,12 +220,8 @@ export class TargetQueue {
       if (last !== undefined) this.#from = keyAfter(last.key);
       for (const entry of page) this.#admit(entry);
       if (page.length === limits.LOOKAHEAD_ROWS) this.#more = true;
-      const now = this.#deps.clock.nowMs();
-      if (from === undefined) this.#rewoundAtMs = now;
-      else if (page.length === 0 && Math.abs(now - this.#rewoundAtMs) >= limits.LOOK_AGAIN_MS) {
-        this.#from = undefined;
-        this.#more = true;
-      }
+      if (from === undefined) this.#rewoundAtMs = this.#deps.clock.nowMs();
+      else if (isShort) this.#lookSoon();
       if (from === undefined || this.#flushFrom !== undefined) await this.#readRetries();
     } catch (error) {
       this.#deps.warn("the change log could not be read", error);
