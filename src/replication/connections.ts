@@ -1,5 +1,5 @@
 /** Live connections to targets: one per record as it is stored now; endpoints and their health are shared between them. */
-import type { Arn } from "../model/names.ts";
+import type { Arn, BucketName } from "../model/names.ts";
 import { assert } from "../runtime/assert.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
@@ -15,6 +15,7 @@ import { resumeStore, type ResumeStore } from "./resume.ts";
 import type { SendObserver, SendTarget } from "./sender.ts";
 import { failoverClient, Link } from "./link.ts";
 import { endpointsOf, type TargetRecord } from "./target-record.ts";
+import type { KnownTarget } from "./targets.ts";
 import type { TargetClient } from "./wire.ts";
 
 export interface Connection extends SendTarget {
@@ -37,6 +38,8 @@ export interface ConnectionsDeps {
   readonly index: OrderedIndex;
   readonly sealer: { open(sealed: string): string };
   readonly clientFor: (address: TargetAddress) => TargetClient;
+  /** What this site says in `x-amz-id-2`. */
+  readonly hostId: string;
   readonly observer?: SendObserver | undefined;
   /** An operator said that what is encrypted at rest may travel over plain HTTP. */
   readonly encryptedOverHttp?: boolean | undefined;
@@ -64,7 +67,7 @@ export class Connections {
   }
 
   /** The connection of a target as its record says now; a changed address or credential makes a new one. */
-  of(record: TargetRecord): Connection {
+  of({ bucket, record }: Pick<KnownTarget, "bucket" | "record">): Connection {
     const fingerprint = [
       record.endpoint,
       record.secure,
@@ -84,20 +87,21 @@ export class Connections {
       // Requests under way on it fail as network errors and are repeated on the new one.
       void known.connection.client.close();
     }
-    const opened = this.#open(record, fingerprint);
+    const opened = this.#open(bucket, record, fingerprint);
     for (const [i, endpoint] of known?.connection.endpoint.endpoints.entries() ?? [])
       if (!opened.endpoint.endpoints.includes(endpoint)) this.#release(endpoint, known?.clients[i]);
     return opened;
   }
 
-  #open(record: TargetRecord, fingerprint: string): Connection {
+  #open(bucket: BucketName, record: TargetRecord, fingerprint: string): Connection {
     const secretKey = this.#deps.sealer.open(record.secret);
     const ids = remoteIds(this.#deps.index, record.arn);
     const clients = endpointsOf(record).map((place) => {
       const direct = this.#deps.clientFor({ ...record, endpoint: place, bucket: record.targetBucket, secretKey });
       return record.dialect === "s3" ? genericClient(direct, ids) : direct;
     });
-    const endpoint = new Link(endpointsOf(record).map((place, i) => this.#endpoint(record, place, clients[i])));
+    const endpoints = endpointsOf(record).map((place, i) => this.#endpoint(record, place, clients[i]));
+    const endpoint = new Link(endpoints, record.targetBucket === bucket ? this.#deps.hostId : "");
     const client = failoverClient(clients, endpoint);
     const rate = { bytesPerSecond: record.bandwidth };
     const limiter = tokenBucket(this.#deps.clock, () => rate.bytesPerSecond);
@@ -133,11 +137,11 @@ export class Connections {
   }
 
   /** Health of a target's endpoint, which is asked when nobody did before. One that cannot be connected to is offline. */
-  async health(record: TargetRecord): Promise<HealthView> {
+  async health(target: Pick<KnownTarget, "bucket" | "record">): Promise<HealthView> {
     if (this.#closed) return NEVER_ASKED;
     let endpoint: Link;
     try {
-      ({ endpoint } = this.of(record));
+      ({ endpoint } = this.of(target));
     } catch {
       // The log names the reason (scheduler.ts); lists and metrics of the other targets go on.
       return NEVER_ASKED;

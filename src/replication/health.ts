@@ -35,6 +35,7 @@ export class Endpoint {
   #probing: Promise<boolean> | undefined;
   #asked = false;
   #identity = "";
+  #site: string | undefined;
   #stopped = new AbortController();
   readonly #waker = new Waker();
   readonly #listeners = new Set<() => void>();
@@ -65,7 +66,12 @@ export class Endpoint {
     return this.#identity;
   }
 
-  /** Called whenever the endpoint comes back. Returns the way to stop listening. */
+  /** Id of the site that answered last, as its `x-amz-id-2`; undefined: none did yet. */
+  get site(): string | undefined {
+    return this.#site;
+  }
+
+  /** Called whenever the endpoint comes back, or another site answers there. Returns the way to stop listening. */
   onOnline(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -105,11 +111,13 @@ export class Endpoint {
   async #probeOnce(): Promise<boolean> {
     const started = this.#clock.nowNs();
     let alive = false;
+    const siteBefore = this.#site;
     try {
       const answer = await this.#client.probe("/minio/health/live", PROBE_TIMEOUT_MS);
       alive = answer.status === 200 && answer.headers["x-minio-server-status"] !== "offline";
       if (alive) {
         this.#resilver = answer.headers[RESILVER];
+        this.#site = answer.headers["x-amz-id-2"] ?? "";
         this.#identity = `${answer.headers["server"] ?? "?"}/${this.#resilver ?? "-"}`;
       }
     } catch {
@@ -117,7 +125,7 @@ export class Endpoint {
     }
     this.#asked = true;
     if (alive) this.#measured(Number(this.#clock.nowNs() - started));
-    this.#set(alive);
+    this.#set(alive, this.#site !== siteBefore);
     return alive;
   }
 
@@ -131,16 +139,16 @@ export class Endpoint {
     };
   }
 
-  #set(alive: boolean): void {
+  #set(alive: boolean, isAnother: boolean): void {
     if (!alive && this.#state === "closed") {
       this.#state = "open";
       this.#offlineCount++;
       this.#downSinceMs = this.#clock.nowMs();
       // The loop is in its long sleep: from now on it asks often.
       this.#waker.wake();
-    } else if (alive && this.#state === "open") {
+    } else if (alive && (this.#state === "open" || isAnother)) {
+      if (this.#state === "open") this.#downtimeMs += this.#clock.nowMs() - this.#downSinceMs;
       this.#state = "closed";
-      this.#downtimeMs += this.#clock.nowMs() - this.#downSinceMs;
       for (const listener of this.#listeners) listener();
     }
   }

@@ -71,3 +71,25 @@ test("an endpoint may belong to one target of a bucket only, and must be there w
     code: "XMinioAdminReplicationRemoteConnectionError",
   });
 });
+
+test(
+  "nothing is sent to the bucket that it comes from, whatever the address leads to",
+  { timeout: 20_000 },
+  async () => {
+    const namesake = new FakeTarget(SRC);
+    await namesake.start();
+    after(() => namesake.stop());
+    const home = await site.targets.set(SRC, targetJson(namesake));
+    const { endpoint } = site.targets.connect(await site.targets.get(SRC, home));
+    await enableRule(site, home);
+    namesake.liveHeaders = { "x-amz-id-2": "this-site" };
+    await until(() => endpoint.leadsHome);
+    assert.deepEqual([endpoint.isOpenForWork, await endpoint.confirm()], [false, false]);
+    const version = await site.put("four");
+    await until(async () => !(await endpoint.confirm()));
+    assert.equal(await statusOf(site, home, version), "PENDING");
+    assert.deepEqual(keysAt(namesake), []);
+    namesake.liveHeaders = { "x-amz-id-2": "another" };
+    await until(async () => (await statusOf(site, home, version)) === "COMPLETED");
+  },
+);

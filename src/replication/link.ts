@@ -4,15 +4,24 @@ import type { TargetClient } from "./wire.ts";
 
 export class Link {
   readonly endpoints: readonly Endpoint[];
+  readonly #sourceSite: string;
 
-  /** At least one; the order is the preference. */
-  constructor(endpoints: readonly Endpoint[]) {
+  /**
+   * At least one; the order is the preference. `sourceSite`: where the target's bucket is the source bucket itself, so
+   * that what is sent there would count as replicated and be nowhere else; empty: nowhere.
+   */
+  constructor(endpoints: readonly Endpoint[], sourceSite: string) {
     this.endpoints = endpoints;
+    this.#sourceSite = sourceSite;
+  }
+
+  #isUsable(endpoint: Endpoint): boolean {
+    return endpoint.isOpenForWork && (this.#sourceSite === "" || endpoint.site !== this.#sourceSite);
   }
 
   /** Position of the endpoint that requests go to now. */
   get currentIndex(): number {
-    const open = this.endpoints.findIndex((endpoint) => endpoint.isOpenForWork);
+    const open = this.endpoints.findIndex((endpoint) => this.#isUsable(endpoint));
     return Math.max(open, 0);
   }
 
@@ -22,7 +31,17 @@ export class Link {
 
   /** Requests may go out. */
   get isOpenForWork(): boolean {
-    return this.endpoints.some((endpoint) => endpoint.isOpenForWork);
+    return this.endpoints.some((endpoint) => this.#isUsable(endpoint));
+  }
+
+  /** Requests may go out, and it is known to whom: a name or an address may lead to another site than yesterday. */
+  get isKnownAndOpen(): boolean {
+    return this.isOpenForWork && this.#current.site !== undefined;
+  }
+
+  /** All that answers is the source itself. */
+  get leadsHome(): boolean {
+    return !this.isOpenForWork && this.#sourceSite !== "" && this.#current.site === this.#sourceSite;
   }
 
   /** Protocol version when the endpoint in use is this program. */
@@ -55,8 +74,9 @@ export class Link {
   }
 
   /** A request got no answer: asks the endpoint that it went to whether it lives. False: it, or another, is tried later. */
-  confirm(): Promise<boolean> {
-    return this.#current.confirm();
+  async confirm(): Promise<boolean> {
+    const current = this.#current;
+    return (await current.confirm()) && this.#isUsable(current);
   }
 }
 

@@ -112,6 +112,7 @@ export class Probes {
   async #look(target: KnownTarget): Promise<void> {
     const { arn } = target.record;
     const { endpoint } = this.#deps.targets.connect(target);
+    if (endpoint.leadsHome) return this.#keep(target, "The remote target is this site itself: nothing is sent there");
     const { offlineCount } = endpoint.view();
     const seen = `${endpoint.identity} ${offlineCount}`;
     const known = this.#seen.get(arn) === seen && !this.#wanting.has(arn);
@@ -129,7 +130,6 @@ export class Probes {
 
   /** Tries a target and keeps the result. */
   async try(target: KnownTarget, wanted: { needs: checks.WriteNeeds; locked: boolean }): Promise<void> {
-    const { arn } = target.record;
     let fault: string | undefined;
     try {
       await tryTarget(this.#deps, target, { ...wanted, real: false });
@@ -139,6 +139,11 @@ export class Probes {
       if (error.code === "XMinioAdminReplicationRemoteConnectionError") return;
       fault = error.detail.message ?? error.code;
     }
+    await this.#keep(target, fault);
+  }
+
+  async #keep(target: KnownTarget, fault: string | undefined): Promise<void> {
+    const { arn } = target.record;
     const before = await probeResult(this.#deps.index, arn);
     if (fault === undefined) this.#wanting.delete(arn);
     else this.#wanting.add(arn);

@@ -152,7 +152,7 @@ export class TargetQueue {
 
   #pump(): void {
     if (this.#abort.signal.aborted) return;
-    if (!this.#connection.endpoint.isOpenForWork) {
+    if (!this.#connection.endpoint.isKnownAndOpen) {
       this.#release();
       return;
     }

@@ -114,7 +114,7 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     const { record } = await site.targets.get(SRC, arn);
     await fake.stop();
     const first = await site.put("before");
-    await until(async () => !(await site.targets.connections.health(record)).isOnline);
+    await until(async () => !(await site.targets.connections.health({ bucket: SRC, record })).isOnline);
     const more = await Promise.all(Array.from({ length: 50 }, (_, i) => site.put(`while${i}`)));
     assert.equal((await pendingWork(site.index, arn)).count, 51);
     assert.equal(await statusOf(site, arn, first), "PENDING");

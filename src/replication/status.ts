@@ -66,7 +66,7 @@ function stateOf(pending: PendingWork, isOnline: boolean, walking: boolean): Tar
   return pending.count > 0 || walking ? "PENDING" : "CAUGHT_UP";
 }
 
-async function numbersOf(deps: StatusDeps, { record, bucketId }: KnownTarget): Promise<TargetNumbers> {
+async function numbersOf(deps: StatusDeps, { bucket, record, bucketId }: KnownTarget): Promise<TargetNumbers> {
   const { arn, bandwidth: limit } = record;
   // First: what a walk has put into the log by its end is counted after it.
   const walking = await isWalking(deps.index, bucketId, arn);
@@ -74,7 +74,7 @@ async function numbersOf(deps: StatusDeps, { record, bucketId }: KnownTarget): P
     pendingWork(deps.index, arn),
     counters(deps.index, `sent/${arn}`),
     counters(deps.index, `failed/${arn}`),
-    deps.targets.connections.health(record),
+    deps.targets.connections.health({ bucket, record }),
     probeResult(deps.index, arn),
   ]);
   // A row of an older program may lack members.

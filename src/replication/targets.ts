@@ -80,6 +80,7 @@ export class Targets {
     this.connections = new Connections({
       clock: deps.clock,
       clientFor: deps.clientFor,
+      hostId: deps.hostId,
       sealer: deps.sealer,
       index: deps.index,
       observer: deps.observer,
@@ -282,7 +283,9 @@ export class Targets {
     if (type !== "" && type !== "replication") return null;
     const known = bucketName === "" ? await this.all() : await this.ofBucket(bucketName);
     const listed = await Promise.all(
-      known.map(async ({ bucket, record }) => listedTarget(record, bucket, await this.connections.health(record))),
+      known.map(async ({ bucket, record }) =>
+        listedTarget(record, bucket, await this.connections.health({ bucket, record })),
+      ),
     );
     return listed.length === 0 ? null : listed;
   }
@@ -357,7 +360,7 @@ export class Targets {
   }
 
   connect(known: KnownTarget): Connection {
-    return this.connections.of(known.record);
+    return this.connections.of(known);
   }
 
   /** The marks of a resync that started: shown in lists until the next one. */

@@ -184,6 +184,10 @@ export class ResyncJobs {
     const connection = targets.connect(await targets.get(bucketName, arn));
     await checkBucketThere(connection.client, "XMinioAdminRemoteTargetNotFoundError");
     await checkVersioned(connection.client);
+    await connection.endpoint.known();
+    // It would find every version there already, and call the sites equal.
+    if (connection.endpoint.leadsHome)
+      throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: bucketName });
     await checkAlive(connection.client);
     await checkEncryption(objects, bucketName, connection, clock.nowNs());
     const options = request.options ?? DEFAULT_OPTIONS;
