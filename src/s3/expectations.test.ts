@@ -303,3 +303,17 @@ test("uploads of one key are listed in the order in which they began", async () 
   const listed = [...body.matchAll(/<UploadId>(\w+)<\/UploadId>/g)].map((match) => match[1]);
   assert.deepEqual(listed, begun);
 });
+
+test("a tag may be named as a member that every object has", async () => {
+  const tags = "__proto__=a&constructor=b";
+  const { body } = await send("POST", "/plain/members", { query: "uploads", headers: { "x-amz-tagging": tags } });
+  const id = /<UploadId>(\w+)<\/UploadId>/.exec(body)?.[1];
+  const part = await send("PUT", "/plain/members", { query: `partNumber=1&uploadId=${id}`, body: "text" });
+  const parts = `<Part><PartNumber>1</PartNumber><ETag>${part.headers["etag"]}</ETag></Part>`;
+  const complete = `<CompleteMultipartUpload>${parts}</CompleteMultipartUpload>`;
+  await send("POST", "/plain/members", { query: `uploadId=${id}`, body: complete });
+  const document = "<Tagging><TagSet><Tag><Key>__proto__</Key><Value>a</Value></Tag></TagSet></Tagging>";
+  await send("PUT", "/plain", { query: "tagging", body: document });
+  for (const path of ["/plain/members", "/plain"])
+    assert.match((await send("GET", path, { query: "tagging" })).body, /<Key>__proto__<\/Key><Value>a<\/Value>/, path);
+});

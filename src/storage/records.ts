@@ -14,7 +14,8 @@ function withoutBigInts(value: unknown): unknown {
   if (typeof value === "bigint") return { $ns: value.toString() };
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(withoutBigInts);
-  const out: Record<string, unknown> = {};
+  // Without a prototype: a tag may be named `__proto__`.
+  const out = Object.create(null) as Record<string, unknown>;
   for (const [name, member] of Object.entries(value)) out[name] = withoutBigInts(member);
   return out;
 }
