@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { S3Client } from "../src/client/s3-client.ts";
 import { Connection, load } from "./load.ts";
 import { connectSites, drained, endpoint, makeBucket, pendingCount } from "./link.ts";
-import { cpuMicros, signed, startSite, type BenchSite } from "./site.ts";
+import { cpuMicros, processesOf, signed, startSite, type BenchSite } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
@@ -58,11 +58,12 @@ function meter(source: BenchSite, target: BenchSite): () => Cost {
 
 /** How fast what was written while the target was stopped reaches it, from its first tenth to its end. */
 async function drain(from: S3Client, source: BenchSite, target: BenchSite): Promise<Cost & { objects: number }> {
-  process.kill(target.pid, "SIGSTOP");
+  const processes = processesOf(target.pid);
+  for (const pid of processes) process.kill(pid, "SIGSTOP");
   try {
     await putMany(source, "bench", "later", objects);
   } finally {
-    process.kill(target.pid, "SIGCONT");
+    for (const pid of processes) process.kill(pid, "SIGCONT");
   }
   // Until the source has noticed that the target is back.
   let left = await pendingCount(from);

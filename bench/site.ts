@@ -22,7 +22,7 @@ export function cpuMicros(pid: number): number {
     return Number(fields[11]) + Number(fields[12]);
   };
   // The kernel counts in hundredths of a second.
-  return [pid, ...childrenOf(pid)].reduce((sum, id) => sum + ticks(id), 0) * 10_000;
+  return processesOf(pid).reduce((sum, id) => sum + ticks(id), 0) * 10_000;
 }
 
 export interface CpuByThread {
@@ -50,7 +50,7 @@ export function cpuByThread(pid: number): CpuByThread {
 /** The same to the nanosecond, for short windows; threads that ended meanwhile are left out. */
 export function cpuNanos(pid: number): number {
   let sum = 0;
-  for (const id of [pid, ...childrenOf(pid)]) {
+  for (const id of processesOf(pid)) {
     for (const task of readdirSync(`/proc/${id}/task`)) {
       const text = readFileSync(`/proc/${id}/task/${task}/schedstat`, "utf8");
       sum += Number(text.split(" ")[0]);
@@ -207,6 +207,9 @@ export function memory(pid: number): { privateMiB: number; fileMiB: number } {
   }
   return { privateMiB: Math.round(privateKib / 1024), fileMiB: Math.round(fileKib / 1024) };
 }
+
+/** A server's processes: the first, and those that serve beside it. */
+export const processesOf = (pid: number): number[] => [pid, ...childrenOf(pid)];
 
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
