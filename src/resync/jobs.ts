@@ -233,7 +233,10 @@ export class ResyncJobs {
     const bucket = await this.#deps.objects.bucket(bucketName);
     if (bucket.replication === undefined)
       throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
-    const records = (await loadRecords(this.#deps.index, bucket.id)).filter(({ record }) => !arn || record.arn === arn);
+    // A job outlives its target; what it found of that one would be read as said of those that are there.
+    const present = new Set((await this.#deps.targets.ofBucket(bucketName)).map(({ record }) => record.arn));
+    const isAsked = (of: Arn): boolean => (arn ? of === arn : present.has(of));
+    const records = (await loadRecords(this.#deps.index, bucket.id)).filter(({ record }) => isAsked(record.arn));
     if (records.length === 0) return {};
     const target: object[] = [];
     for (const { record } of records)

@@ -318,6 +318,17 @@ describe("resync", { timeout: 30_000 }, () => {
     );
   });
 
+  test("what was found of a target that is gone is told only to who asks for it", async () => {
+    await fill(1);
+    await start();
+    await finished();
+    await enableRule(site, arn, { enabled: false });
+    await site.targets.remove(SRC, arn);
+    assert.deepEqual(await jobs.status(SRC), {});
+    const { target } = (await jobs.status(SRC, arn)) as { target: { resyncStatus: string }[] };
+    assert.equal(target[0]?.resyncStatus, "Completed");
+  });
+
   test("a null version that is newer at the target stays", async () => {
     await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning: { status: "Suspended" } }));
     const version = await site.put("n", "old");

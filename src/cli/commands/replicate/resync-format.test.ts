@@ -97,6 +97,8 @@ test("what a server counts ahead is shown: total, time left, damage and the clos
   assert.match(text, /\n {3}Progress: 10 of 40 versions, 5 a second, 6s left \(compare\)\n/);
   assert.match(text, /\n {3}Damage at the target: 3 missing, 1 corrupt of 40 examined$/);
   const ended = { ...running, resyncStatus: "Completed", verify: { compared: 40, different: 2 } };
+  assert.match(resyncStatusText({ target: [ended] }), /\n {3}Ended: \[?2026-11-23 /);
+  assert.doesNotMatch(text, /Ended/);
   assert.match(resyncStatusText({ target: [ended] }), /Verified: 2 of 40 versions differ$/);
   const but = { ...ended, verify: { level: "metadata", compared: 40, different: 0, exempt: 3 } };
   assert.match(resyncStatusText({ target: [but] }), /Verified: equal but for 3 that cannot be replicated, 40 versions/);

@@ -1,6 +1,6 @@
 /** What `replicate resync` prints (captures.md 6, mc-cli.md 6.5). Pure. */
 import type { ResyncAnswer, ResyncTarget } from "../../../client/resync-calls.ts";
-import { formatBinarySize, formatRate, formatSpan } from "../../format.ts";
+import { formatBinarySize, formatRate, formatSpan, formatTime } from "../../format.ts";
 import { detailLines, resyncDetail } from "./resync-detail.ts";
 
 const FINAL = new Set(["Completed", "Failed", "Canceled"]);
@@ -32,8 +32,17 @@ function targetLines(target: ResyncTarget): string[] {
     row("Replication Status", "Size (Bytes)", "Count"),
     row("Replicated", formatBinarySize(target.completedReplicationSize ?? 0), String(target.replicationCount ?? 0)),
     row("Failed", formatBinarySize(target.failedReplicationSize ?? 0), String(target.failedReplicationCount ?? 0)),
+    ...endedLine(target),
     ...detailLines(resyncDetail(target)).map((line) => `   ${line}`),
   ];
+}
+
+/** What a job found holds for the time of its end; only where a Resilver tells more than MinIO's lines. */
+function endedLine(target: ResyncTarget): string[] {
+  const endMs = timeMs(target.endTime);
+  return isFinal(target) && resyncDetail(target) !== undefined && endMs > 0
+    ? [`   Ended: ${formatTime(new Date(endMs))}`]
+    : [];
 }
 
 /** One line for `--watch`: state, what is done of how much, rate, time left. */
