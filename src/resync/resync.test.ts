@@ -231,7 +231,6 @@ describe("resync", { timeout: 30_000 }, () => {
     await fill(10);
     fake.interfere = (request) => (request.method === "PUT" ? "cut" : undefined);
     await start("", "first");
-    // All of them have come to the target: none can come later and be stored.
     await until(() => new Set(fake.seen.filter(({ method }) => method === "PUT").map(({ key }) => key)).size === 10);
     await assert.rejects(start("", "second"), { code: "BadRequest" });
     assert.equal((await site.targets.get(SRC, arn)).record.resetId, "first");
@@ -240,7 +239,10 @@ describe("resync", { timeout: 30_000 }, () => {
     await assert.rejects(jobs.cancel(SRC, arn), { code: "BadRequest" });
     fake.interfere = () => undefined;
     await start();
-    assert.equal((await finished()).counters.sent, 10);
+    // What the first job sent once more as it was cancelled may still have arrived.
+    const { counters } = await finished();
+    assert.deepEqual([counters.compared, counters.sent + counters.alreadyEqual], [10, 10]);
+    assert.ok(counters.sent > 0, "the second job sends");
   });
 
   test("a job that lost its process goes on at the low-water mark and counts nothing twice", async () => {
