@@ -107,11 +107,14 @@ export async function runFurtherProcess(
   const { [PORT_VARIABLE]: port, ...rest } = env;
   if (port === undefined || process.send === undefined)
     throw new UsageError("server-process is started by resilver server");
+  // The first process is gone: nobody minds this one, and the lock on the directory went with it. An exit would wait for
+  // the thread that writes the index, for ever when it is stopped within a transaction; a kill loses nothing.
+  process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
+  // It may have gone while this one was loading, when nobody heard of it.
+  if (!process.connected) return 0;
   const settings = { ...readSettings(argv, rest), port: Number(port) };
   const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);
-  // The first process is gone: nobody minds this one, and the lock on the directory went with it.
-  process.once("disconnect", () => process.exit(0));
   const send = (message: object): void => void process.send?.(message);
   let listener: Listener | undefined;
   const site: Site = await openSite({
