@@ -286,7 +286,7 @@ class World {
     const { answer } = await this.call("PUT", bucket, { key, headers: { "x-amz-copy-source": source, ...directive } });
     if (from === bucket && fromKey === key && id === undefined && !replace) return assert.equal(answer.status, 400);
     if (version === undefined) return assert.equal(answer.status, 404);
-    if (version.marker) return assert.equal(answer.status, id === undefined ? 404 : 405);
+    if (version.marker) return assert.equal(answer.status, id === undefined ? 404 : 400);
     assert.equal(answer.status, 200);
     const { body } = version;
     const meta = replace ? "copied" : version.meta;

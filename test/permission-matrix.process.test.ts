@@ -48,7 +48,7 @@ type Policy = readonly Statement[];
 interface Op {
   readonly request: WireRequest;
   /** Any of them opens it; a Deny of the first always closes it. */
-  readonly rights: readonly string[];
+  readonly right: string;
   /** Absent: an admin call. */
   readonly bucket?: string | undefined;
 }
@@ -57,7 +57,7 @@ interface Op {
 function opsOf(bucket: string): Op[] {
   const s3 = (right: string, method: string, path: string, query?: string, body?: string): Op => ({
     request: { method, path: `/${bucket}${path}`, query, body },
-    rights: right.split("|"),
+    right,
     bucket,
   });
   return [
@@ -70,7 +70,7 @@ function opsOf(bucket: string): Op[] {
     s3("s3:PutObjectTagging", "PUT", "/k", "tagging=", TAGGING),
     s3("s3:DeleteObjectTagging", "DELETE", "/k", "tagging="),
     s3("s3:ListBucket", "GET", "", "list-type=2"),
-    s3("s3:ListBucketVersions|s3:ListBucket", "GET", "", "versions="),
+    s3("s3:ListBucketVersions", "GET", "", "versions="),
     s3("s3:ListBucketMultipartUploads", "GET", "", "uploads="),
     s3("s3:GetBucketLocation", "GET", "", "location="),
     s3("s3:GetBucketVersioning", "GET", "", "versioning="),
@@ -90,7 +90,7 @@ function opsOf(bucket: string): Op[] {
 
 const v3 = (right: string, path: string, query = ""): Op => ({
   request: { method: "GET", path: `/minio/admin/v3/${path}`, query },
-  rights: [right],
+  right,
 });
 const ADMIN_OPS: readonly Op[] = [
   v3("admin:ServerInfo", "info"),
@@ -108,7 +108,7 @@ const ADMIN_OPS: readonly Op[] = [
 const OPS = [...BUCKETS.flatMap(opsOf), ...ADMIN_OPS];
 
 const S3_PATTERNS = [
-  ...new Set(OPS.filter(({ bucket }) => bucket !== undefined).flatMap(({ rights }) => rights)),
+  ...new Set(OPS.filter(({ bucket }) => bucket !== undefined).map(({ right }) => right)),
   "s3:*",
   "s3:Get*",
   "s3:List*",
@@ -116,7 +116,7 @@ const S3_PATTERNS = [
   "s3:*Tagging",
   "s3:GetBucket?*",
 ];
-const ADMIN_PATTERNS = [...ADMIN_OPS.flatMap(({ rights }) => rights), "admin:*"];
+const ADMIN_PATTERNS = [...ADMIN_OPS.map(({ right }) => right), "admin:*"];
 
 function chancePolicy(chance: Dice): Policy {
   const statement = (): Statement => {
@@ -181,20 +181,20 @@ function has(policies: readonly Policy[], effect: string, right: string, bucket:
   );
 }
 
+/** What policies taken together say. Whoever may list a bucket may list its versions, unless they speak of those by name. */
+function verdict(policies: readonly Policy[], right: string, bucket: string | undefined): "deny" | "allow" | "none" {
+  if (has(policies, "Deny", right, bucket)) return "deny";
+  if (has(policies, "Allow", right, bucket)) return "allow";
+  return right === "s3:ListBucketVersions" ? verdict(policies, "s3:ListBucket", bucket) : "none";
+}
+
 function may(caller: Caller, op: Op, rule: BucketPolicy | undefined): boolean {
   if (!caller.enabled) return false;
   const concerned = rule !== undefined && rule.bucket === op.bucket && ["*", caller.user].includes(rule.principal);
   const fromBucket = concerned ? [rule.statements] : [];
-  const open = (right: string): boolean => {
-    const everything = [...caller.policies, ...fromBucket];
-    if (has(everything, "Deny", right, op.bucket)) return false;
-    if (!has(everything, "Allow", right, op.bucket)) return false;
-    if (caller.limit === undefined) return true;
-    return has([caller.limit], "Allow", right, op.bucket) && !has([caller.limit], "Deny", right, op.bucket);
-  };
-  const [first = ""] = op.rights;
-  const all = [...caller.policies, ...fromBucket, ...(caller.limit === undefined ? [] : [caller.limit])];
-  return !has(all, "Deny", first, op.bucket) && op.rights.some(open);
+  const said = [verdict(caller.policies, op.right, op.bucket), verdict(fromBucket, op.right, op.bucket)];
+  if (said.includes("deny") || !said.includes("allow")) return false;
+  return caller.limit === undefined || verdict([caller.limit], op.right, op.bucket) === "allow";
 }
 
 // The server's side.

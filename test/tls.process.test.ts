@@ -95,7 +95,10 @@ test("mc: refused with words, then with the authority in certs/CAs, or --insecur
   copyFileSync(authority.cert, join(config, "certs", "CAs", "test.crt"));
   await mc("mb tls/bucket");
   const set = (url: string): string => `alias set bad ${url}:${server.port} ${ROOT_USER} ${ROOT_SECRET}`;
-  await fails(`--resolve wrong.example=127.0.0.1 ${set("https://wrong.example")}`, /for other names \(DNS:localhost, IP Address:127\.0\.0\.1\)/);
+  await fails(
+    `--resolve wrong.example=127.0.0.1 ${set("https://wrong.example")}`,
+    /for other names \(DNS:localhost, IP Address:127\.0\.0\.1\)/,
+  );
   const bare = set("https://127.0.0.1").replace(String(server.port), String(plain.port));
   await fails(bare, /Write http:\/\/|write http:\/\//);
 });
