@@ -40,6 +40,23 @@ function startAnew(settings: Settings, listener: Listener): void {
   process.execve?.(process.execPath, args, process.env);
 }
 
+const FAULT_MS = 5000;
+
+/**
+ * A fault that nobody caught ends the process with 1: what it holds in memory cannot be trusted any more. The index is
+ * closed first, since an exit waits for the thread that writes it, for ever when that is stopped within a transaction.
+ */
+function endOnFault(log: Logger, site: Site): void {
+  let ending = false;
+  process.on("uncaughtException", (error: unknown) => {
+    log.error("the server failed and ends", { error: error instanceof Error ? error.stack : String(error) });
+    if (ending) return;
+    ending = true;
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), FAULT_MS);
+    void site.fail().finally(() => process.exit(1));
+  });
+}
+
 function readyLine(settings: Settings, listener: Listener): string {
   const host = settings.host ?? "127.0.0.1";
   const url = `${listener.secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${listener.port}`;
@@ -70,6 +87,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   }).catch((error: unknown) => {
     throw explainedDamage(settings.dir, error);
   });
+  endOnFault(log, site);
   const shared = settings.workers > 1;
   const warn = (message: string): void => log.warn(message);
   listener = await listen(site.handler, { ...settings, shared, warn });
@@ -127,6 +145,7 @@ export async function runFurtherProcess(
     secure: () => listener?.secure === true,
     tellOthers: send,
   });
+  endOnFault(log, site);
   process.on("message", (message: ProcessMessage) => site.told(message));
   listener = await listen(site.handler, { ...settings, shared: true, warn: (message) => log.warn(message) });
   await site.start();

@@ -67,6 +67,8 @@ export interface Site {
   /** Resolves when the admin API asked for the end, or for a new start. */
   readonly endAsked: Promise<"stop" | "restart">;
   stop(): Promise<void>;
+  /** After a fault: closes the index, whose writes under way end first, and leaves all else as it is. */
+  fail(): Promise<void>;
 }
 
 /** Version of the extensions that peers may use: sent as `x-resilver` by the health call. */
@@ -239,6 +241,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       await blobs.close();
       await index.close();
     },
+    fail: () => index.close(),
   };
 }
 
