@@ -114,6 +114,8 @@ export const RESYNC_BATCH_KEYS = 512;
 /** Rows of a job (intents, named versions) are cut at this size, and read so many at a time. */
 export const RESYNC_ROW_BYTES = 64 * 1024;
 export const RESYNC_ROWS_MAX = 10_000;
+/** Rows of a start that died before its commit are removed by a later one, once they are so old. */
+export const RESYNC_ROWS_KEPT_MS = 86_400_000;
 /** Versions listed on both sides to see which one is the emptier, before a resync is taken. */
 export const RESYNC_LOOK_VERSIONS = 5000;
 /** Versions examined at the same time by a damage check. */

@@ -9,12 +9,12 @@
  * it are counted already, and must never answer again, for whatever equal version lies behind them would count as sent.
  */
 import { compareUtf8 } from "../model/key-order.ts";
-import type { Arn } from "../model/names.ts";
 import { RESYNC_ROW_BYTES, RESYNC_ROWS_MAX } from "../replication/limits.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { nameOfRow, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
+import { rowsPrefix, type RowsOf } from "./job-rows.ts";
 
 /** `bytes`: of the body that has to move. */
 export interface Intent {
@@ -29,20 +29,7 @@ interface Row {
   readonly entries: readonly (readonly [key: string, versionId: string, bytes: number])[];
 }
 
-const prefixOf = (bucketId: string, arn: Arn): string => `resync-intents/${bucketId}/${arn}/`;
 const nameOf = (key: string, versionId: string): string => `${versionId}/${key}`;
-
-/** Removes what an earlier job of the same target left. */
-export async function clearIntents(index: OrderedIndex, bucketId: string, arn: Arn): Promise<void> {
-  for (;;) {
-    const range = namedRange(SPACE.job, prefixOf(bucketId, arn));
-    const rows = await index.scan(range, { limit: RESYNC_ROWS_MAX, keysOnly: true });
-    if (rows.length === 0) return;
-    const commit = new CommitBuilder();
-    for (const { key } of rows) commit.delete(key);
-    await index.commit(commit);
-  }
-}
 
 export class Intents {
   readonly #index: OrderedIndex;
@@ -53,9 +40,9 @@ export class Intents {
   #before = new Map<string, number>();
   #next = 0;
 
-  constructor(index: OrderedIndex, bucketId: string, arn: Arn) {
+  constructor(index: OrderedIndex, of: RowsOf) {
     this.#index = index;
-    this.#prefix = prefixOf(bucketId, arn);
+    this.#prefix = rowsPrefix("resync-intents", of);
   }
 
   /** Reads what earlier runs and attempts left above `cursor`; called before the first `add` of each attempt. */

@@ -8,11 +8,12 @@ import { FakeTarget } from "../replication/testing/fake-target.ts";
 import { asKey, collected, enableRule, replicateTo, SRC, testSite, until } from "../replication/testing/site.ts";
 import type { TestSite } from "../replication/testing/site.ts";
 import { systemRandom } from "../runtime/random.ts";
-import { namedRange, SPACE } from "../storage/keys.ts";
+import { nameOfRow, namedRange, SPACE } from "../storage/keys.ts";
 import type { Forecast } from "./forecast.ts";
+import { clearRows } from "./job-rows.ts";
 import { ResyncJobs, type StartRequest } from "./jobs.ts";
+import { loadList } from "./named-versions.ts";
 import { DEFAULT_OPTIONS, type JobOptions } from "./options.ts";
-import { clearList } from "./named-versions.ts";
 import { loadRecords, type ResyncRecord } from "./record.ts";
 
 const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };
@@ -43,12 +44,15 @@ describe("jobs of resync", { timeout: 30_000 }, () => {
     assert.deepEqual(warnings.splice(0), []);
   });
 
-  function run(): void {
+  function jobsOf(): ResyncJobs {
     const { index, objects, clock, targets } = site;
     const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
     const saveReport = async (name: string, text: string): Promise<void> => void files.set(name, text);
     const shared = { index, objects, clock, targets, sealer: SEALER, site: "here", saveReport, warn };
-    jobs = new ResyncJobs({ ...shared, random: systemRandom });
+    return new ResyncJobs({ ...shared, random: systemRandom });
+  }
+  function run(): void {
+    jobs = jobsOf();
     stop = new AbortController();
     ended = jobs.run(stop.signal);
   }
@@ -181,12 +185,13 @@ describe("jobs of resync", { timeout: 30_000 }, () => {
     const { index } = site;
     stop.abort();
     await ended;
-    // The second has looked whether one runs; the first begins before it goes on.
-    const scan = index.scan.bind(index);
-    index.scan = async (...asked) => {
-      index.scan = scan;
+    // The second has written its list; the first begins before it goes on.
+    const commit = index.commit.bind(index);
+    index.commit = async (last) => {
+      index.commit = commit;
+      const result = await commit(last);
       await jobs.start(SRC, request({}, { named }));
-      return scan(...asked);
+      return result;
     };
     const one = [{ key: (versions[8] as ObjectVersion).key }];
     await assert.rejects(jobs.start(SRC, request({}, { named: one })), /already in progress/);
@@ -196,9 +201,51 @@ describe("jobs of resync", { timeout: 30_000 }, () => {
     stop.abort();
     await ended;
     await jobs.start(SRC, request({}, { named }));
-    await clearList(index, done.bucketId, arn);
+    await clearRows(index, await record());
     run();
     assert.equal((await finished()).state, "Failed");
+  });
+
+  test("of two starts in two processes at the same moment one is the job, with its own list alone", async () => {
+    const versions = await fill(40);
+    stop.abort();
+    await ended;
+    const others = jobsOf();
+    const lists = [versions.slice(0, 30), versions.slice(30)];
+    const commit = site.index.commit.bind(site.index);
+    for (let turn = 0; turn < 4; turn++) {
+      // Neither writes its list before the other is about to do the same.
+      let waiting: (() => void) | undefined;
+      site.index.commit = async (rows) => {
+        if (waiting === undefined) {
+          await new Promise<void>((resolve) => (waiting = resolve));
+        } else {
+          site.index.commit = commit;
+          waiting();
+        }
+        return commit(rows);
+      };
+      const starts = [jobs, others].map((process, i) => {
+        const named = lists[(i + turn) % 2]?.map(({ key }) => ({ key }));
+        return process.start(SRC, request({}, { named }));
+      });
+      const results = await Promise.allSettled(starts);
+      assert.deepEqual(results.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+      const job = await record();
+      const kept = (await collected(loadList(site.index, job, ""))).map(({ key }) => key);
+      const asked = lists.map((list) => list.map(({ key }) => key as string));
+      assert.deepEqual(
+        kept,
+        asked.find(({ length }) => length === job.total),
+      );
+      const rows = await site.index.scan(namedRange(SPACE.job, "resync-list/"), { limit: 100 });
+      assert.ok(
+        rows.every(({ key }) => nameOfRow(key).includes(String(job.rows))),
+        "the other left nothing",
+      );
+      await jobs.cancel(SRC, arn);
+    }
+    run();
   });
 
   test("failed-only takes what failed, and then nothing is left to take", async () => {

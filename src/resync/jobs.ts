@@ -28,10 +28,10 @@ import { badRequest, chosenArn } from "./chosen-arn.ts";
 import { askDirection } from "./direction.ts";
 import { ResyncFailed } from "./failed.ts";
 import { forecast, measuredRate, type Forecast } from "./forecast.ts";
-import { clearIntents } from "./intents.ts";
+import { clearEarlier, clearRows, newRowsName } from "./job-rows.ts";
 import { Keeper, Superseded } from "./keeper.ts";
 import { countVersions } from "./local-listing.ts";
-import { clearList, failedOf, namedInOrder, saveList, type Listed } from "./named-versions.ts";
+import { failedOf, namedInOrder, saveList, type Listed } from "./named-versions.ts";
 import { olderThanMs } from "./older-than.ts";
 import { DEFAULT_LIMITS, DEFAULT_OPTIONS, type JobLimits, type JobOptions, type Named } from "./options.ts";
 import { resyncJson, startedJson } from "./record-json.ts";
@@ -41,8 +41,8 @@ import {
   loadRecords,
   NO_COUNTS,
   optionsOf,
+  putControl,
   recordKey,
-  saveControl,
   type Control,
   type ResyncRecord,
 } from "./record.ts";
@@ -130,18 +130,29 @@ export class ResyncJobs {
         bucketName,
         `This looks like the wrong direction: ${why}. Start from the healthy side, or use --force`,
       );
-    // The questions to the target took a while: rows of a job that began meanwhile are not to be taken away.
-    const now = await index.get(key);
-    if (now !== undefined && raw?.equals(now) !== true) throw refuseRunning();
-    await clearIntents(index, bucket.id, record.arn);
-    await clearList(index, bucket.id, record.arn);
-    const job: ResyncRecord = named === undefined ? record : withListed(record, await saveList(index, record, named()));
-    await saveControl(index, job, { id: job.id, paused: false, limits: { ...DEFAULT_LIMITS, ...request.limits } });
-    const commit = new CommitBuilder().unchanged(key, raw).put(key, encodeRow(job));
-    if ((await index.commit(commit)) === "conflict") throw refuseRunning();
+    const job = named === undefined ? record : withListed(record, await this.#listed(record, named()));
+    const control: Control = { id: job.id, paused: false, limits: { ...DEFAULT_LIMITS, ...request.limits } };
+    // One commit is the start. Where another came first, in whatever process, it changes nothing.
+    const commit = putControl(new CommitBuilder().unchanged(key, raw).put(key, encodeRow(job)), job, control);
+    if ((await index.commit(commit)) === "conflict") {
+      await clearRows(index, job);
+      throw refuseRunning();
+    }
+    await clearEarlier(index, clock, job, raw && decodeRow<ResyncRecord>(raw));
     await targets.setReset(bucketName, job.arn, job.id, isoMillis(clock.nowMs() - ageMs));
     this.wake();
     return { target: [startedJson(job)] };
+  }
+
+  /** Writes the list of a job that nobody sees yet; a disk that fills up on the way keeps nothing of it. */
+  async #listed(record: ResyncRecord, list: AsyncIterable<Listed>): Promise<number> {
+    const { index } = this.#deps;
+    try {
+      return await saveList(index, record, list);
+    } catch (error) {
+      await clearRows(index, record);
+      throw error;
+    }
   }
 
   /** What a start would do, as progress and at last the whole. Stores nothing on either side. */
@@ -197,6 +208,7 @@ export class ResyncJobs {
       arn,
       bucket: bucketName,
       bucketId: bucket.id,
+      rows: newRowsName(clock, random),
       target: { endpoint, bucket: targetBucket },
       state: "Pending",
       phase: "damage-check",
@@ -274,7 +286,7 @@ export class ResyncJobs {
     const before = await loadControl(this.#deps.index, record);
     const limits = { ...before.limits, ...request.limits };
     const control: Control = { id: record.id, paused: request.paused ?? before.paused, limits };
-    await saveControl(this.#deps.index, record, control);
+    await this.#deps.index.commit(putControl(new CommitBuilder(), record, control));
     const running = this.#running.get(nameOf(record));
     if (running !== undefined) this.#apply(running, control);
     await (control.paused ? running?.ended : undefined);

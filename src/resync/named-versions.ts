@@ -3,11 +3,12 @@ import { compareUtf8 } from "../model/key-order.ts";
 import type { Arn, BucketName, ObjectKey, VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
-import { RESYNC_ROW_BYTES, RESYNC_ROWS_MAX } from "../replication/limits.ts";
+import { RESYNC_ROW_BYTES } from "../replication/limits.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { keyAfter, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
+import { rowsPrefix, type RowsOf } from "./job-rows.ts";
 import { listHere, type LocalKey } from "./local-listing.ts";
 import type { Named } from "./options.ts";
 
@@ -20,33 +21,15 @@ interface Row {
   readonly keys: readonly Listed[];
 }
 
-const prefixOf = (bucketId: string, arn: Arn): string => `resync-list/${bucketId}/${arn}/`;
-
-/** Removes the list of an earlier job of the same target. */
-export async function clearList(index: OrderedIndex, bucketId: string, arn: Arn): Promise<void> {
-  for (;;) {
-    const range = namedRange(SPACE.job, prefixOf(bucketId, arn));
-    const rows = await index.scan(range, { limit: RESYNC_ROWS_MAX, keysOnly: true });
-    if (rows.length === 0) return;
-    const commit = new CommitBuilder();
-    for (const { key } of rows) commit.delete(key);
-    await index.commit(commit);
-  }
-}
-
 /** Writes the list, which comes in key order; resolves to the number of versions. */
-export async function saveList(
-  index: OrderedIndex,
-  at: { readonly bucketId: string; readonly arn: Arn },
-  list: AsyncIterable<Listed>,
-): Promise<number> {
+export async function saveList(index: OrderedIndex, at: RowsOf, list: AsyncIterable<Listed>): Promise<number> {
   let count = 0;
   let rows = 0;
   let keys: Listed[] = [];
   let size = 0;
   const flush = async (): Promise<void> => {
     if (keys.length === 0) return;
-    const row = namedRowKey(SPACE.job, `${prefixOf(at.bucketId, at.arn)}${String(rows++).padStart(12, "0")}`);
+    const row = namedRowKey(SPACE.job, `${rowsPrefix("resync-list", at)}${String(rows++).padStart(12, "0")}`);
     await index.commit(new CommitBuilder().put(row, encodeRow({ keys } satisfies Row)));
     keys = [];
     size = 0;
@@ -72,12 +55,8 @@ async function* pieces(list: AsyncIterable<Listed>): AsyncGenerator<Listed> {
 }
 
 /** The list of a job, keys after `afterKey`, each key once. */
-export async function* loadList(
-  index: OrderedIndex,
-  at: { readonly bucketId: string; readonly arn: Arn },
-  afterKey: string,
-): AsyncGenerator<Listed> {
-  let { start, end } = namedRange(SPACE.job, prefixOf(at.bucketId, at.arn));
+export async function* loadList(index: OrderedIndex, at: RowsOf, afterKey: string): AsyncGenerator<Listed> {
+  let { start, end } = namedRange(SPACE.job, rowsPrefix("resync-list", at));
   let open: { key: string; versionIds: VersionId[] } | undefined;
   for (;;) {
     const [entry] = await index.scan({ start, end }, { limit: 1 });

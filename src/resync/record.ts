@@ -3,7 +3,7 @@
  * until the next one of the same target. One row a bucket and target.
  */
 import type { Arn, BucketName, UnixNs } from "../model/names.ts";
-import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRange, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
@@ -81,6 +81,8 @@ export interface ResyncRecord {
   readonly arn: Arn;
   readonly bucket: BucketName;
   readonly bucketId: string;
+  /** See RowsOf. */
+  readonly rows?: string | undefined;
   readonly state: ResyncState;
   readonly phase: ResyncPhase;
   /** Set when work began (again after a restart it stays). */
@@ -141,6 +143,6 @@ export async function loadControl(index: OrderedIndex, record: ResyncRecord): Pr
   return control?.id === record.id ? control : { id: record.id, paused: false, limits: DEFAULT_LIMITS };
 }
 
-export async function saveControl(index: OrderedIndex, record: ResyncRecord, control: Control): Promise<void> {
-  await index.commit(new CommitBuilder().put(controlKey(record.bucketId, record.arn), encodeRow(control)));
-}
+/** Adds what was said to the commit. */
+export const putControl = (commit: CommitBuilder, record: ResyncRecord, control: Control): CommitBuilder =>
+  commit.put(controlKey(record.bucketId, record.arn), encodeRow(control));

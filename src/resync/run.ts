@@ -110,7 +110,7 @@ export class ResyncRun {
     this.#record = record;
     this.#connection = limitedConnection(deps, job);
     this.#sending = new Sending(deps, { record, connection: this.#connection, signal: job.signal });
-    this.#intents = new Intents(deps.index, record.bucketId, record.arn);
+    this.#intents = new Intents(deps.index, record);
     this.state = stateOf(record);
     const { phase, pass, cursor } = this.state;
     this.#isUnbroken = phase === "damage-check" || (phase === "compare" && pass === 0 && cursor === "");
