@@ -239,6 +239,8 @@ const anyRoom = (): boolean => true;
 function gather(request: S3Request, limit: number, room: (bytes: number) => boolean = anyRoom): Promise<Buffer> {
   request.readBody();
   const { incoming } = request;
+  // Gone before anybody read: no event would come any more, and the request would count as one in work for ever.
+  if (incoming.destroyed) return Promise.reject(new StoreError("IncompleteBody"));
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
@@ -259,9 +261,8 @@ function gather(request: S3Request, limit: number, room: (bytes: number) => bool
       if (!settled) resolve(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length));
     });
     incoming.on("error", (cause) => fail(new StoreError("IncompleteBody", { cause })));
-    incoming.on("close", () => {
-      if (!incoming.complete) fail(new StoreError("IncompleteBody"));
-    });
+    // Also of a body that had arrived whole, and was destroyed before it was handed out.
+    incoming.on("close", () => fail(new StoreError("IncompleteBody")));
   });
 }
 

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
+import { test } from "node:test";
+import { hasCode } from "../model/errors.ts";
+import { objectBody, readDocument } from "./body.ts";
+import type { S3Request } from "./request.ts";
+
+/** A request whose client goes while others before it are in work. */
+function requestOf(length: number): S3Request {
+  const incoming = new IncomingMessage(new Socket());
+  incoming.headers["content-length"] = String(length);
+  const header = (name: string): string | undefined => incoming.headers[name] as string | undefined;
+  const request = {
+    incoming,
+    headers: incoming.headers,
+    header,
+    bodyAuth: { kind: "plain" },
+    readBody: () => undefined,
+  };
+  return request as unknown as S3Request;
+}
+
+async function drained(stream: AsyncIterable<Buffer>): Promise<void> {
+  for await (const _piece of stream);
+}
+
+for (const [what, length] of [
+  ["small", 100],
+  ["large", 1_000_000],
+] as const) {
+  for (const complete of [false, true]) {
+    const how = complete ? "had come whole" : "had come in part";
+    test(`a ${what} body that ${how} when its client went ends`, async () => {
+      const request = requestOf(length);
+      const { incoming } = request;
+      incoming.push(Buffer.alloc(complete ? length : 3));
+      incoming.complete = complete;
+      incoming.on("error", () => undefined);
+      incoming.destroy(new Error("aborted"));
+      await new Promise((resolve) => incoming.once("close", resolve));
+      await assert.rejects(drained(objectBody(request).stream), (error) => hasCode(error, "IncompleteBody"));
+    });
+  }
+}
+
+test("a document whose client goes before its last byte was handed out ends", async () => {
+  const request = requestOf(100);
+  const { incoming } = request;
+  incoming.push(Buffer.alloc(100));
+  incoming.complete = true;
+  const read = readDocument(request, 1000);
+  incoming.destroy();
+  await assert.rejects(read, (error) => hasCode(error, "IncompleteBody"));
+});
