@@ -34,7 +34,7 @@ test("what is not ours is left alone, with what to do", () => {
   refused(drive, /a drive of MinIO; choose an empty directory/);
   refused(at("full", { photo: "x" }), /holds other files \(photo/);
   refused(at("odd", { "format.json": "{}" }), /not written by Resilver/);
-  refused(at("torn", { "format.json": "{" }), /cannot be read/);
+  refused(at("torn", { "format.json": "{" }), /cannot be read.*from a backup/);
   const newer = JSON.stringify({ product: "resilver", format: 999, siteId: "x" });
   refused(at("newer", { "format.json": newer }), /Use a newer Resilver/);
   assert.ok(!existsSync(join(root, "full", "format.json")));
@@ -87,4 +87,7 @@ test("a site whose index is gone or damaged is not started as an empty one", () 
   refusal(/is damaged \(page 0 is no meta page/);
   const damage = explainedDamage(dir, new Error("MDB_CORRUPTED: Located page was wrong type"));
   assert.ok(damage instanceof UsageError && /is damaged \(MDB_CORRUPTED/.test(damage.message));
+  const file = Object.assign(new Error("EEXIST: mkdir"), { code: "EEXIST", path: join(dir, "blobs") });
+  const within = explainedDamage(dir, file);
+  assert.ok(within instanceof UsageError && /.blobs cannot be used: it is a file/.test(within.message));
 });

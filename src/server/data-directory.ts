@@ -45,9 +45,10 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** What the system refused, as what to do about it; anything else stays as it is. */
 function explained(dir: string, error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, path } = error as NodeJS.ErrnoException;
   const reason = REASONS[code ?? ""];
-  return reason === undefined ? error : new UsageError(`${dir} cannot be used: ${reason} (${message})`);
+  const where = path?.startsWith(dir) === true ? path : dir;
+  return reason === undefined ? error : new UsageError(`${where} cannot be used: ${reason} (${message})`);
 }
 
 /** Makes DIR when absent, or checks that it is ours and not newer than this program. Throws UsageError. */
@@ -88,7 +89,9 @@ function readFormat(path: string): Format {
   try {
     format = JSON.parse(readFileSync(path, "utf8")) as Partial<Format>;
   } catch (cause) {
-    throw new UsageError(`${path} cannot be read: ${(cause as Error).message}`);
+    throw new UsageError(
+      `${path} cannot be read: ${(cause as Error).message}. Restore it from a backup, or choose an empty directory`,
+    );
   }
   if (format.product !== "resilver" || typeof format.format !== "number" || typeof format.siteId !== "string") {
     throw new UsageError(`${path} was not written by Resilver; choose an empty directory`);
@@ -131,10 +134,10 @@ export function refuseDamagedIndex(dir: string): void {
 const damagedIndex = (dir: string, fault: string): string =>
   `the index of ${dir} is damaged (${fault}). ${PEER_HAS_IT}`;
 
-/** An error of LMDB about its file as a UsageError that says what to do; anything else stays as it is. */
+/** What LMDB says of its file, or the system of a folder within DIR, as a UsageError that says what to do. */
 export function explainedDamage(dir: string, error: unknown): unknown {
   const { message = "" } = error as Error;
-  return message.startsWith("MDB_") ? new UsageError(damagedIndex(dir, message)) : error;
+  return message.startsWith("MDB_") ? new UsageError(damagedIndex(dir, message)) : explained(dir, error);
 }
 
 /** Written aside, fsynced, renamed, directory fsynced: a crash leaves the old file or the new one. */

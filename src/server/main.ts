@@ -20,6 +20,7 @@ Flags:
   --address [HOST]:PORT   where to listen; default :9000, port 0 takes a free one
   --certs-dir, -S DIR     public.crt and private.key make it HTTPS, CAs/ holds roots for outgoing TLS; default ~/.resilver/certs
   --workers N             processes that serve; default 1
+  --console-address       accepted, as at MinIO; there is no console
   --quiet                 no ready line
   --json                  ready line and logs as JSON, one object a line
 

@@ -76,3 +76,39 @@ test("trusted proxies and fixed settings are checked at the start", () => {
   );
   assert.throws(() => readSettings(["/d"], { ...OWN, RESILVER_API_ROOT_ACCESS: "maybe" }), /expected on or off/);
 });
+
+test("the console's address of MinIO is taken and means nothing", () => {
+  assert.equal(readSettings(["/d", "--console-address", ":9001"], OWN).dir, "/d");
+  assert.equal(readSettings(["/d"], { ...OWN, MINIO_OPTS: "--console-address=:9001" }).dir, "/d");
+  refused(["/d", "--console-address"], OWN, /needs a value/);
+});
+
+test("a folder of certificates that was named must be there, else a typing error would serve without TLS", () => {
+  refused(["/d", "--certs-dir", "/nonexistent"], OWN, /--certs-dir \/nonexistent: there is no such folder/);
+  refused(["/d"], { ...OWN, RESILVER_CERTS_DIR: import.meta.filename }, /RESILVER_CERTS_DIR .*no such folder/);
+  assert.equal(readSettings(["/d", "-S", import.meta.dirname], OWN).certsDir, import.meta.dirname);
+});
+
+test("names and addresses that cannot work are refused", () => {
+  for (const domain of ["http://x", "-,a", "a..b", "127.0.0.1", "a b"])
+    refused(["/d"], { ...OWN, MINIO_DOMAIN: domain }, /MINIO_DOMAIN has/);
+  assert.deepEqual(readSettings(["/d"], { ...OWN, RESILVER_DOMAIN: "s3.example.net, localhost" }).domains, [
+    "s3.example.net",
+    "localhost",
+  ]);
+  for (const url of ["nonsense", "ftp://x", "http://x/path", "https://"])
+    refused(["/d"], { ...OWN, RESILVER_SERVER_URL: url }, /RESILVER_SERVER_URL is/);
+  assert.equal(
+    readSettings(["/d"], { ...OWN, MINIO_SERVER_URL: "https://s3.example.net:9000/" }).serverUrl?.length,
+    28,
+  );
+  refused(["/d"], { ...OWN, RESILVER_KMS_KES_API_KEY: "kes:v1:x" }, /of no use without RESILVER_KMS_KES_ENDPOINT/);
+});
+
+test("a message calls a setting what the environment calls it", () => {
+  refused(["/d"], { MINIO_ROOT_USER: "ab", MINIO_ROOT_PASSWORD: "password-1" }, /^MINIO_ROOT_USER must have/);
+  refused(["/d"], { ...OWN, MINIO_REGION: "a b" }, /^MINIO_REGION is/);
+  refused(["/d"], { ...OWN, RESILVER_WORKERS: "-1" }, /^RESILVER_WORKERS -1/);
+  refused(["/d"], { ...OWN, MINIO_ADDRESS: "a:b" }, /^MINIO_ADDRESS a:b/);
+  refused(["/d"], { ...OWN, RESILVER_ADRESS: ":9000" }, /Did you mean RESILVER_ADDRESS\?/);
+});

@@ -2,10 +2,12 @@
  * Settings of the server: command line, environment, defaults, in that order (contract: every setting has a RESILVER_
  * name, and MinIO's name works where it has the same setting). Wrong input is a UsageError that says what to type.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { isIP } from "node:net";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { SUB_SYSTEMS } from "../admin/config-keys.ts";
+import { nearest } from "../cli/suggest.ts";
 import { clientAddressOf } from "../iam/client-address.ts";
 import { isKeyName } from "../storage/keyring/keyring.ts";
 import { parseNamedKeys, type NamedKey } from "../storage/keyring/embedded.ts";
@@ -60,6 +62,13 @@ export class UsageError extends Error {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** The settings of the environment, by their names without prefix. */
+interface Environment {
+  get(name: string): string | undefined;
+  /** The variable that the setting was found in, else our name of it: what a message calls it. */
+  called(name: string): string;
+}
+
 /** Settings by their name without prefix; `minio` lists MinIO's names, the first set one wins. */
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   ROOT_USER: ["MINIO_ROOT_USER", "MINIO_ACCESS_KEY"],
@@ -102,19 +111,19 @@ const WORKERS_MAX = 64;
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 const DEFAULT_ROOT = "minioadmin";
 
-function reader(env: Env): (name: string) => string | undefined {
+function environment(env: Env): Environment {
   for (const name of Object.keys(env)) {
-    if (name.startsWith("RESILVER_") && NAMES[name.slice("RESILVER_".length)] === undefined) {
-      const known = Object.keys(NAMES).map((known) => `RESILVER_${known}`);
-      throw new UsageError(`unknown setting ${name}. Known settings: ${known.join(", ")}`);
-    }
+    if (!name.startsWith("RESILVER_") || NAMES[name.slice("RESILVER_".length)] !== undefined) continue;
+    const known = Object.keys(NAMES).map((known) => `RESILVER_${known}`);
+    const meant = nearest(name, known);
+    const hint = meant === undefined ? `Known settings: ${known.join(", ")}` : `Did you mean ${meant}?`;
+    throw new UsageError(`unknown setting ${name}. ${hint}`);
   }
-  return (name) => {
-    for (const candidate of [`RESILVER_${name}`, ...(NAMES[name] ?? [])]) {
-      const value = env[candidate];
-      if (value !== undefined && value !== "") return value;
-    }
-    return undefined;
+  const found = (name: string): string | undefined =>
+    [`RESILVER_${name}`, ...(NAMES[name] ?? [])].find((candidate) => (env[candidate] ?? "") !== "");
+  return {
+    get: (name) => env[found(name) ?? ""],
+    called: (name) => found(name) ?? `RESILVER_${name}`,
   };
 }
 
@@ -128,6 +137,8 @@ const VALUE_FLAGS = new Map([
   ["certs-dir", "certs-dir"],
   ["S", "certs-dir"],
   ["workers", "workers"],
+  // There is no console; service units and containers made for MinIO name its address.
+  ["console-address", "console-address"],
 ]);
 const BOOL_FLAGS = new Set(["quiet", "json", "help", "h"]);
 
@@ -168,33 +179,37 @@ function secretFile(path: string | undefined): string | undefined {
   }
 }
 
-function rootAccount(get: (name: string) => string | undefined): Settings["root"] & { isDefault: boolean } {
+function rootAccount({ get, called }: Environment): Settings["root"] & { isDefault: boolean } {
   const accessKey = secretFile(get("ROOT_USER_FILE")) ?? get("ROOT_USER");
   const secretKey = secretFile(get("ROOT_PASSWORD_FILE")) ?? get("ROOT_PASSWORD");
   if (accessKey === undefined && secretKey === undefined)
     return { accessKey: DEFAULT_ROOT, secretKey: DEFAULT_ROOT, isDefault: true };
   if (accessKey === undefined || secretKey === undefined) {
-    throw new UsageError("set both RESILVER_ROOT_USER and RESILVER_ROOT_PASSWORD, or neither");
+    throw new UsageError(
+      "set both RESILVER_ROOT_USER and RESILVER_ROOT_PASSWORD (or MinIO's names of them), or neither",
+    );
   }
-  if (accessKey.length < 3) throw new UsageError("RESILVER_ROOT_USER must have at least 3 characters");
-  if (secretKey.length < 8) throw new UsageError("RESILVER_ROOT_PASSWORD must have at least 8 characters");
+  if (accessKey.length < 3) throw new UsageError(`${called("ROOT_USER")} must have at least 3 characters`);
+  if (secretKey.length < 8) throw new UsageError(`${called("ROOT_PASSWORD")} must have at least 8 characters`);
   return { accessKey, secretKey, isDefault: accessKey === DEFAULT_ROOT && secretKey === DEFAULT_ROOT };
 }
 
-function parseAddress(text: string): { host: string | undefined; port: number } {
+function parseAddress(text: string, setting: string): { host: string | undefined; port: number } {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]*))(?::(\d+))?$/.exec(text);
   const port = match?.[3] === undefined ? 9000 : Number(match[3]);
   if (match === null || port > 65535)
-    throw new UsageError(`--address ${text}: expected [HOST]:PORT, for instance 127.0.0.1:9000`);
+    throw new UsageError(`${setting} ${text}: expected [HOST]:PORT, for instance 127.0.0.1:9000`);
   const host = match[1] ?? match[2];
   return { host: host === "" ? undefined : host, port };
 }
 
 function listenAddress(
-  text: string | undefined,
+  flag: string | undefined,
+  { get, called }: Environment,
   root: { isDefault: boolean },
 ): { host: string | undefined; port: number } {
-  const address = parseAddress(text ?? ":9000");
+  const text = flag ?? get("ADDRESS");
+  const address = parseAddress(text ?? ":9000", flag === undefined ? called("ADDRESS") : "--address");
   if (!root.isDefault) return address;
   if (address.host === undefined) return { host: "127.0.0.1", port: address.port };
   if (LOOPBACK.has(address.host)) return address;
@@ -204,12 +219,15 @@ function listenAddress(
   );
 }
 
-function workerCount(text: string | undefined): number {
+function workerCount(flag: string | undefined, { get, called }: Environment): number {
+  const text = flag ?? get("WORKERS");
   // One process commits in larger groups and needs less memory; more of them serve more reads (bench/README.md).
   if (text === undefined) return 1;
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > WORKERS_MAX) {
-    throw new UsageError(`--workers ${text}: expected a number from 1 to ${WORKERS_MAX}`);
+    throw new UsageError(
+      `${flag === undefined ? called("WORKERS") : "--workers"} ${text}: expected a number from 1 to ${WORKERS_MAX}`,
+    );
   }
   return count;
 }
@@ -225,18 +243,15 @@ function dataDirectory(positional: readonly string[], volumes: string | undefine
 }
 
 /** Refuses a value now that would be refused if it were stored. */
-function fixedSettings(get: (name: string) => string | undefined): Record<string, string> {
+function fixedSettings({ get, called }: Environment): Record<string, string> {
   const out: Record<string, string> = {};
   for (const { environment, fault } of SUB_SYSTEMS.flatMap((section) => section.keys)) {
-    const value =
-      environment === undefined
-        ? undefined
-        : environment === "REGION"
-          ? (get("REGION") ?? get("SITE_REGION"))
-          : get(environment);
-    if (environment === undefined || value === undefined) continue;
+    if (environment === undefined) continue;
+    const name = environment === "REGION" && get("REGION") === undefined ? "SITE_REGION" : environment;
+    const value = get(name);
+    if (value === undefined) continue;
     const wrong = fault?.(value);
-    if (wrong !== undefined) throw new UsageError(`RESILVER_${environment} is "${value}": ${wrong}`);
+    if (wrong !== undefined) throw new UsageError(`${called(name)} is "${value}": ${wrong}`);
     out[environment] = value;
   }
   return out;
@@ -253,23 +268,29 @@ function trustedProxies(text: string | undefined): string[] {
   );
 }
 
-function switched(get: (name: string) => string | undefined, name: string, otherwise: "on" | "off" = "off"): boolean {
+function switched({ get, called }: Environment, name: string, otherwise: "on" | "off" = "off"): boolean {
   const text = get(name) ?? otherwise;
-  if (text !== "on" && text !== "off") throw new UsageError(`RESILVER_${name} is "${text}": expected on or off`);
+  if (text !== "on" && text !== "off") throw new UsageError(`${called(name)} is "${text}": expected on or off`);
   return text === "on";
 }
 
+const KES_DETAILS = ["KEY_NAME", "API_KEY", "CERT_FILE", "KEY_FILE", "KEY_PASSWORD", "CAPATH"];
+
 /** MinIO's settings of a KES server. */
-function kesSettings(get: (name: string) => string | undefined): KesSettings | undefined {
+function kesSettings({ get, called }: Environment): KesSettings | undefined {
   const endpoints = (get("KMS_KES_ENDPOINT") ?? "")
     .split(",")
     .map((text) => text.trim().replace(/\/+$/, ""))
     .filter((text) => text !== "");
-  if (endpoints.length === 0) return undefined;
+  if (endpoints.length === 0) {
+    const detail = KES_DETAILS.map((name) => `KMS_KES_${name}`).find((name) => get(name) !== undefined);
+    if (detail === undefined) return undefined;
+    throw new UsageError(`${called(detail)} is of no use without RESILVER_KMS_KES_ENDPOINT: set that too, or neither`);
+  }
   const wrong = endpoints.find((text) => !/^https:\/\/[^/?#]+$/.test(text) || !URL.canParse(text));
   if (wrong !== undefined)
     throw new UsageError(
-      `RESILVER_KMS_KES_ENDPOINT has "${wrong}": expected https://HOST:PORT, or several with commas`,
+      `${called("KMS_KES_ENDPOINT")} has "${wrong}": expected https://HOST:PORT, or several with commas`,
     );
   const keyName = get("KMS_KES_KEY_NAME");
   if (keyName === undefined || !isKeyName(keyName))
@@ -286,13 +307,16 @@ function kesSettings(get: (name: string) => string | undefined): KesSettings | u
 
 type KeyRingSettings = Pick<Settings, "kmsKeys" | "kes" | "autoEncryption">;
 
-function keyRingSettings(get: (name: string) => string | undefined): KeyRingSettings {
+function keyRingSettings(environment: Environment): KeyRingSettings {
+  const { get, called } = environment;
   const text = secretFile(get("KMS_SECRET_KEY_FILE")) ?? get("KMS_SECRET_KEY");
   const kmsKeys = text === undefined ? [] : parseNamedKeys(text);
   if (kmsKeys === undefined)
-    throw new UsageError("RESILVER_KMS_SECRET_KEY: expected NAME:BASE64 of 32 bytes, or several of them with commas");
-  const automatic = switched(get, "KMS_AUTO_ENCRYPTION");
-  const kes = kesSettings(get);
+    throw new UsageError(
+      `${called("KMS_SECRET_KEY")}: expected NAME:BASE64 of 32 bytes, or several of them with commas`,
+    );
+  const automatic = switched(environment, "KMS_AUTO_ENCRYPTION");
+  const kes = kesSettings(environment);
   if (kes !== undefined && kmsKeys.length > 0)
     throw new UsageError("set either RESILVER_KMS_SECRET_KEY or RESILVER_KMS_KES_ENDPOINT: a site has one key ring");
   if (automatic && kmsKeys.length === 0 && kes === undefined)
@@ -300,38 +324,66 @@ function keyRingSettings(get: (name: string) => string | undefined): KeyRingSett
   return { kmsKeys, kes, autoEncryption: automatic };
 }
 
+/**
+ * Where certificates lie. The default folder need not be there; one that was named and is not would be served without
+ * TLS, by a typing error.
+ */
+function certificateFolder(flag: string | undefined, { get, called }: Environment): string {
+  const folder = flag ?? get("CERTS_DIR");
+  if (folder === undefined) return join(homedir(), ".resilver", "certs");
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return folder;
+  const setting = flag === undefined ? called("CERTS_DIR") : "--certs-dir";
+  throw new UsageError(`${setting} ${folder}: there is no such folder. Make it, with public.crt and private.key in it`);
+}
+
+const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$/;
+
+function domainNames({ get, called }: Environment): string[] {
+  const names = (get("DOMAIN") ?? "")
+    .split(",")
+    .map((domain) => domain.trim())
+    .filter((domain) => domain !== "");
+  const wrong = names.find((name) => !DOMAIN.test(name) || isIP(name) !== 0);
+  if (wrong === undefined) return names;
+  throw new UsageError(`${called("DOMAIN")} has "${wrong}": expected names, for instance s3.example.net`);
+}
+
+function ownUrl({ get, called }: Environment): string | undefined {
+  const text = get("SERVER_URL");
+  if (text === undefined || (/^https?:\/\/[^/?#]+\/?$/.test(text) && URL.canParse(text))) return text;
+  throw new UsageError(`${called("SERVER_URL")} is "${text}": expected http(s)://HOST[:PORT] without a path`);
+}
+
 /** Reads the settings of `resilver server`. Throws UsageError. */
 export function readSettings(argv: readonly string[], env: Env): Settings {
-  const get = reader(env);
+  const settings = environment(env);
+  const { get } = settings;
   const { values, positional } = parseFlags([
     ...(get("OPTS")
       ?.split(/\s+/)
       .filter((word) => word !== "") ?? []),
     ...argv,
   ]);
-  const root = rootAccount(get);
+  const root = rootAccount(settings);
   const metrics = get("PROMETHEUS_AUTH_TYPE") ?? "jwt";
   if (metrics !== "jwt" && metrics !== "public")
-    throw new UsageError(`RESILVER_PROMETHEUS_AUTH_TYPE is "${metrics}": expected jwt or public`);
+    throw new UsageError(`${settings.called("PROMETHEUS_AUTH_TYPE")} is "${metrics}": expected jwt or public`);
   return {
     dir: dataDirectory(positional, get("VOLUMES")),
-    ...listenAddress(values.get("address") ?? get("ADDRESS"), root),
-    certsDir: values.get("certs-dir") ?? get("CERTS_DIR") ?? join(homedir(), ".resilver", "certs"),
+    ...listenAddress(values.get("address"), settings, root),
+    certsDir: certificateFolder(values.get("certs-dir"), settings),
     keyPassword: get("CERT_PASSWD"),
-    workers: workerCount(values.get("workers") ?? get("WORKERS")),
+    workers: workerCount(values.get("workers"), settings),
     quiet: values.has("quiet"),
     json: values.has("json"),
     root: { accessKey: root.accessKey, secretKey: root.secretKey },
-    domains: (get("DOMAIN") ?? "")
-      .split(",")
-      .map((domain) => domain.trim())
-      .filter((domain) => domain !== ""),
-    serverUrl: get("SERVER_URL"),
+    domains: domainNames(settings),
+    serverUrl: ownUrl(settings),
     trustedProxies: trustedProxies(get("TRUSTED_PROXIES")),
     metricsPublic: metrics === "public",
-    fixed: fixedSettings(get),
-    ...keyRingSettings(get),
-    encryptedOverHttp: switched(get, "REPLICATE_ENCRYPTED_OVER_HTTP"),
-    peerExtensions: switched(get, "PEER_EXTENSIONS", "on"),
+    fixed: fixedSettings(settings),
+    ...keyRingSettings(settings),
+    encryptedOverHttp: switched(settings, "REPLICATE_ENCRYPTED_OVER_HTTP"),
+    peerExtensions: switched(settings, "PEER_EXTENSIONS", "on"),
   };
 }
