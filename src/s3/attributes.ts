@@ -62,6 +62,17 @@ export function redirectOf(request: HeaderView): string | undefined {
   return location;
 }
 
+/** A name of HTTP, in lower case (RFC 9110 5.6.2). */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+
+/**
+ * InvalidArgument for what could be no header of an answer: forms and the queries of presigned URLs can name anything,
+ * and an object with such a name could never be read.
+ */
+function checkMetadataName(name: string): void {
+  if (!TOKEN.test(name)) throw invalidArgument("A name of user metadata is not a valid header name.");
+}
+
 /** Content headers and user metadata as stored. */
 export function metadataOf(request: HeaderView): Pick<ObjectAttributesInput, "headers" | "userMetadata"> {
   const headers: Record<string, string> = {};
@@ -78,6 +89,7 @@ export function metadataOf(request: HeaderView): Pick<ObjectAttributesInput, "he
   if (stored !== undefined) headers["content-encoding"] = stored;
   for (const name in request.headers) {
     if (name.startsWith("x-amz-meta-") || name.startsWith("x-minio-meta-")) {
+      checkMetadataName(name);
       userMetadata[name] = headerText(request.header(name) ?? "");
     }
   }

@@ -46,9 +46,13 @@ function customerKeyOf(view: HeaderView, prefix: string, secure: boolean): Custo
   return { key, md5 };
 }
 
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
 /** The encryption context: base64 of a JSON object of strings. */
 function checkedContext(text: string): string {
   try {
+    // It goes out again in headers as it is.
+    if (!BASE64.test(text)) throw new SyntaxError("not base64");
     const value: unknown = JSON.parse(Buffer.from(text, "base64").toString("utf8"));
     const good =
       typeof value === "object" &&
@@ -57,7 +61,7 @@ function checkedContext(text: string): string {
       Object.values(value).every((member) => typeof member === "string");
     if (good) return text;
   } catch {
-    // Not JSON: the same answer.
+    // Neither base64 nor JSON: the same answer.
   }
   throw invalidArgument("The encryption context is not base64 of a JSON object of strings.");
 }

@@ -135,6 +135,17 @@ test("each violated condition refuses the form before anything is stored", async
   assert.equal((await stored(key)).status, 404);
 });
 
+test("metadata whose name could be no header is refused: nobody could read the object", async () => {
+  for (const name of ["x-amz-meta-a b", "x-amz-meta-a:b"]) {
+    await refused(
+      post(form4([["starts-with", `$${name}`, ""]], { key: "up/named", [name]: "1" })),
+      400,
+      "InvalidArgument",
+    );
+  }
+  assert.equal((await stored("up/named")).status, 404);
+});
+
 /** A value that each field may have in a condition, and another one. */
 const CONDITIONED: Readonly<Record<string, readonly [good: string, bad: string]>> = {
   key: ["up/table", "up/else"],

@@ -93,6 +93,18 @@ test("a checksum that was made with the URL, over no body, is not held against t
   assert.equal((await presigned4({ method: "PUT", path: "/url/guessed", query })).status, 200);
 });
 
+test("metadata whose name could be no header is refused: nobody could read the object", async () => {
+  for (const name of ["x-amz-meta-a b", "x-amz-meta-ü", "x-amz-meta-a\r\nb"]) {
+    const stored = presigned4({ method: "PUT", path: "/url/named", query: { [name]: "1" } });
+    assert.deepEqual(await code(stored), [400, "InvalidArgument"]);
+  }
+  assert.equal(
+    (await presigned4({ method: "PUT", path: "/url/named", query: { "x-amz-meta-a.b!": "1" } })).status,
+    200,
+  );
+  assert.equal((await head("named"))["x-amz-meta-a.b!"], "1");
+});
+
 test("in the query of a request that is signed in its headers they mean nothing", async () => {
   const query = "x-amz-meta-a=1";
   assert.equal((await call(port, { method: "PUT", path: "/url/plain", query })).status, 200);

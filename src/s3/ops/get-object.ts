@@ -41,12 +41,13 @@ async function read(request: S3Request): Promise<Reply> {
   if (conditions !== undefined && decideRead(conditions, version) === "not-modified") {
     return { status: 304, headers: [...identity, ...headers.cacheHeaders(version)] };
   }
-  const range = slice ?? rangeOf(request, version.size);
+  // Content-Range cannot speak of no bytes.
+  const range = slice !== undefined && version.size === 0 ? undefined : (slice ?? rangeOf(request, version.size));
   const out = [...identity, ...headers.metadataHeaders(version)];
   if (version.encryption !== undefined) out.push(...encryptionHeaders(version.encryption, key?.md5));
   await addOptional(request, found, { partial: range !== undefined, slice }, out);
   const { start, end } = range ?? { start: 0, end: version.size };
-  if (range !== undefined) out.push("Content-Range", `bytes ${start}-${end - 1}/${version.size}`);
+  if (end > start && range !== undefined) out.push("Content-Range", `bytes ${start}-${end - 1}/${version.size}`);
   const status = range === undefined ? 200 : 206;
   const length = end - start;
   if (request.method === "HEAD") return { status, headers: out, length };
@@ -258,8 +259,10 @@ function overrideHeaders(request: S3Request, out: string[]): void {
         message: "Request specific response headers cannot be used for anonymous GET requests.",
       });
     }
-    const at = out.indexOf(name);
-    if (at >= 0) out[at + 1] = headers.headerValue(value);
-    else out.push(name, headers.headerValue(value));
+    // Only every other text is a name: metadata may have the value `Expires`.
+    let at = 0;
+    while (at < out.length && out[at] !== name) at += 2;
+    out[at] = name;
+    out[at + 1] = headers.headerValue(value);
   }
 }

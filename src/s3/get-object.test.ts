@@ -1,0 +1,33 @@
+/** What GET and HEAD answer for the unusual request. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { call, startTestPort, type TestPort } from "./testing.ts";
+
+let port: TestPort;
+before(async () => {
+  port = await startTestPort();
+  await call(port, { method: "PUT", path: "/reads" });
+});
+after(() => port.close());
+
+test("response-* replaces the header of that name, not metadata that has the name as its value", async () => {
+  const headers = { "x-amz-meta-a": "Content-Language", "x-amz-meta-b": "2" };
+  await call(port, { method: "PUT", path: "/reads/named", headers, body: "text" });
+  const query = "response-content-language=de&response-content-type=text/plain";
+  const { headers: seen } = await call(port, { method: "GET", path: "/reads/named", query });
+  assert.deepEqual(
+    [seen["x-amz-meta-a"], seen["x-amz-meta-b"], seen["content-language"], seen["content-type"]],
+    ["Content-Language", "2", "de", "text/plain"],
+  );
+});
+
+test("the only part of an empty object is the whole: there is no range of no bytes", async () => {
+  await call(port, { method: "PUT", path: "/reads/empty" });
+  for (const method of ["GET", "HEAD"]) {
+    const { status, headers } = await call(port, { method, path: "/reads/empty", query: "partNumber=1" });
+    assert.deepEqual([status, headers["content-range"], headers["content-length"]], [200, undefined, "0"]);
+  }
+  await call(port, { method: "PUT", path: "/reads/full", body: "text" });
+  const { status, headers } = await call(port, { method: "GET", path: "/reads/full", query: "partNumber=1" });
+  assert.deepEqual([status, headers["content-range"]], [206, "bytes 0-3/4"]);
+});
