@@ -5,7 +5,8 @@ import type { AdminCall, AdminClient } from "../client/admin-client.ts";
 import { AdminError } from "../client/errors.ts";
 import { TEST_ROOT } from "../iam/testing.ts";
 import { bucketName } from "../objects/testing.ts";
-import { ROUTES } from "./handler.ts";
+import { routeAt, ROUTES } from "./handler.ts";
+import { bucketParameter } from "./request.ts";
 import type { TestAdmin } from "./testing.ts";
 import { testAdmin } from "./testing.ts";
 
@@ -60,6 +61,28 @@ function policyOf(...actions: string[]): string {
   const where = actions[0]?.startsWith("s3:") === true ? { Resource: "arn:aws:s3:::*" } : {};
   return JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: actions, ...where }] });
 }
+
+test("paths and names that nobody signed cost no more than their length", () => {
+  // So long that a look at each slash from each slash would not end.
+  const many = 4_000_000;
+  assert.equal(routeAt("GET", `/minio/admin/v3${"/a".repeat(many)}`), undefined);
+  assert.equal(routeAt("POST", `/minio/admin/v3/heal/bucket${"/a".repeat(many)}`)?.path, "heal/*");
+  assert.equal(bucketParameter(`${"/".repeat(many)}x`), `${"/".repeat(many)}x`);
+  assert.deepEqual(["b", "b//", "/", ".", "./", ""].map(bucketParameter), ["b", "b", "", "", "", ""]);
+});
+
+test("the longest route below a path is its route", () => {
+  assert.equal(routeAt("PUT", "/minio/admin/v3/site-replication/peer/join")?.path, "site-replication/peer/*");
+  assert.equal(routeAt("POST", "/minio/admin/v3/revoke-tokens/builtin")?.path, "revoke-tokens/builtin");
+  assert.equal(routeAt("POST", "/minio/admin/v3/revoke-tokens/ldap")?.path, "revoke-tokens/*");
+  assert.equal(routeAt("GET", "/minio/admin/v3/tier/COLD")?.path, "tier/*");
+  assert.equal(routeAt("GET", "/minio/admin/v3/tier")?.path, "tier");
+  assert.equal(routeAt("GET", "/minio/admin/v3/tierx/COLD"), undefined);
+});
+
+test("a heal of a path that is not percent-encoded is the caller's mistake", async () => {
+  await refused(admin.root, { method: "POST", path: "heal/b/%zz" }, 400, "InvalidArgument");
+});
 
 test("unknown calls are 426 before anyone is asked for a name", async () => {
   const cases: [string, string][] = [

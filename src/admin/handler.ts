@@ -57,15 +57,19 @@ const under = (prefix: string, routes: readonly Route[]): [string, Route][] =>
   routes.map((route) => [`${route.method} ${prefix}${route.path}`, route]);
 const BY_PATH: ReadonlyMap<string, Route> = new Map([...under(PREFIX, ROUTES), ...under(KMS, KMS_ROUTES)]);
 
-/** The route of exactly this path, else the one that ends in `/*` and holds the most of it. */
-function routeAt(method: string, path: string): Route | undefined {
-  const exact = BY_PATH.get(`${method} ${path}`);
-  if (exact !== undefined) return exact;
-  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
-    const below = BY_PATH.get(`${method} ${path.slice(0, at)}/*`);
-    if (below !== undefined) return below;
-  }
-  return undefined;
+/** `METHOD PREFIX/` of the routes that end in `/*`, the longest first. */
+const BELOW: readonly (readonly [start: string, route: Route])[] = [...BY_PATH]
+  .filter(([key]) => key.endsWith("/*"))
+  .map(([key, route]) => [key.slice(0, -1), route] as const)
+  .sort(([a], [b]) => b.length - a.length);
+
+/**
+ * The route of exactly this path, else the one that ends in `/*` and holds the most of it. Asked before anybody has
+ * signed: a path of many slashes must not cost more than a short one.
+ */
+export function routeAt(method: string, path: string): Route | undefined {
+  const asked = `${method} ${path}`;
+  return BY_PATH.get(asked) ?? BELOW.find(([start]) => asked.startsWith(start))?.[1];
 }
 
 function routeOf(request: AdminRequest): Route | undefined {

@@ -28,11 +28,19 @@ type Place = Pick<HealRequest, "bucket" | "prefix">;
 /** `heal/`, `heal/BUCKET` and `heal/BUCKET/PREFIX`. */
 function placeOf(request: AdminRequest): Place {
   const [, rest = ""] = /\/heal\/(.*)$/.exec(request.path) ?? [];
-  const text = decodeURIComponent(rest);
+  const text = decoded(rest);
   const slash = text.indexOf("/");
   const bucket = slash < 0 ? text : text.slice(0, slash);
   const prefix = slash < 0 ? "" : text.slice(slash + 1);
   return bucket === "" ? { prefix: "" } : { bucket: parseBucketName(bucket), prefix };
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (cause) {
+    throw new StoreError("InvalidArgument", { message: "The path is not percent-encoded UTF-8.", cause });
+  }
 }
 
 function healing(deps: AdminDeps) {
@@ -41,8 +49,8 @@ function healing(deps: AdminDeps) {
 }
 
 async function heal(request: AdminRequest): Promise<Answer> {
-  const { heals } = healing(request.deps);
   const place = placeOf(request);
+  const { heals } = healing(request.deps);
   const token = request.param("clientToken");
   if (token !== "") {
     const { task, items } = await heals.status(token);

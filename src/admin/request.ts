@@ -66,8 +66,7 @@ export class AdminRequest {
 
   /** `bucket` without the slashes that clients leave at its end; empty: none was named. */
   get bucketText(): string {
-    const text = this.param("bucket").replace(/\/+$/, "");
-    return text === "." ? "" : text;
+    return bucketParameter(this.param("bucket"));
   }
   /** Throws InvalidBucketName. */
   get bucket(): BucketName {
@@ -133,6 +132,14 @@ export class AdminRequest {
     }
     return parseJson(plain, schema, "XMinioAdminConfigBadJSON");
   }
+}
+
+/** `bucket` as clients write it: with slashes at its end, or `.` for none. Errors name it, also to those who never signed. */
+export function bucketParameter(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "/") end--;
+  const bucket = text.slice(0, end);
+  return bucket === "." ? "" : bucket;
 }
 
 /** JSON text of a stranger as `T`; what is not, is refused with `code`. */
