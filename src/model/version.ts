@@ -130,9 +130,34 @@ export interface Tombstone {
   readonly versionId: VersionId;
   readonly time: UnixNs;
   readonly will: PurgeWill;
+  /**
+   * Of the null id with will `local` only: up to this earlier time it was purged for every site. One id stands for many
+   * versions there, which only their times tell apart.
+   */
+  readonly everywhere?: UnixNs | undefined;
   /** True when the purged version was a delete marker (MinIO's wire wants to know). */
   readonly wasMarker: boolean;
   readonly replication: ReplicationState;
+}
+
+/** Up to when what has this id is purged for every site. Undefined: it never was. */
+export function purgedEverywhere(stone: Pick<Tombstone, "time" | "will" | "everywhere">): UnixNs | undefined {
+  return stone.will === "everywhere" ? stone.time : stone.everywhere;
+}
+
+/**
+ * Whose will removed the version of this time; undefined: it is a null version that was written after every purge. Of a
+ * time that nobody told the oldest is assumed.
+ */
+export function purgeOf(
+  stone: Pick<Tombstone, "time" | "will" | "everywhere" | "versionId">,
+  mtime: UnixNs | undefined,
+): PurgeWill | undefined {
+  if (stone.versionId !== "null") return stone.will;
+  const time = mtime ?? 0n;
+  const everywhere = purgedEverywhere(stone);
+  if (everywhere !== undefined && time <= everywhere) return "everywhere";
+  return time <= stone.time ? "local" : undefined;
 }
 
 /** Which register wins: the newer time, ties by the larger JSON text of the value, so that every site decides alike. */

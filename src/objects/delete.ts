@@ -3,12 +3,21 @@ import { StoreError } from "../model/errors.ts";
 import { keepsVersions, type Bucket } from "../model/bucket.ts";
 import { NULL_VERSION, type Arn, type UnixNs, type VersionId } from "../model/names.ts";
 import type { Remover } from "../model/object-lock.ts";
-import type { DeleteMarker, Tags, Tombstone, Version } from "../model/version.ts";
+import {
+  purgedEverywhere,
+  type DeleteMarker,
+  type ReplicationState,
+  type Tags,
+  type Tombstone,
+  type Version,
+} from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
+import { encodeTombstone } from "../storage/records.ts";
 import { checkDelete } from "./conditions.ts";
 import type { BucketRow, Context } from "./context.ts";
 import { removable, removerOf } from "./locks.ts";
+import { joined, liftPurge, purgedBefore } from "./purges.ts";
 import { checkVersionIdAllowed } from "./put.ts";
 import * as rows from "./rows.ts";
 import type { DeleteRequest, DeleteResult, VersionRow } from "./types.ts";
@@ -100,7 +109,6 @@ async function addMarker(
   const mtime = request.source?.mtime ?? rows.timeAfter(context, current?.version.mtime, stone?.tombstone?.time);
   if (stone !== undefined) {
     commit.unchanged(stone.key, stone.raw);
-    if (stone.tombstone !== undefined) commit.delete(stone.key);
     const before = await context.rowById(bucket.id, request.key, NULL_VERSION);
     commit.unchanged(before.idKey, before.idRaw);
     const by = removerOf(context, request);
@@ -109,6 +117,7 @@ async function addMarker(
   const arns = followers(bucket, request, { operation: "delete-marker" });
   const replication = request.source?.replica ? { replica: true, targets: {} } : rows.pending(arns);
   const marker: DeleteMarker = { kind: "delete-marker", key: request.key, versionId, mtime, replication };
+  if (stone !== undefined) liftPurge(commit, stone, marker);
   rows.putVersion(commit, bucket.id, marker);
   rows.putLogRows(commit, context, bucket, {
     arns,
@@ -168,12 +177,7 @@ async function receiveMarker(
   }
   const stone = await context.tombstoneRow(bucket.id, request.key, versionId);
   commit.unchanged(stone.key, stone.raw).unchanged(before.idKey, before.idRaw);
-  if (stone.tombstone !== undefined) {
-    const newerNull = versionId === NULL_VERSION && (mtime ?? 0n) > stone.tombstone.time;
-    const undone = stone.tombstone.will === "local" && request.source.resyncId !== undefined;
-    if (!newerNull && !undone) return { result: done };
-    commit.delete(stone.key);
-  }
+  if (purgedBefore(stone.tombstone, request.source) !== undefined) return { result: done };
   const by = removerOf(context, request);
   if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
   const marker: DeleteMarker = {
@@ -183,6 +187,7 @@ async function receiveMarker(
     mtime: mtime ?? context.clock.nowNs(),
     replication: request.source.replica ? { replica: true, targets: {} } : { targets: {} },
   };
+  liftPurge(commit, stone, marker);
   rows.putVersion(commit, bucket.id, marker);
   return { commit, result: done };
 }
@@ -212,6 +217,12 @@ function isElsewhere(old: Version | undefined): boolean {
   return old !== undefined && (old.replication.replica === true || Object.keys(old.replication.targets).length > 0);
 }
 
+/** Targets that an earlier purge of the null id still has to reach are not forgotten by a later one. */
+function stateOf(known: Tombstone | undefined, fromPeer: boolean, arns: readonly Arn[]): ReplicationState {
+  const before = known?.replication.targets ?? {};
+  return fromPeer ? { replica: true, targets: before } : rows.pending(arns, { targets: before });
+}
+
 /**
  * Permanent removal of one version, with a tombstone that says whose will it was. A purge from a peer leaves one even
  * when the version is not here: it may still be on its way. So does a client's, where a rule carries it.
@@ -233,21 +244,27 @@ async function purge(
   commit.unchanged(before.idKey, before.idRaw).unchanged(stone.key, stone.raw);
   // A purge replaces what it removes as any other write does: after it, or older copies would count as newer.
   const time = request.source?.mtime ?? rows.timeAfter(context, stone.tombstone?.time, ...timesOf(old));
-  // The null id is used again and again: what was written after the purge is not what was purged.
-  if (fromPeer && versionId === NULL_VERSION && old !== undefined && old.mtime > time)
-    return { result: { bucket, deleteMarker: false } };
+  // The null id is used again and again: what was written after the purge is not what was purged, but it is remembered.
+  const stays = fromPeer && versionId === NULL_VERSION && old !== undefined && old.mtime > time;
   const known = stone.tombstone;
-  if (fromPeer && old === undefined && known?.will === "everywhere" && known.time >= time) return { result };
+  const since = known === undefined ? undefined : purgedEverywhere(known);
+  if (fromPeer && (old === undefined || stays) && since !== undefined && since >= time)
+    return { result: stays ? { bucket, deleteMarker: false } : result };
   const tags = old?.kind === "object" ? old.tags?.value : undefined;
   const arns = followers(bucket, request, { operation: "purge", tags });
   if (fromPeer || bucket.replication !== undefined || isElsewhere(old)) {
     // Without rules and peers nothing can bring the version back, and no tombstone is needed.
-    rows.putTombstone(commit, bucket.id, old ?? { key: request.key, versionId, kind: "object" }, {
-      time: known !== undefined && known.time > time ? known.time : time,
+    const purged: Tombstone = {
+      key: request.key,
+      versionId,
+      time,
       will: fromPeer || arns.length > 0 ? "everywhere" : "local",
-      replication: fromPeer ? { replica: true, targets: known?.replication.targets ?? {} } : rows.pending(arns),
-    });
+      wasMarker: old?.kind === "delete-marker",
+      replication: stateOf(known, fromPeer, arns),
+    };
+    commit.put(stone.key, encodeTombstone(joined(known, purged)));
   }
+  if (stays) return { commit, result: { bucket, deleteMarker: false } };
   const by = removerOf(context, request);
   if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
   rows.putLogRows(commit, context, bucket, {

@@ -9,7 +9,6 @@ import {
   type Checksum,
   type ObjectVersion,
   type Part,
-  type PurgeWill,
   type Register,
   type Tombstone,
   type Version,
@@ -21,6 +20,7 @@ import { checkWrite, hasConditions, preconditionFailed } from "./conditions.ts";
 import type { Context } from "./context.ts";
 import { checkLockAllowed, locksOfNew, removerOf, replaceable } from "./locks.ts";
 import { blobSeal, encryptionFor, sealFor, type BlobSeal } from "./encryption.ts";
+import { liftPurge, purgedBefore } from "./purges.ts";
 import * as rows from "./rows.ts";
 import type {
   IncomingBody,
@@ -237,7 +237,6 @@ export async function commitObject(context: Context, object: NewObject): Promise
     const purged = purgedBefore(stone?.tombstone, object.source);
     if (purged !== undefined)
       return { result: { bucket, version: build(context, object, place, {}), versioned: place.versioned, purged } };
-    if (stone?.tombstone !== undefined) commit.delete(stone.key);
     // 4. Conditions, against the current version, in the same commit.
     const current =
       object.source?.mtime === undefined || hasConditions(object.conditions)
@@ -254,6 +253,7 @@ export async function commitObject(context: Context, object: NewObject): Promise
       current: current?.version,
       purge: stone?.tombstone,
     });
+    if (stone !== undefined) liftPurge(commit, stone, version);
     if (before?.row !== undefined) {
       // The row may move to another time or be changed in place by a register write: its bytes are part of the check.
       commit.unchanged(before.row.key, before.row.raw);
@@ -290,14 +290,6 @@ export async function checkQuota(context: Context, bucket: Bucket, more: number)
   if (bucket.quota === undefined || more <= 0) return;
   const used = Number(keys.readCounter(await context.index.get(rows.usageCounter(bucket.id, "bytes"))));
   if (used + more >= bucket.quota) throw new StoreError("XMinioAdminBucketQuotaExceeded", { bucket: bucket.name });
-}
-
-/** The will of a purge that keeps this write out; undefined: it may come in, and the tombstone goes. */
-function purgedBefore(tombstone: Tombstone | undefined, source: ReplicaSource | undefined): PurgeWill | undefined {
-  if (tombstone === undefined || source === undefined) return undefined;
-  // The null id is used again and again: a tombstone only speaks for what was there before it.
-  if (tombstone.versionId === NULL_VERSION && (source.mtime ?? 0n) > tombstone.time) return undefined;
-  return tombstone.will === "local" && source.resyncId !== undefined ? undefined : tombstone.will;
 }
 
 /** What was there before a write: under its id, as the newest version of the key, and as a purge of its id. */

@@ -7,16 +7,14 @@ import {
   liesInFiles,
   type BlobRef,
   type Part,
-  type PurgeWill,
   type ReplicationState,
   type Tags,
   type TargetStatus,
-  type Tombstone,
   type Version,
 } from "../model/version.ts";
 import type { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
-import { encodeLookupOf, encodeRow, encodeTimedRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
+import { encodeLookupOf, encodeRow, encodeTimedRow, encodeVersion } from "../storage/records.ts";
 import type { Context } from "./context.ts";
 import type { Removable } from "./locks.ts";
 import type { LogRow } from "./types.ts";
@@ -193,29 +191,6 @@ export function pending(arns: readonly Arn[], before?: ReplicationState): Replic
  */
 export function changedState(arns: readonly Arn[], before: ReplicationState, time: UnixNs): ReplicationState {
   return { ...pending(arns, before.replica ? { replica: true, targets: {} } : undefined), changed: String(time) };
-}
-
-export interface Purge {
-  readonly time: UnixNs;
-  readonly will: PurgeWill;
-  readonly replication: ReplicationState;
-}
-
-export function putTombstone(
-  commit: CommitBuilder,
-  bucketId: string,
-  version: Pick<Version, "key" | "versionId" | "kind">,
-  purge: Purge,
-): void {
-  const tombstone: Tombstone = {
-    key: version.key,
-    versionId: version.versionId,
-    time: purge.time,
-    will: purge.will,
-    wasMarker: version.kind === "delete-marker",
-    replication: purge.replication,
-  };
-  commit.put(keys.idRowKey(keys.SPACE.tombstone, bucketId, version.key, version.versionId), encodeTombstone(tombstone));
 }
 
 /**

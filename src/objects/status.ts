@@ -68,8 +68,7 @@ interface StatusChange {
 
 async function addStatus(context: Context, commit: CommitBuilder, change: StatusChange): Promise<void> {
   const { row } = await context.rowById(change.bucketId, change.key, change.versionId);
-  if (row !== undefined) {
-    if (change.sent === "purge") return;
+  if (row !== undefined && change.sent !== "purge") {
     if (change.status === "COMPLETED" && change.sent !== undefined && changedSince(change.sent, row.version)) return;
     const state = row.version.replication;
     if (change.knownOnly === true && state.targets[change.arn] === undefined) return;

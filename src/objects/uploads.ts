@@ -15,6 +15,7 @@ import { checkLockAllowed } from "./locks.ts";
 import { blobSeal, encryptionFor, notApplicable, openSeal, sealFor, type BlobSeal, type Place } from "./encryption.ts";
 import { checkQuota, checkVersionIdAllowed, commitObject, decideMet, discardUnnamed, receive } from "./put.ts";
 import { find } from "./read.ts";
+import { purgedBefore } from "./purges.ts";
 import * as rows from "./rows.ts";
 import type {
   CompletedPart,
@@ -70,13 +71,10 @@ export async function createUpload(context: Context, request: CreateUploadReques
       const existing = (await context.rowById(bucket.id, request.key, request.versionId)).row;
       decideMet(existing?.version, request);
       const { tombstone } = await context.tombstoneRow(bucket.id, request.key, request.versionId);
-      if (tombstone !== undefined && (tombstone.will === "everywhere" || request.source?.resyncId === undefined)) {
-        // 412 is what every source takes for "nothing to do"; the header tells our own why.
-        throw new StoreError("PreconditionFailed", {
-          key: request.key,
-          headers: { "x-resilver-purged": tombstone.will },
-        });
-      }
+      const purged = purgedBefore(tombstone, request.source);
+      // 412 is what every source takes for "nothing to do"; the header tells our own why.
+      if (purged !== undefined)
+        throw new StoreError("PreconditionFailed", { key: request.key, headers: { "x-resilver-purged": purged } });
     }
     const asked = encryptionFor(context, bucket, request.encryption);
     const initiated = context.clock.nowNs();

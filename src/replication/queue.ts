@@ -333,7 +333,7 @@ export class TargetQueue {
         return {
           ...base,
           status: "COMPLETED",
-          sent: version ?? "purge",
+          sent: outcome.kind === "purged" ? "purge" : (version ?? "purge"),
           counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined,
         };
       }

@@ -5,8 +5,21 @@
 import type { Objects } from "../objects/objects.ts";
 import type { StoredVersion } from "../objects/types.ts";
 import { hasCode } from "../model/errors.ts";
-import { NULL_VERSION, type Arn, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
-import type { DeleteMarker, ObjectVersion, Tombstone, Version } from "../model/version.ts";
+import {
+  NULL_VERSION,
+  type Arn,
+  type BucketName,
+  type ObjectKey,
+  type UnixNs,
+  type VersionId,
+} from "../model/names.ts";
+import {
+  purgedEverywhere,
+  type DeleteMarker,
+  type ObjectVersion,
+  type Tombstone,
+  type Version,
+} from "../model/version.ts";
 import { unreachable } from "../runtime/assert.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -100,6 +113,8 @@ async function localState(
       return stored.bucket.id === at.bucketId
         ? { kind: "version", version: stored.version, stored }
         : { kind: "nothing" };
+    // A bucket that was made anew under the name has other versions under the null id.
+    if ((await objects.bucket(at.bucket)).id !== at.bucketId) return { kind: "nothing" };
     const tombstone = await objects.tombstone(at);
     return tombstone === undefined ? { kind: "nothing" } : { kind: "tombstone", tombstone };
   } catch (error) {
@@ -148,14 +163,40 @@ async function dispatch(context: SendContext, local: LocalState): Promise<SendOu
   switch (local.kind) {
     case "nothing":
       return { kind: "gone" };
-    case "tombstone":
-      // A purge that no rule replicates is this site's own affair.
-      return local.tombstone.will === "everywhere" ? sendPurge(context, local.tombstone) : { kind: "gone" };
-    case "version":
+    case "tombstone": {
+      const time = purgeToSend(context, local.tombstone);
+      return time === undefined ? { kind: "gone" } : sendPurge(context, time);
+    }
+    case "version": {
+      const earlier = await purgeBefore(context, local.version);
+      if (earlier !== undefined) return sendPurge(context, earlier);
       return local.version.kind === "object" ? sendObject(context, local.version) : sendMarker(context, local.version);
+    }
     default:
       return unreachable(local);
   }
+}
+
+/** The time of the purge that the target must learn of. A purge that no rule replicates is this site's own affair. */
+function purgeToSend({ request, target }: SendContext, stone: Tombstone): UnixNs | undefined {
+  const time = purgedEverywhere(stone);
+  if (time === undefined || stone.will === "everywhere" || request.marks.resyncId !== undefined) return time;
+  // An older purge of the null id goes once: it could meet what was written since, and was purged here alone.
+  return isOwed(stone, target.arn) ? time : undefined;
+}
+
+const isOwed = (stone: Tombstone, arn: Arn): boolean => {
+  const status = stone.replication.targets[arn];
+  return status !== undefined && status !== "COMPLETED";
+};
+
+/** A null version that no rule sends there stands where another was purged for every site: only that is to be told. */
+async function purgeBefore({ objects, target, request }: SendContext, version: Version): Promise<UnixNs | undefined> {
+  const { versionId, replication } = version;
+  if (versionId !== NULL_VERSION || replication.targets[target.arn] !== undefined) return undefined;
+  if (request.marks.resyncId !== undefined) return undefined;
+  const stone = await objects.tombstone({ bucket: request.bucket, key: request.key, versionId });
+  return stone !== undefined && isOwed(stone, target.arn) ? purgedEverywhere(stone) : undefined;
 }
 
 async function sendObject(context: SendContext, version: ObjectVersion): Promise<SendOutcome> {
@@ -166,9 +207,11 @@ async function sendObject(context: SendContext, version: ObjectVersion): Promise
   return looks ? compareAndSend(context, version) : sendContent(context, version, true);
 }
 
-/** MinIO puts any null version in the place of its own, an older one too (3.3). */
-const wouldReplaceUnseen = ({ target }: SendContext, version: ObjectVersion): boolean =>
-  version.versionId === NULL_VERSION && target.mergesAsMinio === true && target.ingest?.isSpoken !== true;
+/** MinIO puts any null version in the place of its own, an older one too (3.3), and purges one without asking its time. */
+const wouldReplaceUnseen = (
+  { target }: Pick<SendContext, "target">,
+  { versionId }: { versionId: VersionId },
+): boolean => versionId === NULL_VERSION && target.mergesAsMinio === true && target.ingest?.isSpoken !== true;
 
 /** The bytes are lost here, but the target may have them: then its tags and locks are all that can lack. */
 async function sendDamaged(context: SendContext, version: ObjectVersion, damaged: string): Promise<SendOutcome> {
@@ -291,13 +334,27 @@ async function sendMarker(context: SendContext, marker: DeleteMarker): Promise<S
 }
 
 /** replication.md 3.8, for markers too: the form without the marker header removes and never re-creates. */
-async function sendPurge(context: SendContext, tombstone: Tombstone): Promise<SendOutcome> {
+async function sendPurge(context: SendContext, time: UnixNs): Promise<SendOutcome> {
   const { request, target } = context;
+  if (wouldReplaceUnseen(context, request)) {
+    const head = await target.client.request({
+      method: "HEAD",
+      key: request.key,
+      query: { versionId: request.versionId },
+      headers: { [wire.SOURCE_PROXY_REQUEST]: "false" },
+      payload: "hashed",
+      signal: request.signal,
+    });
+    // It tells whole seconds: what is newer by them was surely written after the purge.
+    const there = head.status === 200 || head.status === 405 ? remoteOfHead(head) : undefined;
+    if (there !== undefined && BigInt(there.mtimeMs) * 1_000_000n > time) return { kind: "purged" };
+    if (head.status >= 500) return failedAnswer(head);
+  }
   const answer = await target.client.request({
     method: "DELETE",
     key: request.key,
     query: { versionId: request.versionId },
-    headers: { ...sourceHeaders(request.marks, tombstone.time), [wire.REPLICATION_STATUS]: wire.REPLICA },
+    headers: { ...sourceHeaders(request.marks, time), [wire.REPLICATION_STATUS]: wire.REPLICA },
     payload: "hashed",
     signal: request.signal,
   });

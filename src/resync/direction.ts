@@ -4,13 +4,14 @@
  */
 import type { Bucket } from "../model/bucket.ts";
 import { StoreError } from "../model/errors.ts";
-import type { ObjectKey, VersionId } from "../model/names.ts";
+import type { ObjectKey, UnixNs, VersionId } from "../model/names.ts";
+import { purgeOf } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Connection } from "../replication/connections.ts";
 import { RESYNC_BATCH_KEYS, RESYNC_LOOK_VERSIONS } from "../replication/limits.ts";
 import { listHere } from "./local-listing.ts";
 import { march } from "./march.ts";
-import { askPurges } from "./purges-client.ts";
+import { askPurges, type NamedInstance } from "./purges-client.ts";
 import { listTarget } from "./target-listing.ts";
 
 /** Versions and markers of a bucket. */
@@ -91,7 +92,7 @@ async function look({ objects, bucket, connection, resyncId, prefix }: Direction
   const { signal } = new AbortController();
   const options = { resyncId, prefix, afterKey: "", signal, metadata: { wanted: false } };
   const both = march(listHere(objects, bucket.name, "", prefix), listTarget(connection.client, options));
-  const onlyHere: { key: string; versionId: string }[] = [];
+  const onlyHere: NamedInstance[] = [];
   let [there, lackingHere, purgedHere, seen, whole] = [0, 0, 0, 0, true];
   for await (const step of both) {
     if (seen >= RESYNC_LOOK_VERSIONS) {
@@ -99,15 +100,17 @@ async function look({ objects, bucket, connection, resyncId, prefix }: Direction
       break;
     }
     const key = (step.kind === "right" ? step.right.key : step.left.key) as ObjectKey;
-    const ours = new Set(step.kind === "right" ? [] : step.left.versions.map(({ versionId }): string => versionId));
-    const theirs = new Set(step.kind === "left" ? [] : step.right.versions.map(({ versionId }) => versionId));
+    const left = step.kind === "right" ? [] : step.left.versions;
+    const ours = new Map(left.map(({ versionId, mtime }): [string, UnixNs] => [versionId, mtime]));
+    const right = step.kind === "left" ? [] : step.right.versions;
+    const theirs = new Map(right.map(({ versionId, mtimeMs }) => [versionId, mtimeMs]));
     there += theirs.size;
     seen += Math.max(ours.size, theirs.size);
-    for (const versionId of ours) if (!theirs.has(versionId)) onlyHere.push({ key, versionId });
-    for (const id of theirs) {
+    for (const [versionId, mtime] of ours) if (!theirs.has(versionId)) onlyHere.push({ key, versionId, mtime });
+    for (const [id, mtimeMs] of theirs) {
       if (ours.has(id)) continue;
       const stone = await objects.tombstone({ bucket: bucket.name, key, versionId: id as VersionId });
-      if (stone?.will === "everywhere") purgedHere++;
+      if (stone !== undefined && purgeOf(stone, BigInt(mtimeMs) * 1_000_000n) === "everywhere") purgedHere++;
       else lackingHere++;
     }
   }
@@ -119,7 +122,7 @@ async function look({ objects, bucket, connection, resyncId, prefix }: Direction
 /** How many of these versions the target has purged for every site. */
 async function purgedAmong(
   connection: Connection,
-  versions: readonly { readonly key: string; readonly versionId: string }[],
+  versions: readonly NamedInstance[],
   signal: AbortSignal,
 ): Promise<number> {
   let count = 0;

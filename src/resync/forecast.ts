@@ -239,7 +239,7 @@ class Plan {
     if (absent.length === 0) return;
     const wills = await askPurges(
       this.#job.connection,
-      absent.map(({ key, versionId }) => ({ key, versionId })),
+      absent.map(({ key, versionId, mtime }) => ({ key, versionId, mtime })),
       this.#job.signal,
     );
     absent.forEach((version, i) => {

@@ -2,7 +2,7 @@
 import type { Bucket } from "../model/bucket.ts";
 import { NULL_VERSION, type ObjectKey, type VersionId } from "../model/names.ts";
 import { targetsFor } from "../model/replication-config.ts";
-import type { ObjectVersion, TargetStatus, Version } from "../model/version.ts";
+import { purgedEverywhere, type ObjectVersion, type TargetStatus, type Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import { msOf } from "../protocol/time.ts";
 import { backoffMs } from "../replication/backoff.ts";
@@ -138,9 +138,10 @@ export class Sending {
   async isPurgedHere(bucket: Bucket, key: ObjectKey, version: RemoteVersion): Promise<boolean> {
     const versionId = version.versionId as VersionId;
     const tombstone = await this.#deps.objects.tombstone({ bucket: bucket.name, key, versionId });
-    if (tombstone === undefined || tombstone.will !== "everywhere") return false;
+    const purged = tombstone && purgedEverywhere(tombstone);
+    if (purged === undefined) return false;
     // The null id is used again and again: a null version that was written after the purge stays.
-    if (versionId === NULL_VERSION && msOf(tombstone.time) < version.mtimeMs) return false;
+    if (versionId === NULL_VERSION && msOf(purged) < version.mtimeMs) return false;
     const question = { key, tags: undefined, operation: "purge", replica: false } as const;
     return targetsFor(bucket.replication, question).includes(this.#job.record.arn);
   }

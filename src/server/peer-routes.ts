@@ -9,6 +9,7 @@ import type { Failures } from "../iam/failures.ts";
 import type { Iam, Identity } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
 import { parseBucketName, parseObjectKey, parseVersionId, type BucketName } from "../model/names.ts";
+import { purgeOf } from "../model/version.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorMessage, errorStatus } from "../protocol/s3-errors.ts";
 import {
@@ -86,14 +87,16 @@ async function usage(deps: PeerDeps, { response, bucket }: PeerCall): Promise<vo
 }
 
 /**
- * `POST /resilver/v1/purges?bucket=B`, a JSON array of `{key, versionId}`: for each, in the same order, whose will its
- * purge here was (`everywhere` or `local`), null where it was not purged.
+ * `POST /resilver/v1/purges?bucket=B`, a JSON array of `{key, versionId, mtime}`: for each, in the same order, whose will
+ * its purge here was (`everywhere` or `local`), null where it was not purged. `mtime` (ns in decimal, may be absent) tells
+ * null versions apart.
  */
 async function purges(deps: PeerDeps, { request, response, bucket }: PeerCall): Promise<void> {
   const wills: (string | null)[] = [];
-  for (const { key, versionId } of parseVersions(await gathered(request))) {
+  for (const { key, versionId, mtime } of parseVersions(await gathered(request))) {
     const version = { bucket, key: parseObjectKey(key), versionId: parseVersionId(versionId) };
-    wills.push((await deps.objects.tombstone(version))?.will ?? null);
+    const stone = await deps.objects.tombstone(version);
+    wills.push(stone === undefined ? null : mtime === undefined ? stone.will : (purgeOf(stone, BigInt(mtime)) ?? null));
   }
   answerJson(response, wills);
 }
@@ -112,7 +115,7 @@ async function gathered(request: IncomingMessage): Promise<Buffer> {
   return body;
 }
 
-function parseVersions(body: Buffer): { key: string; versionId: string }[] {
+function parseVersions(body: Buffer): { key: string; versionId: string; mtime?: string }[] {
   const bad = new StoreError("InvalidArgument", { message: "expected an array of objects with key and versionId" });
   let rows: unknown;
   try {
@@ -121,9 +124,11 @@ function parseVersions(body: Buffer): { key: string; versionId: string }[] {
     throw bad;
   }
   if (!Array.isArray(rows)) throw bad;
-  for (const row of rows as { key?: unknown; versionId?: unknown }[])
+  for (const row of rows as { key?: unknown; versionId?: unknown; mtime?: unknown }[]) {
     if (typeof row?.key !== "string" || typeof row.versionId !== "string") throw bad;
-  return rows as { key: string; versionId: string }[];
+    if (row.mtime !== undefined && !(typeof row.mtime === "string" && /^\d{1,20}$/.test(row.mtime))) throw bad;
+  }
+  return rows as { key: string; versionId: string; mtime?: string }[];
 }
 
 const CALLS: Readonly<Record<string, (deps: PeerDeps, call: PeerCall) => Promise<void>>> = {

@@ -138,13 +138,22 @@ export async function checkPromises(world: World): Promise<void> {
   }
 }
 
-/** The newest null version that was acknowledged, or a newer one, is there where nobody removed null versions. */
+/**
+ * The newest null version that was acknowledged and that no purge can have reached, or a newer one, is there; none that was
+ * purged for every site is.
+ */
 function checkNulls(world: World, site: Site, held: ReadonlyMap<string, Held>): void {
   const { history } = world;
+  for (const [key, time] of history.nullPurgedEverywhere) {
+    const back = held.get(peek.idOf({ key, versionId: "null" }))?.version.mtime;
+    if (back !== undefined && back <= time)
+      world.violation("purged null version came back", `${key} at ${site.name}: ${back}, purged until ${time}`);
+  }
   for (const [key, writes] of history.nullWrites) {
     const id = peek.idOf({ key, versionId: "null" });
-    if (history.purgeTried.has(id)) continue;
-    const sure = writes.filter(({ mtime }) => mtime > (history.nullForfeited.get(key) ?? 0n));
+    const purged = history.nullPurged.has(key) ? history.nullPurged.get(key) : 0n;
+    if (purged === undefined) continue;
+    const sure = writes.filter(({ mtime }) => mtime > (history.nullForfeited.get(key) ?? 0n) && mtime > purged);
     const newest = sure.reduce((latest, { mtime }) => (mtime > latest ? mtime : latest), 0n);
     const found: Version | undefined = held.get(id)?.version;
     if (newest > 0n && (found === undefined || found.mtime < newest)) {

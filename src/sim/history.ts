@@ -1,6 +1,7 @@
 /** What clients were told, and what disasters took away since: what a site may no longer hold, and what it must. */
 import { createHash } from "node:crypto";
 import type { UnixNs } from "../model/names.ts";
+import { purgedEverywhere, type Tombstone } from "../model/version.ts";
 import { heldBy, idOf, inspector, isHealthy, tombstonesOf, type Held } from "./peek.ts";
 import type { Site } from "./site.ts";
 
@@ -20,6 +21,10 @@ export class History {
   readonly acknowledged = new Map<string, Acknowledged>();
   /** Null versions that a client was told of, with the time that the site gave them, by key. */
   readonly nullWrites = new Map<string, { readonly etag: string; readonly mtime: UnixNs }[]>();
+  /** Up to when clients may have purged null versions of a key; undefined: nobody knows. */
+  readonly nullPurged = new Map<string, UnixNs | undefined>();
+  /** Of these, up to when for every site, while some site remembers it. */
+  readonly nullPurgedEverywhere = new Map<string, UnixNs>();
   /** Purges that were asked for, whether or not an answer came. For the null id: all of the key's. */
   readonly purgeTried = new Set<string>();
   /** For each key the newest null version whose last good copy a disaster took: those before it were replaced already. */
@@ -53,6 +58,15 @@ export class History {
     this.nullWrites.set(key, writes);
   }
 
+  /** A client purged the null version of a key; `stone` is what its site remembers of that, undefined: nobody knows. */
+  nullPurge(key: string, stone: Tombstone | undefined): void {
+    const before = this.nullPurged.has(key) ? this.nullPurged.get(key) : 0n;
+    this.nullPurged.set(key, before === undefined || stone === undefined ? undefined : later(before, stone.time));
+    const everywhere = stone && purgedEverywhere(stone);
+    if (everywhere !== undefined)
+      this.nullPurgedEverywhere.set(key, later(this.nullPurgedEverywhere.get(key) ?? 0n, everywhere));
+  }
+
   /**
    * Runs `disaster` at `site` and works out what it took: versions whose last good copy was there, and purges that
    * nobody remembers any more.
@@ -75,8 +89,15 @@ export class History {
     for (const id of this.purgedEverywhere) {
       if (!stones.some((known) => known.get(id)?.will === "everywhere")) this.purgedEverywhere.delete(id);
     }
+    for (const [key, time] of this.nullPurgedEverywhere) {
+      const known = stones.map((of) => of.get(idOf({ key, versionId: "null" })));
+      const latest = known.reduce((max, stone) => later(max, (stone && purgedEverywhere(stone)) ?? 0n), 0n);
+      if (latest < time) this.nullPurgedEverywhere.set(key, latest);
+    }
   }
 }
+
+const later = (a: UnixNs, b: UnixNs): UnixNs => (a > b ? a : b);
 
 /** Ids of the versions that a site could serve. Null versions are told apart by their content. */
 async function goodCopies(site: Site): Promise<Set<string>> {

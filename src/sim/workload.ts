@@ -154,9 +154,10 @@ export class Client {
   async #delete(key: string): Promise<void> {
     const { history, time, profile } = this.#world;
     // Where versions are null a delete replaces or removes the null version: for the oracle it is a purge.
-    if (profile.bucketMode !== "versioned" || profile.prehistory)
-      history.purgeTried.add(idOf({ key, versionId: "null" }));
-    const answer = await s3.deleteObject(this.#s3, { bucket: BUCKET, key });
+    const isPurge = profile.bucketMode !== "versioned" || profile.prehistory;
+    if (isPurge) history.purgeTried.add(idOf({ key, versionId: "null" }));
+    const remove = (): ReturnType<typeof s3.deleteObject> => s3.deleteObject(this.#s3, { bucket: BUCKET, key });
+    const answer = isPurge ? await this.#purgingNulls([key], remove) : await remove();
     const versionId = answer["x-amz-version-id"];
     if (versionId === undefined || versionId === "null") return;
     history.acknowledge({ key, versionId, kind: "delete-marker", etag: "", site: this.#site.name, atMs: time.nowMs });
@@ -177,8 +178,32 @@ export class Client {
     this.#world.history.purgeTried.add(idOf({ key, versionId }));
     const bypass = this.#world.profile.locks && this.#dice.chance(0.5);
     const headers = bypass ? { "x-amz-bypass-governance-retention": "true" } : {};
-    await s3.deleteObject(this.#s3, { bucket: BUCKET, key, versionId, headers });
+    const remove = (): ReturnType<typeof s3.deleteObject> =>
+      s3.deleteObject(this.#s3, { bucket: BUCKET, key, versionId, headers });
+    await (versionId === "null" ? this.#purgingNulls([key], remove) : remove());
     await this.#purged(key, versionId);
+  }
+
+  /** Runs a request that may purge null versions, and notes up to when they may be gone. */
+  async #purgingNulls<T>(names: readonly string[], request: () => Promise<T>): Promise<T> {
+    const { history } = this.#world;
+    const nullOf = (key: string): string => idOf({ key, versionId: "null" });
+    const before = await heldBy(this.#site);
+    try {
+      const answer = await request();
+      const after = await heldBy(this.#site);
+      for (const key of names) {
+        const stone = await tombstoneOf(this.#site, key, "null");
+        const [old, now] = [before, after].map((held) => held.get(nullOf(key))?.version);
+        // A marker in its place is no purge, and a tombstone from before it says nothing of this request.
+        if (now !== undefined && (old === undefined || now.mtime > old.mtime)) continue;
+        history.nullPurge(key, stone !== undefined && stone.time > (old?.mtime ?? 0n) ? stone : undefined);
+      }
+      return answer;
+    } catch (error) {
+      for (const key of names) history.nullPurge(key, undefined);
+      throw error;
+    }
   }
 
   /** The answer came: whose will was it? */
@@ -284,7 +309,10 @@ export class Client {
       objects.push({ key, versionId });
     }
     if (objects.length === 0) return;
-    const answer = await s3.deleteObjects(this.#s3, { bucket: BUCKET, objects });
+    const names = objects.flatMap(({ key, versionId }) =>
+      versionId === undefined || versionId === "null" ? [key] : [],
+    );
+    const answer = await this.#purgingNulls(names, () => s3.deleteObjects(this.#s3, { bucket: BUCKET, objects }));
     for (const deleted of answer.deleted) {
       if (deleted.versionId) await this.#purged(deleted.key, deleted.versionId);
       else if (deleted.deleteMarkerVersionId && deleted.deleteMarkerVersionId !== "null") {
