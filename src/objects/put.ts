@@ -13,7 +13,8 @@ import {
   type Tombstone,
   type Version,
 } from "../model/version.ts";
-import type { WrittenBlob } from "../storage/blobs/blobs.ts";
+import { freeMemory } from "../runtime/owned-bytes.ts";
+import type { WriteOptions, WrittenBlob } from "../storage/blobs/blobs.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import { checkWrite, hasConditions, preconditionFailed } from "./conditions.ts";
@@ -73,7 +74,12 @@ export async function put(context: Context, request: PutRequest): Promise<PutRes
     blob: written.ref,
     inlineRow: written.inlineRow,
   };
-  return commitOrDiscard(context, object);
+  try {
+    return await commitOrDiscard(context, object);
+  } finally {
+    // The index has its own copy, or will never have one.
+    if (written.inlineRow !== undefined) freeMemory(written.inlineRow);
+  }
 }
 
 /** What was received: `etag` is the MD5, or random digits where that must not be told. */
@@ -84,7 +90,7 @@ export interface Received extends WrittenBlob {
 /** Reads a body to durable bytes, sealed or not, and holds it against what the client claimed. */
 export async function receive(context: Context, body: IncomingBody, seal?: BlobSeal): Promise<Received> {
   const hidden = seal?.hidesMd5 === true;
-  const written = await context.blobs.write(body.stream, {
+  const written = await write(context, body, {
     sizeHint: body.size,
     lent: body.lent,
     md5: !hidden || body.md5 !== undefined,
@@ -99,6 +105,28 @@ export async function receive(context: Context, body: IncomingBody, seal?: BlobS
   }
   await discardUnnamed(context, written.ref, fault);
   throw fault;
+}
+
+/** A small body goes the short way: in one piece, to a row beside the index. */
+async function write(context: Context, body: IncomingBody, options: WriteOptions): Promise<WrittenBlob> {
+  if (body.whole === undefined) return context.blobs.write(body.stream, options);
+  const whole = await body.whole();
+  try {
+    const { bytes } = whole;
+    if (options.sealKey === undefined) {
+      const room = context.blobs.room(bytes.length);
+      if (room !== undefined) await room;
+      const inline = context.blobs.writeInline(bytes, options);
+      if (inline !== undefined) return inline;
+    }
+    return await context.blobs.write(inOnePiece(bytes), { ...options, lent: false });
+  } finally {
+    whole.free();
+  }
+}
+
+async function* inOnePiece(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
+  if (bytes.length > 0) yield bytes;
 }
 
 /** What a client claimed of its body and does not hold. */

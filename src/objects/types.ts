@@ -15,6 +15,7 @@ import type {
   TargetStatus,
   Version,
 } from "../model/version.ts";
+import type { OwnedBytes } from "../runtime/owned-bytes.ts";
 
 export interface NewBucket {
   /** Access key of the creator. */
@@ -61,6 +62,8 @@ export interface IncomingBody {
   readonly stream: AsyncIterable<Buffer>;
   /** All of what `stream` would give, where it lies in memory already. */
   readonly bytes?: Buffer | undefined;
+  /** Instead of `stream`, for a small body: all of it at once. Its reader frees it. */
+  readonly whole?: (() => Promise<OwnedBytes>) | undefined;
   /** A piece of the stream is the reader's only until it asks for the next one. */
   readonly lent?: boolean | undefined;
   /** Decoded size when known. The body fails with IncompleteBody when it is shorter, and is cut never. */

@@ -10,6 +10,7 @@ import { StoreError } from "../model/errors.ts";
 import type { ChecksumAlgorithm } from "../model/version.ts";
 import type { IncomingBody } from "../objects/types.ts";
 import { ChunkedDecoder, decodeAwsChunked } from "../protocol/aws-chunked.ts";
+import { freeMemory, OwnedBytes } from "../runtime/owned-bytes.ts";
 import type { HeaderView } from "./attributes.ts";
 import { DOCUMENTS_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
 import { invalidArgument, type S3Request } from "./request.ts";
@@ -116,7 +117,7 @@ export function objectBody(request: S3Request): IncomingBody {
   const declared = lengthOf(request.header("content-length"), "Content-Length");
   const decoded = lengthOf(request.header("x-amz-decoded-content-length"), "x-amz-decoded-content-length");
   const common = {
-    lent: !isSmall(declared),
+    lent: true,
     md5: contentMd5(request),
     checksumAlgorithm: claim?.algorithm,
     expectedChecksum: claim && (() => claim.value),
@@ -124,8 +125,9 @@ export function objectBody(request: S3Request): IncomingBody {
   if (bodyAuth.kind === "plain") {
     const size = declared ?? decoded;
     if (size === undefined) throw new StoreError("MissingContentLength");
-    const stream = declared === undefined ? streamed(request, size, true) : bytesOf(request, declared);
-    return { ...common, stream, size, sha256: bodyAuth.sha256 };
+    const stream = streamed(request, declared === undefined ? size : OBJECT_BYTES_MAX, true);
+    const whole = isSmall(declared) ? () => wholeOf(request, declared) : undefined;
+    return { ...common, stream, whole, size, sha256: bodyAuth.sha256 };
   }
   const trailers = announcedTrailers(request);
   if (declared === undefined && decoded === undefined && incoming.headers["transfer-encoding"] === undefined) {
@@ -137,15 +139,15 @@ export function objectBody(request: S3Request): IncomingBody {
     signing: bodyAuth.signing,
     trailerNames: trailers.names,
   });
-  const stream = isSmall(declared)
-    ? gatheredChunks(request, declared, decoder)
-    : decodeAwsChunked(streamed(request, OBJECT_BYTES_MAX, true), decoder);
+  const stream = decodeAwsChunked(streamed(request, OBJECT_BYTES_MAX, true), decoder);
+  const whole = isSmall(declared) ? () => wholeOfChunks(request, declared, decoder) : undefined;
   const { algorithm } = trailers;
-  if (algorithm === undefined || claim !== undefined) return { ...common, stream, size: decoded };
+  if (algorithm === undefined || claim !== undefined) return { ...common, stream, whole, size: decoded };
   const name = checksumHeaderName(algorithm);
   return {
     ...common,
     stream,
+    whole,
     size: decoded,
     checksumAlgorithm: algorithm,
     expectedChecksum: () => decoder.trailers[name],
@@ -155,25 +157,18 @@ export function objectBody(request: S3Request): IncomingBody {
 const isSmall = (declared: number | undefined): declared is number =>
   declared !== undefined && declared <= SMALL_BODY_BYTES_MAX;
 
-/** Bytes of the body as sent; small ones in one piece, others in lent pieces. */
-function bytesOf(request: S3Request, declared: number | undefined): AsyncIterable<Buffer> {
-  return isSmall(declared) ? gathered(request, declared) : streamed(request, OBJECT_BYTES_MAX, true);
+const NO_BYTES = Buffer.alloc(0);
+
+async function wholeOf(request: S3Request, declared: number): Promise<OwnedBytes> {
+  return new OwnedBytes(declared === 0 ? NO_BYTES : await gather(request, declared));
 }
 
-async function* gathered(request: S3Request, declared: number): AsyncGenerator<Buffer, void, undefined> {
-  if (declared === 0) return;
-  yield await gather(request, declared);
-}
-
-async function* gatheredChunks(
-  request: S3Request,
-  declared: number,
-  decoder: ChunkedDecoder,
-): AsyncGenerator<Buffer, void, undefined> {
+async function wholeOfChunks(request: S3Request, declared: number, decoder: ChunkedDecoder): Promise<OwnedBytes> {
+  const raw = await gather(request, declared);
   const data: Buffer[] = [];
-  decoder.push(await gather(request, declared), data);
+  decoder.push(raw, data);
   decoder.end();
-  yield* data;
+  return data.length === 1 ? new OwnedBytes(data[0] as Buffer, raw) : new OwnedBytes(Buffer.concat(data), raw);
 }
 
 /** The body as sent, of any length up to the end of the request. */
@@ -183,8 +178,7 @@ export function rawBody(request: S3Request): AsyncIterable<Buffer> {
 
 /**
  * ExcessData above `limit` bytes: a chunked transfer has no other end. `lent`: the memory of a piece is freed when the next
- * one is asked for. Left to the collector, the bodies of a busy server make it mark the whole heap every few MiB, which
- * costs more than a quarter of what storing them does.
+ * one is asked for: left to the collector, the bodies of a busy server cost more than a quarter of what storing them does.
  */
 async function* streamed(
   request: S3Request,
@@ -199,18 +193,12 @@ async function* streamed(
       length += chunk.length;
       if (length > limit) throw new StoreError("ExcessData");
       yield chunk;
-      if (lent) free(chunk);
+      if (lent) freeMemory(chunk);
     }
   } catch (cause) {
     throw request.incoming.errored === null ? cause : new StoreError("IncompleteBody", { cause });
   }
   if (!request.incoming.complete) throw new StoreError("IncompleteBody");
-}
-
-/** Frees the memory of a piece, unless it shares it (with a request head, with other pieces). */
-function free(piece: Buffer): void {
-  const { buffer } = piece;
-  if (piece.length === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 /** Bytes of documents that this process is reading. */

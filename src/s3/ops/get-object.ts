@@ -66,7 +66,10 @@ async function bodyOf(
 ): Promise<Pick<Reply, "body" | "stream">> {
   if (end === start) return { body: Buffer.alloc(0) };
   try {
-    if (end - start <= SMALL_REPLY_BYTES_MAX) return { body: await gathered(found.read(start, end)) };
+    if (end - start <= SMALL_REPLY_BYTES_MAX) {
+      const row = await found.inline?.();
+      return { body: row?.subarray(start, end) ?? (await gathered(found.read(start, end))) };
+    }
     const iterator = found.read(start, end, true)[Symbol.asyncIterator]();
     return { stream: resumed(request, found, { first: await iterator.next(), rest: iterator, start, end }) };
   } catch (error) {

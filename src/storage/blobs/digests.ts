@@ -1,6 +1,6 @@
 /** What is computed over a body while it passes: block checksums for the file's tail, MD5, SHA-256, an S3 checksum. */
+import { crc32 } from "@node-rs/crc32";
 import { createHash, hash, type Hash } from "node:crypto";
-import { crc32 } from "node:zlib";
 import { createChecksum, type RunningChecksum } from "../../model/checksum.ts";
 import type { ChecksumAlgorithm } from "../../model/version.ts";
 import { BLOCK_BYTES } from "../limits.ts";
