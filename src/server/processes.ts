@@ -51,12 +51,25 @@ export interface WorkerOptions {
   readonly warn: (message: string) => void;
 }
 
+/** One that has just died, which nobody has heard of yet, is told nothing; without a callback that would be a fault here. */
+function tell(child: ChildProcess, message: ProcessMessage): void {
+  if (child.connected) child.send(message, () => undefined);
+}
+
 /** Starts `count` processes of `script`; one that dies is started again. */
 export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   const children = new Set<ChildProcess>();
   let stopping = false;
   const broadcast = (message: ProcessMessage, except?: ChildProcess): void => {
-    for (const child of children) if (child !== except && child.connected) child.send(message);
+    for (const child of children) if (child !== except) tell(child, message);
+  };
+  const startAnother = (why: string): void => {
+    if (stopping) return;
+    options.warn(`a serving process ended (${why}); starting another`);
+    // A process that is started while the others stop would never hear of it, and keep this one from its end.
+    const again = (): void =>
+      void (stopping || start().catch((error: unknown) => startAnother((error as Error).message)));
+    setTimeout(again, RESTART_DELAY_MS).unref();
   };
   const start = (): Promise<void> =>
     new Promise((ready) => {
@@ -69,7 +82,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
       child.on("message", (message: { readonly ready: true } | ProcessMessage) => {
         if ("ready" in message) {
           const greeting = options.greeting();
-          if (greeting !== undefined && child.connected) child.send(greeting);
+          if (greeting !== undefined) tell(child, greeting);
           ready();
           return;
         }
@@ -77,13 +90,14 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
         if (!("poke" in message)) broadcast(message, child);
         options.onMessage(message);
       });
-      child.on("exit", (code, signal) => {
+      const ended = (why: string): void => {
         children.delete(child);
         ready();
-        if (stopping) return;
-        options.warn(`a serving process ended (${signal ?? code}); starting another`);
-        setTimeout(() => void start(), RESTART_DELAY_MS).unref();
-      });
+        startAnother(why);
+      };
+      child.on("exit", (code, signal) => ended(String(signal ?? code)));
+      // One that could not be started has no exit.
+      child.on("error", (error) => void (child.pid === undefined && ended(error.message)));
     });
   await Promise.all(Array.from({ length: options.count }, start));
   const passOn = (): void => {

@@ -133,7 +133,8 @@ export async function runFurtherProcess(
   const settings = { ...readSettings(argv, rest), port: Number(port) };
   const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);
-  const send = (message: object): void => void process.send?.(message);
+  // What cannot be told to a first process that is gone is no fault: this one ends as it hears of that.
+  const send = (message: object): void => void process.send?.(message, undefined, undefined, () => undefined);
   let listener: Listener | undefined;
   const site: Site = await openSite({
     settings,
