@@ -42,6 +42,7 @@ before(async () => {
   issue(certs, "DNS:localhost,IP:127.0.0.1");
   issue(join(certs, "other"), "DNS:other.example,DNS:*.wild.example");
   mkdirSync(join(certs, "CAs"));
+  mkdirSync(trusting);
   copyFileSync(authority.cert, join(certs, "CAs", "ca.crt"));
   [server, plain] = await Promise.all([
     startServer({ args: ["--certs-dir", certs] }),

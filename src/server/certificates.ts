@@ -128,15 +128,57 @@ export function liveOutgoingRoots(certsDir: string): () => readonly string[] {
 }
 
 const SETTLE_MS = 200;
+/** A folder put in another's place, a file of another machine, one mounted into a container: nobody tells of those. */
+const LOOK_EVERY_MS = 30_000;
 
-/** Calls `changed` after the folder's files changed and came to rest. Undefined when there is no folder to watch. */
-export function watchCertificates(certsDir: string, changed: () => void): FSWatcher | undefined {
-  if (!existsSync(certsDir)) return undefined;
+/** What tells a file that was written, replaced or made readable from the one before. */
+function stateOf(certsDir: string): string {
+  if (!existsSync(certsDir)) return "";
+  const names = readdirSync(certsDir, { recursive: true, encoding: "utf8" }).toSorted();
+  return names
+    .map((name) => {
+      const stats = statSync(join(certsDir, name), { throwIfNoEntry: false });
+      return `${name}\0${stats?.ino}\0${stats?.ctimeMs}`;
+    })
+    .join("\n");
+}
+
+/** Calls `changed` after the folder's files changed and came to rest, at the latest after a while. */
+export function watchCertificates(certsDir: string, changed: () => void): { close(): void } {
+  let watcher: FSWatcher | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const watcher = watch(certsDir, { persistent: false, recursive: true }, () => {
+  const settle = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(changed, SETTLE_MS);
+    timer = setTimeout(look, SETTLE_MS);
     timer.unref();
-  });
-  return watcher;
+  };
+  const watchAnew = (): void => {
+    watcher?.close();
+    watcher = existsSync(certsDir) ? watch(certsDir, { persistent: false, recursive: true }, settle) : undefined;
+    // Not to be watched is no reason to end: it is looked at from time to time.
+    watcher?.on("error", () => undefined);
+  };
+  let state = stateOf(certsDir);
+  const look = (): void => {
+    try {
+      const now = stateOf(certsDir);
+      if (now === state) return;
+      state = now;
+      watchAnew();
+    } catch {
+      // A file went while it was looked at: the next look tells.
+      return;
+    }
+    changed();
+  };
+  watchAnew();
+  const interval = setInterval(look, LOOK_EVERY_MS);
+  interval.unref();
+  return {
+    close() {
+      clearTimeout(timer);
+      clearInterval(interval);
+      watcher?.close();
+    },
+  };
 }

@@ -1,5 +1,5 @@
 /** The site's listening socket: HTTP, or HTTPS when there are certificates; shared between processes by the kernel. */
-import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHttpServer, ServerResponse, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { Socket, type AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -12,6 +12,8 @@ import { UsageError } from "./settings.ts";
 
 const CONNECTIONS_BACKLOG = 2048;
 const STOP_GRACE_MS = 10_000;
+/** While the server stops, connections whose last answer is out are closed so soon. */
+const IDLE_LOOK_MS = 50;
 
 const LISTEN_HINTS: Readonly<Record<string, string>> = {
   EACCES: "this user may not; ports below 1024 need a right of their own (CAP_NET_BIND_SERVICE)",
@@ -68,7 +70,7 @@ function makeServer(
   const watcher = watchCertificates(options.certsDir, reload);
   const unhook = onHangup(reload);
   const forget = (): void => {
-    watcher?.close();
+    watcher.close();
     unhook();
   };
   return { server, secure: true, forget };
@@ -109,6 +111,11 @@ function answerPlainHttp(error: NodeJS.ErrnoException, socket: TLSSocket): void 
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<Listener> {
   const { server, secure, forget } = makeServer(handler, options);
   configureServer(server, handler);
+  const sockets = new Set<Socket>();
+  server.on(secure ? "secureConnection" : "connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       const where = `${options.host ?? ""}:${options.port}`;
@@ -128,12 +135,28 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     stop: () =>
       new Promise((resolve) => {
         forget();
+        endAfterAnswers(server, sockets);
         const force = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+        const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
         server.close(() => {
           clearTimeout(force);
+          clearInterval(idle);
           resolve();
         });
         server.closeIdleConnections();
       }),
   };
+}
+
+/**
+ * Answers of a server that stops say `Connection: close`. A busy client that was promised to be kept would go on sending
+ * until it is cut off in the middle of a request.
+ */
+function endAfterAnswers(server: Server, sockets: Iterable<Socket>): void {
+  for (const socket of sockets) {
+    const underWay: unknown = Reflect.get(socket, "_httpMessage");
+    if (underWay instanceof ServerResponse) underWay.shouldKeepAlive = false;
+  }
+  for (const event of ["request", "checkContinue"] as const)
+    server.prependListener(event, (_request, response: ServerResponse) => void (response.shouldKeepAlive = false));
 }
