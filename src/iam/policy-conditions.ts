@@ -33,26 +33,29 @@ interface StringOperator {
 const equal = (a: string, b: string): boolean => a === b;
 const equalFolded = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-const STRING_OPERATORS: Readonly<Record<string, StringOperator>> = {
-  StringEquals: { negated: false, matches: equal },
-  StringNotEquals: { negated: true, matches: equal },
-  StringEqualsIgnoreCase: { negated: false, matches: equalFolded },
-  StringNotEqualsIgnoreCase: { negated: true, matches: equalFolded },
-  StringLike: { negated: false, matches: wildcardMatch },
-  StringNotLike: { negated: true, matches: wildcardMatch },
-  BinaryEquals: { negated: false, matches: equal, prepare: (text) => Buffer.from(text, "base64").toString("utf8") },
-};
+/** Maps, not objects: a stranger's operator `constructor` must not be found in them. */
+const STRING_OPERATORS: ReadonlyMap<string, StringOperator> = new Map(
+  Object.entries({
+    StringEquals: { negated: false, matches: equal },
+    StringNotEquals: { negated: true, matches: equal },
+    StringEqualsIgnoreCase: { negated: false, matches: equalFolded },
+    StringNotEqualsIgnoreCase: { negated: true, matches: equalFolded },
+    StringLike: { negated: false, matches: wildcardMatch },
+    StringNotLike: { negated: true, matches: wildcardMatch },
+    BinaryEquals: { negated: false, matches: equal, prepare: (text) => Buffer.from(text, "base64").toString("utf8") },
+  } satisfies Record<string, StringOperator>),
+);
 
 type Ordering = (difference: number) => boolean;
 
-const ORDERINGS: Readonly<Record<string, { readonly negated: boolean; readonly holds: Ordering }>> = {
-  Equals: { negated: false, holds: (d) => d === 0 },
-  NotEquals: { negated: true, holds: (d) => d === 0 },
-  LessThan: { negated: false, holds: (d) => d < 0 },
-  LessThanEquals: { negated: false, holds: (d) => d <= 0 },
-  GreaterThan: { negated: false, holds: (d) => d > 0 },
-  GreaterThanEquals: { negated: false, holds: (d) => d >= 0 },
-};
+const ORDERINGS: ReadonlyMap<string, { readonly negated: boolean; readonly holds: Ordering }> = new Map([
+  ["Equals", { negated: false, holds: (d) => d === 0 }],
+  ["NotEquals", { negated: true, holds: (d) => d === 0 }],
+  ["LessThan", { negated: false, holds: (d) => d < 0 }],
+  ["LessThanEquals", { negated: false, holds: (d) => d <= 0 }],
+  ["GreaterThan", { negated: false, holds: (d) => d > 0 }],
+  ["GreaterThanEquals", { negated: false, holds: (d) => d >= 0 }],
+]);
 
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const INTEGER = /^[+-]?\d+$/;
@@ -127,7 +130,7 @@ function ipTest(key: string, negated: boolean, written: readonly Scalar[]) {
 }
 
 function testOf(name: string, qualifier: Qualifier, key: string, written: readonly Scalar[]) {
-  const text = STRING_OPERATORS[name];
+  const text = STRING_OPERATORS.get(name);
   if (text !== undefined) return stringTest(key, text, qualifier, written);
   if (qualifier !== undefined) throw new ConditionFault(`${qualifier} stands before string operators only`);
   if (name === "IpAddress" || name === "NotIpAddress") return ipTest(key, name === "NotIpAddress", written);
@@ -140,7 +143,7 @@ function testOf(name: string, qualifier: Qualifier, key: string, written: readon
     return (values: Values): boolean => values(key)[0]?.toLowerCase() === wanted;
   }
   const ordered = /^(Numeric|Date)(\w+)$/.exec(name);
-  const ordering = ordered === null ? undefined : ORDERINGS[ordered[2] ?? ""];
+  const ordering = ordered === null ? undefined : ORDERINGS.get(ordered[2] ?? "");
   if (ordered === null || ordering === undefined) throw new ConditionFault(`unknown condition operator '${name}'`);
   const read = ordered[1] === "Date" ? timeOf : integerOf;
   const limit = read(String(onlyValue(name, written)));

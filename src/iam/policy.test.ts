@@ -28,6 +28,8 @@ test("documents that are refused", () => {
     "other ARN": doc({ ...base, Resource: "arn:aws:sqs:::q" }),
     "key name with slash": doc({ Effect: "Allow", Action: "kms:*", Resource: "arn:minio:kms:::a/b" }),
     "unknown operator": get({ StringMatches: { "aws:UserAgent": "x" } }),
+    "operator that every object has": get({ constructor: { "aws:UserAgent": "x" } }),
+    "ordering that every object has": list({ NumericconstructorIfExists: { "s3:max-keys": 1 } }),
     "unknown key": get({ StringEquals: { "aws:Colour": "x" } }),
     "key of another action": get({ StringEquals: { "s3:prefix": "x" } }),
     "two numbers": list({ NumericEquals: { "s3:max-keys": [1, 2] } }),

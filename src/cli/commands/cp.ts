@@ -1,11 +1,12 @@
 /** `mc cp`, `mc mv`, `mc put`, `mc get` (mc-cli.md 5.2). */
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../runtime/clock.ts";
 import * as calls from "../../client/s3-calls.ts";
 import { AGE_FLAGS, RECURSIVE_FLAG, REWIND_FLAG, VERSION_ID_FLAG, ZIP_FLAG, ageFilter, rewindMoment } from "../age.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../command.ts";
 import { configDir } from "../config.ts";
+import type { Encryption } from "../encryption.ts";
 import { ENC_C_FLAGS, ENC_FLAGS } from "../global-flags.ts";
 import { objectTarget, remoteTarget } from "../targets.ts";
 import type { ExpandOptions } from "../transfer/expand.ts";
@@ -14,6 +15,7 @@ import type { TransferOptions } from "../transfer/options.ts";
 import { ATTRIBUTE_FLAGS, LOCK_FLAGS, PRESERVE_FLAG, WRITE_FLAGS, transferOptions } from "../transfer/options.ts";
 import type { Item, SessionOptions } from "../transfer/session.ts";
 import { WORKERS_DEFAULT, WORKERS_MAX, runSession } from "../transfer/session.ts";
+import type { Place } from "../transfer/transfer.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** Transfer options of this run, with resumable state in the configuration folder. */
@@ -63,19 +65,43 @@ async function copy(ctx: CommandContext, args: readonly string[], flags: ParsedF
 async function move(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const { sources, target } = split(args, "mv");
   const options = optionsFor(ctx, flags);
-  const after = (item: Item): Promise<void> => removeSource(ctx, item);
+  const after = (item: Item): Promise<void> => removeSource(ctx, item, options.encryption);
   return runSession(expand(ctx, sources, target, expandOptions(flags, options)), {
     ...sessionFor(ctx, flags, options),
     after,
   });
 }
 
-async function removeSource(ctx: CommandContext, item: Item): Promise<void> {
+async function removeSource(ctx: CommandContext, item: Item, encryption: Encryption): Promise<void> {
   // Moving a thing onto itself must not delete it.
-  if (item.source.path === item.target.path) return;
+  if (item.source.path === item.target.path || (await isOnePlace(ctx, item, encryption))) return;
   if (item.source.kind === "local") return rm(item.source.path);
   const { client, bucket, key } = item.source.address;
   await calls.deleteObject(client, { bucket, key, signal: ctx.signal });
+}
+
+type Remote = Extract<Place, { kind: "remote" }>;
+
+/**
+ * Whether source and target, which were written in two ways, are the same after the copy: a path through `.` or a link, or
+ * two names of one server. When in doubt they are: what is not removed can still be removed.
+ */
+async function isOnePlace(ctx: CommandContext, { source, target }: Item, encryption: Encryption): Promise<boolean> {
+  if (source.kind === "local" && target.kind === "local") {
+    const [from, to] = await Promise.all([stat(source.path), stat(target.path)]);
+    return from.dev === to.dev && from.ino === to.ino;
+  }
+  if (source.kind === "local" || target.kind === "local") return false;
+  const [from, to] = [source.address, target.address];
+  if (from.client === to.client || from.bucket !== to.bucket || from.key !== to.key) return false;
+  if (new URL(from.client.endpoint.url).origin === new URL(to.client.endpoint.url).origin) return true;
+  const headOf = ({ path, address: { client, bucket, key } }: Remote): Promise<Readonly<Record<string, string>>> =>
+    calls.headObject(client, { bucket, key, headers: encryption.get(path), signal: ctx.signal });
+  const [here, there] = await Promise.all([headOf(source), headOf(target)]);
+  const same = (...names: string[]): boolean => names.every((name) => here[name] === there[name]);
+  const says = (name: string): boolean => (here[name] ?? "null") !== "null";
+  if (says("x-amz-version-id") && same("x-amz-version-id")) return true;
+  return (says("x-amz-id-2") && same("x-amz-id-2")) || same("etag", "last-modified");
 }
 
 async function put(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {

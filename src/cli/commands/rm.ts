@@ -97,7 +97,22 @@ async function single(ctx: CommandContext, target: RemoteTarget, flags: ParsedFl
     // A delete marker named by its version (405) and an object encrypted with the user's key (400) are there.
     if (error instanceof CommandError || isNotFound(error) || ctx.signal.aborted) throw error;
   }
+  // What may not be looked at may be young: it must not go because its age is not known.
+  if (modifiedMs === undefined && AGE_FLAGS.some(({ name }) => flags.given(name)))
+    modifiedMs = await listedTime(ctx, target, versionId);
   return [{ key, versionId, modifiedMs }];
+}
+
+/** When the version, or without one the current one, was written, by a listing. Unix milliseconds. */
+async function listedTime(ctx: CommandContext, target: RemoteTarget, versionId: string | undefined): Promise<number> {
+  const { bucket, key, alias } = target;
+  const options = { bucket, prefix: key, shallow: true, signal: ctx.signal };
+  const client = ctx.s3(alias);
+  for await (const entry of versionId === undefined ? listObjects(client, options) : listVersions(client, options)) {
+    if (entry.key !== key) break;
+    if (versionId === undefined || entry.versionId === versionId) return entry.modifiedMs;
+  }
+  throw new CommandError("How old it is cannot be found out, and --older-than or --newer-than asks for it");
 }
 
 /** What the flags select below the prefix. */

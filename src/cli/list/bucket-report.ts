@@ -6,6 +6,7 @@ import { S3ResponseError } from "../../client/s3-client.ts";
 import type { XmlElement } from "../../protocol/xml.ts";
 import { parseXml } from "../../protocol/xml.ts";
 import type { CommandContext } from "../command.ts";
+import { CommandError } from "../command.ts";
 import { permissionOf } from "../anonymous-grants.ts";
 import type { Permission, PolicyDocument } from "../anonymous-grants.ts";
 import { formatSize } from "../format.ts";
@@ -65,6 +66,8 @@ export interface BucketReport {
 export async function bucketReport(ctx: CommandContext, alias: string, bucket: string): Promise<BucketReport> {
   const client = ctx.s3(alias);
   const { signal } = ctx;
+  // Wrong keys are refused each of the questions below: a bucket without anything would be made up.
+  if (!(await calls.bucketExists(client, bucket, signal))) throw new CommandError("Bucket does not exist");
   const [versioning, lock, encryption, replication, policy, location, tags, lifecycle, notification, usage] =
     await Promise.all([
       xml(client, bucket, "versioning", signal),

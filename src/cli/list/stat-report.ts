@@ -1,4 +1,5 @@
 /** What `stat` says about an object: text rows and the JSON object (mc-cli.md 5.1). Pure. */
+import { parseHttpDate } from "../../protocol/time.ts";
 import { formatBinarySize, formatRfc3339, formatTime } from "../format.ts";
 import type { ObjectHead } from "../transfer/calls.ts";
 
@@ -108,7 +109,7 @@ export function statObject({ name, type, head, deleteMarker }: StatSubject): Rec
     size: head.size,
     etag: head.etag,
     type,
-    expires: headers["expires"] === undefined ? undefined : formatRfc3339(new Date(headers["expires"])),
+    expires: dateOf(headers["expires"]),
     expiration: expiration === undefined ? undefined : formatRfc3339(expiration.date),
     expirationRuleID: expiration?.ruleId,
     replicationStatus: headers["x-amz-replication-status"] || undefined,
@@ -121,10 +122,16 @@ export function statObject({ name, type, head, deleteMarker }: StatSubject): Rec
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
+/** As RFC 3339; undefined for what is no date: whoever stored the object may have written anything. */
+function dateOf(header: string | undefined): string | undefined {
+  const ms = parseHttpDate(header ?? "");
+  return ms === undefined ? undefined : formatRfc3339(new Date(ms));
+}
+
 function restoreObject(text: string): Record<string, unknown> {
   const expiry = /expiry-date="([^"]+)"/.exec(text)?.[1];
   return {
     OngoingRestore: /ongoing-request="true"/.test(text),
-    ExpiryTime: expiry === undefined ? "0001-01-01T00:00:00Z" : formatRfc3339(new Date(expiry)),
+    ExpiryTime: dateOf(expiry) ?? "0001-01-01T00:00:00Z",
   };
 }
