@@ -263,10 +263,15 @@ export class TargetQueue {
     return Math.floor(this.#retryTokens);
   }
 
-  /** Rows due later than the longest delay are so by a clock that was set back since: they would wait as long as that. */
+  /**
+   * A clock that was set back, by whatever: rows would wait as long as that beyond their time. All are tried; should that
+   * end early, those due later than the longest delay are.
+   */
   async #readStranded(limit: number): Promise<void> {
     const nowMs = this.#deps.clock.nowMs();
     if (nowMs < this.#lookedAtMs) {
+      if (this.#flushFrom === undefined) this.#more = true;
+      this.#flushFrom ??= retryRange(this.arn).start;
       const range = retryRangeFrom(this.arn, this.#inNs(limits.REFUSED_RETRY_MS) + 1n);
       const stranded = await this.#deps.index.scan(range, { limit });
       for (const entry of stranded) this.#admit(entry);

@@ -151,7 +151,7 @@ async function prove(world: World): Promise<void> {
  * Waits until no change log holds a row, or none that can move: not those of `hopeless` versions; without a list, not
  * those whose bytes are damaged at their source, which only a resync from elsewhere mends.
  */
-async function rest(world: World, hopeless?: ReadonlySet<string>): Promise<void> {
+export async function rest(world: World, hopeless?: ReadonlySet<string>): Promise<void> {
   const endMs = world.time.nowMs + REST_MS_MAX;
   let calm = 0;
   while (world.time.nowMs < endMs) {
@@ -202,7 +202,7 @@ interface ShownResync {
 }
 
 /** A resync along every edge, one after another. Without `mayMove` none may find anything to do. */
-async function resyncAll(world: World, options: { mayMove: boolean }): Promise<void> {
+export async function resyncAll(world: World, options: { mayMove: boolean }): Promise<void> {
   for (const site of world.sites) {
     const { api } = site.leader.replication;
     for (const { arn, endpoint } of await targetsOf(site)) {
