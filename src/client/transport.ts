@@ -1,6 +1,8 @@
-/** Connections to one server: keep-alive pools of undici, TLS roots, fixed name resolution, limits of waiting. */
+/** Connections to one server: streams by undici, small answers by exchange-pool.ts; TLS roots, fixed name resolution, limits of waiting. */
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { NetworkError } from "./errors.ts";
+import { Exchange, type WholeRequest } from "./exchange.ts";
+import { ExchangePool, READ_INTO } from "./exchange-pool.ts";
 
 export interface TransportOptions {
   /** Accept any certificate (`--insecure`). */
@@ -38,6 +40,9 @@ export interface TransportRequest {
   readonly whole?: boolean | undefined;
 }
 
+const isInHand = (request: TransportRequest): request is TransportRequest & WholeRequest =>
+  request.body === undefined || Buffer.isBuffer(request.body);
+
 export interface S3Response {
   readonly status: number;
   /** Lower-case names; values of a repeated header joined with ", ". */
@@ -49,22 +54,31 @@ export interface S3Response {
 }
 
 export class Transport {
+  readonly #options: TransportOptions;
   readonly #agent: Agent;
+  /** By origin. */
+  readonly #pools = new Map<string, ExchangePool>();
+  readonly #connectWhole: buildConnector.connector;
 
   constructor(options: TransportOptions) {
+    this.#options = options;
+    this.#connectWhole = connectorOf(options, { onread: READ_INTO });
     this.#agent = new Agent({
       connections: options.connections ?? CONNECTIONS,
       headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
       bodyTimeout: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       pipelining: 1,
-      connect: connectorOf(options),
+      connect: connectorOf(options, {}),
     });
   }
 
   /** Throws NetworkError; never throws for a status. */
-  async request(request: TransportRequest): Promise<S3Response> {
-    if (request.whole === true) return this.#whole(request);
+  request(request: TransportRequest): Promise<S3Response> {
+    return request.whole === true && isInHand(request) ? this.#whole(request) : this.#streamed(request);
+  }
+
+  async #streamed(request: TransportRequest): Promise<S3Response> {
     let data: Dispatcher.ResponseData;
     try {
       data = await this.#agent.request({
@@ -81,136 +95,39 @@ export class Transport {
     return responseOf(data, `${request.method} ${request.origin}`);
   }
 
-  #whole(request: TransportRequest): Promise<S3Response> {
+  #whole(request: WholeRequest): Promise<S3Response> {
     return new Promise((resolve, reject) => {
-      const what = `${request.method} ${request.origin}`;
-      const failed = (cause: unknown): void => reject(new NetworkError(what, cause));
-      const answer = new WholeAnswer(request.signal, resolve, failed);
+      let exchange: Exchange;
       try {
-        this.#agent.dispatch(
-          {
-            origin: request.origin,
-            method: request.method as Dispatcher.HttpMethod,
-            path: request.path,
-            headers: request.headers,
-            body: (request.body as Buffer | undefined) ?? null,
-          },
-          answer,
-        );
+        exchange = new Exchange(request, resolve, reject);
       } catch (cause) {
-        answer.fail(cause);
+        return reject(new NetworkError(`${request.method} ${request.origin}`, cause));
       }
+      this.#poolOf(request.origin).send(exchange);
     });
   }
 
+  #poolOf(origin: string): ExchangePool {
+    const known = this.#pools.get(origin);
+    if (known !== undefined) return known;
+    const { connections, headersTimeoutMs, bodyTimeoutMs } = this.#options;
+    const pool = new ExchangePool({
+      origin,
+      connect: this.#connectWhole,
+      connections: connections ?? CONNECTIONS,
+      headTimeoutMs: headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
+      bodyTimeoutMs: bodyTimeoutMs ?? BODY_TIMEOUT_MS,
+      keepAliveMs: KEEP_ALIVE_MS,
+    });
+    this.#pools.set(origin, pool);
+    return pool;
+  }
+
   close(): Promise<void> {
+    for (const pool of this.#pools.values()) pool.close();
     return this.#agent.destroy();
   }
 }
-
-/**
- * Requests under way by the signal that cuts them: many share one, and a listener for each would cost more than all.
- * Not a Set: the tables that it outgrows hold on to what was in them, and each to the next, until a full collection.
- */
-const cutBy = new WeakMap<AbortSignal, WholeAnswer[]>();
-
-function underWay(signal: AbortSignal): WholeAnswer[] {
-  const known = cutBy.get(signal);
-  if (known !== undefined) return known;
-  const answers: WholeAnswer[] = [];
-  cutBy.set(signal, answers);
-  signal.addEventListener(
-    "abort",
-    () => {
-      for (const answer of answers.splice(0)) answer.cut(signal.reason);
-    },
-    { once: true },
-  );
-  return answers;
-}
-
-/** What undici tells of one request, as one answer. */
-class WholeAnswer implements Dispatcher.DispatchHandler {
-  readonly #resolve: (response: S3Response) => void;
-  readonly #fail: (cause: unknown) => void;
-  readonly #others: WholeAnswer[] | undefined;
-  /** Its place among the others; below 0: it is none of them any more. */
-  #at = -1;
-  #controller: Dispatcher.DispatchController | undefined;
-  #isCut = false;
-  #reason: unknown;
-  #status = 0;
-  #headers: Record<string, string> = {};
-  #body: Buffer | undefined;
-  #more: Buffer[] | undefined;
-
-  constructor(
-    signal: AbortSignal | undefined,
-    resolve: (response: S3Response) => void,
-    fail: (cause: unknown) => void,
-  ) {
-    this.#resolve = resolve;
-    this.#fail = fail;
-    this.#others = signal === undefined ? undefined : underWay(signal);
-    if (this.#others !== undefined) this.#at = this.#others.push(this) - 1;
-    if (signal?.aborted === true) this.cut(signal.reason);
-  }
-
-  /** Ends the request, also one that waits for a connection. */
-  cut(reason: unknown): void {
-    this.#isCut = true;
-    this.#reason = reason;
-    this.#controller?.abort(reason instanceof Error ? reason : new Error("aborted"));
-    this.fail(reason);
-  }
-
-  fail(cause: unknown): void {
-    this.#leave();
-    this.#fail(cause);
-  }
-
-  #leave(): void {
-    const others = this.#others;
-    if (others === undefined || others[this.#at] !== this) return;
-    const last = others.pop() as WholeAnswer;
-    if (last !== this) {
-      others[this.#at] = last;
-      last.#at = this.#at;
-    }
-    this.#at = -1;
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#isCut) this.cut(this.#reason);
-  }
-
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    this.#status = status;
-    this.#headers = joined(headers);
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#body === undefined) this.#body = chunk;
-    else (this.#more ??= [this.#body]).push(chunk);
-  }
-
-  onResponseEnd(): void {
-    this.#leave();
-    const body = this.#more === undefined ? (this.#body ?? NO_BYTES) : Buffer.concat(this.#more);
-    this.#resolve(gathered(this.#status, this.#headers, body));
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(error);
-  }
-}
-
-const NO_BYTES = Buffer.alloc(0);
 
 /** An answer whose body lies in memory. */
 export function gathered(status: number, headers: Readonly<Record<string, string>>, body: Buffer): S3Response {
@@ -260,15 +177,20 @@ function fixedLookup(resolve: Readonly<Record<string, string>>) {
   };
 }
 
+interface Reading {
+  readonly onread?: typeof READ_INTO;
+}
+
 /** A connector for the roots as they are now: sessions that others vouched for are not taken up again. */
-function connectorOf(options: TransportOptions): buildConnector.connector | buildConnector.BuildOptions {
+function connectorOf(options: TransportOptions, more: Reading): buildConnector.connector {
   const { ca } = options;
-  if (typeof ca !== "function") return connectOptions(options, ca);
+  if (typeof ca !== "function") return buildConnector({ ...connectOptions(options, ca), ...more });
   let roots: readonly string[] | undefined;
   let connector: buildConnector.connector | undefined;
   return (request, done) => {
     const now = ca();
-    if (connector === undefined || now !== roots) connector = buildConnector(connectOptions(options, now));
+    if (connector === undefined || now !== roots)
+      connector = buildConnector({ ...connectOptions(options, now), ...more });
     roots = now;
     connector(request, done);
   };

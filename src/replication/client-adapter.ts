@@ -1,4 +1,5 @@
 /** Makes the sender's view of a target (wire.ts) from the outgoing S3 client. */
+import { Answer } from "../client/answer-parser.ts";
 import { S3Client, type S3Endpoint, type S3Response } from "../client/s3-client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { COMPLETE_TIMEOUT_MS, PEER_READS_MAX, REQUEST_IDLE_MS, TARGET_CONNECTIONS_MAX } from "./limits.ts";
@@ -26,6 +27,7 @@ export interface ClientSettings {
 
 /** The answer with its body; a 2xx body goes to `onData` when that is given. */
 export async function collected(response: S3Response, onData: TargetRequest["onData"]): Promise<TargetResponse> {
+  if (response instanceof Answer) return response;
   if (onData === undefined || response.status >= 300) {
     return { status: response.status, headers: response.headers, body: await response.bytes() };
   }

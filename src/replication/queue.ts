@@ -15,7 +15,7 @@ import { keyAfter } from "../storage/keys.ts";
 import { Activity } from "./activity.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connections.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../runtime/fifo.ts";
 import * as limits from "./limits.ts";
 import { dueOf, logEntry, logRange, retryRange, retryRangeFrom, type LogEntry } from "./log.ts";
 import { sendVersion, type Sent } from "./sender.ts";

@@ -252,7 +252,7 @@ describe("one version to one target", () => {
     const connection = site.targets.connect(known);
     const client = {
       ...connection.client,
-      request: async () => ({ status: 200, headers: { "x-resilver-purged": "everywhere" }, body: Buffer.alloc(0) }),
+      request: async () => ({ status: 412, headers: { "x-resilver-purged": "everywhere" }, body: Buffer.alloc(0) }),
     };
     const request = {
       bucket: SRC as BucketName,

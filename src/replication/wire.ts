@@ -151,7 +151,7 @@ export function errorInBody(answer: TargetResponse): boolean {
   return answer.body.subarray(0, 512).includes("<Error>");
 }
 
-/** The target says that it holds a purge of this version which wins (answers of Resilver). */
+/** The target says that it holds a purge of this version which wins: 412 of Resilver. */
 export function isPurgedThere(response: TargetResponse): boolean {
-  return response.headers[names.RESILVER_PURGED] !== undefined;
+  return response.status >= 300 && response.headers[names.RESILVER_PURGED] !== undefined;
 }
