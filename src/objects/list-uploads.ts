@@ -13,6 +13,7 @@ export async function listUploads(context: Context, request: ListUploadsRequest)
   const commonPrefixes: string[] = [];
   let nextKeyMarker: string | undefined;
   let nextUploadIdMarker: string | undefined;
+  if (request.maxUploads === 0) return { bucket, uploads, commonPrefixes, truncated: false };
   const range = keys.keyPrefixRange(keys.SPACE.upload, bucket.id, request.prefix);
   let start = startOf(bucket.id, request, range.start);
   for (;;) {

@@ -263,7 +263,7 @@ export async function listParts(
       : range.start;
   const page = await context.index.scan({ start, end: range.end }, { limit: options.limit + 1 });
   const parts = page.slice(0, options.limit).map((entry) => decodeRow<PartRow>(entry.value));
-  return { upload, parts, truncated: page.length > options.limit };
+  return { upload, parts, truncated: options.limit > 0 && page.length > options.limit };
 }
 
 export async function abortUpload(context: Context, selector: UploadSelector): Promise<void> {
@@ -408,6 +408,15 @@ async function complete(context: Context, request: CompleteUploadRequest, row: U
   }
   const checksum = objectChecksum(upload, chosen);
   const { expectedChecksum } = request;
+  // Not looked at, its sender would believe the bytes checked. Peers have theirs checked part by part.
+  if (
+    expectedChecksum !== undefined &&
+    request.source === undefined &&
+    checksum?.algorithm !== expectedChecksum.algorithm
+  )
+    throw new StoreError("InvalidRequest", {
+      message: `The upload was not created with the checksum algorithm ${expectedChecksum.algorithm}, so that of the object is not known.`,
+    });
   if (
     expectedChecksum !== undefined &&
     checksum?.algorithm === expectedChecksum.algorithm &&

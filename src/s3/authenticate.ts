@@ -12,7 +12,6 @@ import { authScheme, checkSignatureTime, chunkSigning, equalText, parseAuthoriza
 import { UNSIGNED_PAYLOAD, verifySignature, type SigningKeyCache } from "../protocol/sigv4.ts";
 import type { Identity } from "../iam/types.ts";
 import type { Operation, S3Request } from "./request.ts";
-import { percentDecode } from "./target.ts";
 
 /** What the signature says about the body. */
 export type BodyAuth =
@@ -106,8 +105,7 @@ async function authenticateV2(request: S3Request, signed: SignedRequest): Promis
   const parsed = parseAuthorization2(signed);
   checkSignatureTime2(parsed, request.deps.clock.nowMs());
   const identity = await identityOf(request, parsed.accessKey);
-  const { bucket, key, rawPath } = request.target;
-  const inHost = bucket !== "" && percentDecode(rawPath, false) === `/${key}`;
+  const { bucket, inHost } = request.target;
   const genuine = verifySignature2(signed, parsed, identity.secretKey, inHost ? bucket : "");
   if (!genuine) throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
   if (!tokenFits(identity, parsed.sessionToken)) throw await slowly(request, new StoreError("InvalidTokenId"));

@@ -293,6 +293,33 @@ test("a checksum that is not known here is refused, not ignored", async () => {
   assert.equal((await send("PUT", "/plain/claimed", { headers: known, body: "text" })).status, 200);
 });
 
+test("a checksum of a completion that nothing could be held against is refused, not ignored", async () => {
+  const path = "/plain/summed";
+  const wrong = { "x-amz-checksum-crc32": "AAAAAA==" };
+  for (const headers of [{}, { "x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT" }]) {
+    const { body } = await send("POST", path, { query: "uploads", headers });
+    const query = `uploadId=${/<UploadId>(\w+)</.exec(body)?.[1]}`;
+    const part = await send("PUT", path, { query: `partNumber=1&${query}`, body: "part" });
+    const parts = `<Part><PartNumber>1</PartNumber><ETag>${part.headers["etag"]}</ETag></Part>`;
+    const complete = { query, body: `<CompleteMultipartUpload>${parts}</CompleteMultipartUpload>` };
+    assert.equal((await send("POST", path, { ...complete, headers: wrong })).code, "InvalidRequest");
+    assert.equal((await send("HEAD", path)).status, 404);
+    await send("DELETE", path, { query });
+  }
+  const policy = { Version: "2012-10-17", Statement: [] };
+  const answer = await send("PUT", "/plain", { query: "policy", body: JSON.stringify(policy), headers: wrong });
+  assert.equal(answer.code, "BadDigest");
+});
+
+test("a part whose upload id got lost does not become, or remove, the object", async () => {
+  const path = "/plain/part";
+  await send("PUT", path, { body: "object" });
+  assert.equal((await send("PUT", path, { query: "partNumber=2", body: "part" })).code, "InvalidArgument");
+  assert.equal((await send("DELETE", path, { query: "partNumber=2" })).code, "InvalidArgument");
+  assert.equal((await send("GET", path)).body, "object");
+  assert.equal((await send("GET", path, { query: "partNumber=1" })).body, "object");
+});
+
 test("uploads of one key are listed in the order in which they began", async () => {
   const begun: string[] = [];
   for (let i = 0; i < 8; i++) {

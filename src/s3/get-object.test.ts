@@ -21,6 +21,27 @@ test("response-* replaces the header of that name, not metadata that has the nam
   );
 });
 
+test("If-Range: a part of the content that the client has, the whole of any other", async () => {
+  await call(port, { method: "PUT", path: "/reads/resumed", body: "0123456789" });
+  const { headers: seen } = await call(port, { method: "HEAD", path: "/reads/resumed" });
+  const resumed = async (condition: string): Promise<unknown[]> => {
+    const headers = { range: "bytes=4-5", "if-range": condition };
+    const { status, body, headers: own } = await call(port, { method: "GET", path: "/reads/resumed", headers });
+    return [status, body, own["content-range"]];
+  };
+  const part = [206, "45", "bytes 4-5/10"];
+  const whole = [200, "0123456789", undefined];
+  assert.deepEqual(await resumed(seen["etag"] ?? ""), part);
+  assert.deepEqual(await resumed(seen["last-modified"] ?? ""), part);
+  for (const other of [
+    '"other"',
+    `W/${seen["etag"]}`,
+    "Mon, 23 Nov 2020 14:50:37 GMT",
+    "Fri, 01 Jan 2100 00:00:00 GMT",
+  ])
+    assert.deepEqual(await resumed(other), whole, other);
+});
+
 test("the only part of an empty object is the whole: there is no range of no bytes", async () => {
   await call(port, { method: "PUT", path: "/reads/empty" });
   for (const method of ["GET", "HEAD"]) {

@@ -29,7 +29,7 @@ export type S3Handler = (request: IncomingMessage, response: ServerResponse) => 
 /** Requests that came by `checkContinue`: their clients wait before sending the body. */
 const waiting = new WeakSet<IncomingMessage>();
 
-const NOWHERE: Target = { rawPath: "", rawQuery: "", query: parseTarget("/", "", []).query, bucket: "", key: "" };
+const NOWHERE: Target = { ...parseTarget("/", "", []), rawPath: "" };
 
 interface Shared {
   readonly deps: S3Deps;

@@ -80,7 +80,9 @@ function shapeHeaders(request: S3Request): Record<string, string> {
   const out: Record<string, string> = {};
   for (const name of ["range", "x-amz-checksum-mode"]) {
     const value = request.header(name);
-    if (value !== undefined) out[name] = value;
+    // A range under a condition: the whole is right too.
+    if (value === undefined || (name === "range" && request.header("if-range") !== undefined)) continue;
+    out[name] = value;
   }
   return { ...out, ...customerKey(request) };
 }

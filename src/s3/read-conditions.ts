@@ -101,6 +101,18 @@ function invalidRange(size: number, asked: string): StoreError {
   });
 }
 
+/**
+ * If-Range: the range is of the content that the client has a part of. Of another it gets the whole, or it would put
+ * together what does not belong together (RFC 9110 13.1.5: exact times, no weak tags).
+ */
+export function rangeIsMeant(request: S3Request, version: Pick<ObjectVersion, "etag" | "mtime">): boolean {
+  const text = request.header("if-range");
+  if (text === undefined) return true;
+  const time = parseHttpDate(text);
+  if (time !== undefined) return second(time) === second(mtimeMs(version));
+  return !text.startsWith("W/") && bareEtag(text) === version.etag;
+}
+
 const RANGE = /^bytes=(\d*)-(\d*)$/;
 
 /**

@@ -30,7 +30,7 @@ import * as tagging from "./ops/object-tagging.ts";
 import { postObject } from "./ops/post-object.ts";
 import { putObject } from "./ops/put-object.ts";
 import * as unset from "./ops/unset.ts";
-import type { Operation, S3Request } from "./request.ts";
+import { invalidArgument, type Operation, type S3Request } from "./request.ts";
 
 interface Row {
   /** Query name that must be present. */
@@ -192,6 +192,8 @@ const HARMLESS = new Set(["versionId", "x-id"]);
  */
 function checkSubResources({ query }: S3Request): void {
   for (const [name, value] of query.pairs) {
+    // A part whose upload id got lost on the way must not become, or remove, the object.
+    if (name === "partNumber") throw invalidArgument("partNumber is for parts of an upload: uploadId is missing.");
     if (value !== "" || HARMLESS.has(name) || /^x-/i.test(name)) continue;
     throw new StoreError("NotImplemented", { message: `The sub-resource ${name} is not implemented.` });
   }

@@ -34,6 +34,18 @@ test("virtual hosts name the bucket, the bare domain and other hosts do not", ()
   assert.deepEqual(split("/b/k", "xexample.org", ["example.org"]), ["b", "k"]);
 });
 
+test("a domain within another: the host is held against the longer one first", () => {
+  for (const domains of [
+    ["s3.example.org", "example.org"],
+    ["example.org", "s3.example.org"],
+  ]) {
+    assert.deepEqual(split("/b/k", "s3.example.org", domains), ["b", "k"]);
+    assert.deepEqual(split("/k", "b.s3.example.org", domains), ["b", "k"]);
+    assert.deepEqual(split("/k", "b.example.org", domains), ["b", "k"]);
+    assert.deepEqual(split("/b/k", "minio.s3.example.org", domains), ["b", "k"]);
+  }
+});
+
 test("malformed targets are refused with a 400 code", () => {
   const code = (url: string, expected: string, host = "h") =>
     assert.throws(

@@ -29,6 +29,8 @@ const NO_QUERY = new Query([]);
 export interface Target {
   /** Path as sent (and signed): for virtual-host requests without the bucket. */
   readonly rawPath: string;
+  /** The host names the bucket. */
+  readonly inHost: boolean;
   /** Raw text after `?`, empty when absent. */
   readonly rawQuery: string;
   readonly query: Query;
@@ -85,18 +87,18 @@ export function parseQuery(raw: string): Query {
   return new Query(pairs);
 }
 
-/** Bucket named by a virtual host, `""` when the host is a bare domain or no domain of ours. */
+/** Bucket named by a virtual host, `""` when the host is a bare domain or no domain of ours. A domain may lie in another. */
 function hostBucket(host: string, domains: readonly string[]): string {
   const colon = host.lastIndexOf(":");
   const name = (colon > host.lastIndexOf("]") && colon >= 0 ? host.slice(0, colon) : host).toLowerCase();
+  let shortest: string | undefined;
   for (const domain of domains) {
-    if (name.length <= domain.length + 1 || !name.endsWith(domain)) continue;
+    if (name === domain) return "";
     const at = name.length - domain.length - 1;
-    if (name.charCodeAt(at) !== 46) continue;
-    const bucket = name.slice(0, at);
-    return bucket === "minio" ? "" : bucket;
+    if (at < 1 || !name.endsWith(domain) || name.charCodeAt(at) !== 46) continue;
+    if (shortest === undefined || at < shortest.length) shortest = name.slice(0, at);
   }
-  return "";
+  return shortest === undefined || shortest === "minio" ? "" : shortest;
 }
 
 function checkHost(host: string): void {
@@ -134,8 +136,9 @@ export function parseTarget(url: string, host: string, domains: readonly string[
   if (rawQuery.includes("%00")) throw bad("The query holds a NUL character.");
   const query = parseQuery(rawQuery);
   const virtual = domains.length > 0 ? hostBucket(host, domains) : "";
-  if (virtual !== "") return { rawPath, rawQuery, query, bucket: virtual, key: path.slice(1) };
+  const raw = { rawPath, rawQuery, query, inHost: virtual !== "" };
+  if (raw.inHost) return { ...raw, bucket: virtual, key: path.slice(1) };
   const slash = path.indexOf("/", 1);
-  if (slash < 0) return { rawPath, rawQuery, query, bucket: path.slice(1), key: "" };
-  return { rawPath, rawQuery, query, bucket: path.slice(1, slash), key: path.slice(slash + 1) };
+  if (slash < 0) return { ...raw, bucket: path.slice(1), key: "" };
+  return { ...raw, bucket: path.slice(1, slash), key: path.slice(slash + 1) };
 }

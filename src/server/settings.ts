@@ -341,7 +341,7 @@ const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-
 function domainNames({ get, called }: Environment): string[] {
   const names = (get("DOMAIN") ?? "")
     .split(",")
-    .map((domain) => domain.trim())
+    .map((domain) => domain.trim().toLowerCase())
     .filter((domain) => domain !== "");
   const wrong = names.find((name) => !DOMAIN.test(name) || isIP(name) !== 0);
   if (wrong === undefined) return names;

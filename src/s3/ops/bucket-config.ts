@@ -4,7 +4,7 @@ import { parseBucketPolicy } from "../../iam/policy.ts";
 import { isPublicPolicy } from "../../iam/public-policy.ts";
 import { parseTagging, parseVersioning, renderTagging, renderVersioning } from "../../protocol/s3-xml-bucket.ts";
 import { authorize } from "../authorize.ts";
-import { hasBody, readCheckedDocument, readDocument } from "../body.ts";
+import { hasBody, readCheckedDocument } from "../body.ts";
 import { DOCUMENT_BYTES_MAX, POLICY_BYTES_MAX } from "../limits.ts";
 import { EMPTY_OK, jsonReply, NO_CONTENT, xmlReply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
@@ -91,7 +91,7 @@ export const putBucketPolicy: Operation = {
     await authorize(request, "s3:PutBucketPolicy");
     if (!hasBody(request.incoming)) throw new StoreError("MissingContentLength");
     if (Number(request.header("content-length") ?? 0) > POLICY_BYTES_MAX) throw new StoreError("PolicyTooLarge");
-    const policy = (await readDocument(request, POLICY_BYTES_MAX)).toString("utf8");
+    const policy = (await readCheckedDocument(request, POLICY_BYTES_MAX)).toString("utf8");
     const isPublic = isPublicPolicy(parseBucketPolicy(policy, name));
     await request.deps.objects.updateBucket(name, (bucket) => {
       if (isPublic && bucket.publicAccessBlock?.blockPublicPolicy) throw new StoreError("AccessDenied");

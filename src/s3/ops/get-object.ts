@@ -11,7 +11,7 @@ import { seesLocks } from "../lock-request.ts";
 import { expirationHeaders } from "../expiration.ts";
 import * as headers from "../object-headers.ts";
 import { bytesFromPeer, readFromPeer } from "../peer-read.ts";
-import { decideRead, parseRange, readConditions, type ByteRange } from "../read-conditions.ts";
+import { decideRead, parseRange, rangeIsMeant, readConditions, type ByteRange } from "../read-conditions.ts";
 import { isPeerRead } from "../replica.ts";
 import type { Reply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
@@ -42,7 +42,7 @@ async function read(request: S3Request): Promise<Reply> {
     return { status: 304, headers: [...identity, ...headers.cacheHeaders(version)] };
   }
   // Content-Range cannot speak of no bytes.
-  const range = slice !== undefined && version.size === 0 ? undefined : (slice ?? rangeOf(request, version.size));
+  const range = slice !== undefined && version.size === 0 ? undefined : (slice ?? rangeOf(request, version));
   const out = [...identity, ...headers.metadataHeaders(version)];
   if (version.encryption !== undefined) out.push(...encryptionHeaders(version.encryption, key?.md5));
   await addOptional(request, found, { partial: range !== undefined, slice }, out);
@@ -201,9 +201,10 @@ function sliceOf(request: S3Request, found: FoundObject): PartSlice | undefined 
   throw new StoreError("InvalidPartNumber");
 }
 
-function rangeOf(request: S3Request, size: number): ByteRange | undefined {
+function rangeOf(request: S3Request, version: ObjectVersion): ByteRange | undefined {
   const text = request.headers.range;
-  return text === undefined ? undefined : parseRange(text, size);
+  if (text === undefined || !rangeIsMeant(request, version)) return undefined;
+  return parseRange(text, version.size);
 }
 
 /** Headers that only some requests get: checksums, locks, tags, overrides, the number of parts. */

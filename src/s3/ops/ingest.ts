@@ -34,7 +34,7 @@ class ItemRequest extends S3Request {
 
   constructor(outer: S3Request, bucket: string, item: IngestItem) {
     const query = new Query([["versionId", item.versionId]]);
-    const target = { rawPath: INGEST_PATH, rawQuery: "", query, bucket, key: item.key };
+    const target = { rawPath: INGEST_PATH, rawQuery: "", query, inHost: false, bucket, key: item.key };
     super(outer.deps, outer.incoming, outer.response, target, outer.requestId);
     this.identity = outer.identity;
     this.bucketSeen = outer.bucketSeen;

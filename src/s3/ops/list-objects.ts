@@ -75,22 +75,23 @@ async function page(request: S3Request, parameters: ListParameters, after: strin
 
 /**
  * XML cannot write U+FFFE and U+FFFF. A marker with one of them would come back as another, smaller key, and the client
- * would be given the same page for ever: such markers go out in base64.
+ * would be given the same page for ever. So would one that looks like a marker of MinIO's, or like this form: base64.
  */
 const UNWRITABLE = /[\ufffe\uffff]/;
 const WRITTEN = /^\[resilver:([\w-]+)\]$/;
+/** Markers of MinIO carry a suffix: a client that resumes there may hand it to us. */
+const OF_MINIO = /\[minio_cache:[^[\]]*\]$/;
 
 function writableMarker(marker: string | undefined, urlEncoding: boolean): string | undefined {
-  if (marker === undefined || urlEncoding || !UNWRITABLE.test(marker)) return marker;
-  return `[resilver:${Buffer.from(marker).toString("base64url")}]`;
+  if (marker === undefined) return undefined;
+  const plain = (urlEncoding || !UNWRITABLE.test(marker)) && !OF_MINIO.test(marker) && !WRITTEN.test(marker);
+  return plain ? marker : `[resilver:${Buffer.from(marker).toString("base64url")}]`;
 }
 
-/** Markers of MinIO carry a suffix: a client that resumes there may hand it to us. */
 function plainMarker(marker: string): string {
   const written = WRITTEN.exec(marker)?.[1];
   if (written !== undefined) return Buffer.from(written, "base64url").toString("utf8");
-  const at = marker.indexOf("[minio_cache:");
-  return at < 0 ? marker : marker.slice(0, at);
+  return marker.replace(OF_MINIO, "");
 }
 
 async function listV1(request: S3Request, parameters: ListParameters): Promise<string> {
@@ -103,13 +104,13 @@ async function listV2(request: S3Request, parameters: ListParameters): Promise<s
   const { query } = request;
   const token = query.get("continuation-token");
   const startAfter = query.get("start-after") ?? "";
-  const after = token === undefined || token === "" ? startAfter : tokenMarker(token);
-  const { next, ...answer } = await page(request, parameters, plainMarker(after));
+  const after = token === undefined || token === "" ? startAfter : plainMarker(tokenMarker(token));
+  const { next, ...answer } = await page(request, parameters, after);
   return renderListV2({
     ...answer,
     startAfter,
     continuationToken: token,
-    nextContinuationToken: next === undefined ? undefined : Buffer.from(next).toString("base64"),
+    nextContinuationToken: next && Buffer.from(writableMarker(next, true) ?? "").toString("base64"),
     fetchOwner: query.get("fetch-owner") === "true",
   });
 }

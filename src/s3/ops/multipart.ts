@@ -247,7 +247,7 @@ function renderCompleted(request: S3Request, result: PutResult): string {
   const { bucket, key } = request;
   const { version } = result;
   return xml.renderCompleteUploadResult({
-    location: `${baseUrl(request)}/${bucket}/${encodeS3Path(key)}`,
+    location: locationOf(request, key),
     bucket,
     key,
     etag: version.etag,
@@ -263,9 +263,11 @@ export function shownChecksum(checksum: Checksum | undefined, partCount: number)
   return { algorithm: checksum.algorithm, value };
 }
 
-/** What comes before `/bucket/key` in the address of an object. */
-export function baseUrl(request: S3Request): string {
+/** The address of an object in the request's bucket, as its client would write it. */
+export function locationOf(request: S3Request, key: string): string {
   const { serverUrl } = request.deps.settings;
-  if (serverUrl !== undefined && serverUrl !== "") return serverUrl.replace(/\/+$/, "");
-  return `${request.secure ? "https" : "http"}://${request.headers.host ?? ""}`;
+  const path = encodeS3Path(key);
+  if (serverUrl !== undefined && serverUrl !== "") return `${serverUrl.replace(/\/+$/, "")}/${request.bucket}/${path}`;
+  const host = `${request.secure ? "https" : "http"}://${request.headers.host ?? ""}`;
+  return request.target.inHost ? `${host}/${path}` : `${host}/${request.bucket}/${path}`;
 }

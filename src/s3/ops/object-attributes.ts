@@ -80,7 +80,7 @@ function partsPage(
     partNumberMarker: after,
     nextPartNumberMarker: page.at(-1)?.number ?? 0,
     maxParts: limit,
-    truncated: later.length > page.length,
+    truncated: limit > 0 && later.length > page.length,
     parts: page.map((part) => ({
       number: part.number,
       size: part.size,

@@ -4,7 +4,6 @@ import { parseObjectKey } from "../../model/names.ts";
 import type { PutResult } from "../../objects/types.ts";
 import { parseTagging } from "../../protocol/s3-xml-bucket.ts";
 import { taggingHeader } from "../../protocol/tagging-header.ts";
-import { encodeS3Path } from "../../protocol/uri.ts";
 import { document, tag } from "../../protocol/xml.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
 import { attributesOf, headerText, type HeaderView } from "../attributes.ts";
@@ -19,7 +18,7 @@ import { checkMetadataSize } from "../request-checks.ts";
 import type { Reply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
 import { checkedTags, OBJECT_TAGS_MAX } from "../tags.ts";
-import { baseUrl } from "./multipart.ts";
+import { locationOf } from "./multipart.ts";
 import { storedHeaders } from "./put-object.ts";
 
 type Fields = FormUpload["fields"];
@@ -89,7 +88,7 @@ async function* sized(
 function render(request: S3Request, fields: Fields, stored: readonly string[], result: PutResult): Reply {
   const { bucket } = request;
   const { key, etag } = result.version;
-  const location = `${baseUrl(request)}/${bucket}/${encodeS3Path(key)}`;
+  const location = locationOf(request, key);
   const headers = [...stored, "Location", location];
   const redirect = fields["success_action_redirect"] ?? fields["redirect"];
   if (redirect !== undefined && URL.canParse(redirect)) {
