@@ -3,6 +3,34 @@
  * back as `fold` looks; the bytes to sum up, at DATA.
  */
 
+import {
+  BLOCK,
+  br,
+  brIf,
+  END,
+  get,
+  I32,
+  i32,
+  I32_ADD,
+  I32_AND,
+  I32_GE_U,
+  I32_GT_U,
+  I32_SHL,
+  I32_WRAP,
+  I64,
+  i64,
+  I64_SHR_U,
+  I64_XOR,
+  instantiate,
+  loadI64,
+  loadI64Byte,
+  loadV128,
+  LOOP,
+  set,
+  storeV128,
+  V128_XOR,
+} from "./wasm.ts";
+
 /** Bytes that a step of `update` takes, and tables that it looks them up in. */
 export const SLICES = 16;
 const TABLE_BYTES = 256 * 8;
@@ -19,7 +47,6 @@ export const FOLDED_BYTES = VECTOR_BYTES * Math.max(...FOLD_DISTANCES);
 export const DATA = SLICES * TABLE_BYTES + FOLDED_BYTES;
 /** As long as the pieces that bodies come in (SLAB_BYTES): what `fold` leaves of each is then a tenth. */
 export const DATA_BYTES = 256 * 1024;
-const PAGES = Math.ceil((DATA + DATA_BYTES) / 65_536);
 
 export interface Crc64Machine {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -32,49 +59,6 @@ export interface Crc64Machine {
   readonly fold: (end: number) => void;
 }
 
-/** What is used of the engine's global: its types come with those of browsers only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: object };
-};
-
-/** `\0asm`, version 1. */
-const MAGIC = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-const I32 = 0x7f;
-const I64 = 0x7e;
-/** Instructions used below, by their names in the specification. */
-const BLOCK = [0x02, 0x40];
-const LOOP = [0x03, 0x40];
-const END = 0x0b;
-const BR_IF_OUT = [0x0d, 1];
-const BR_LOOP = [0x0c, 0];
-const I32_ADD = 0x6a;
-const I32_AND = 0x71;
-const I32_SHL = 0x74;
-const I32_GT_U = 0x4b;
-const I32_GE_U = 0x4f;
-const I32_WRAP = 0xa7;
-const I64_XOR = 0x85;
-const I64_SHR_U = 0x88;
-const V128_XOR = [0xfd, 0x51];
-
-const get = (local: number): number[] => [0x20, local];
-const set = (local: number): number[] => [0x21, local];
-const i32 = (value: number): number[] => [0x41, ...signed(value)];
-const i64 = (value: number): number[] => [0x42, ...signed(value)];
-const loadI64 = (offset: number): number[] => [0x29, 0, ...unsigned(offset)];
-const loadByte = (offset: number): number[] => [0x31, 0, ...unsigned(offset)];
-const loadV128 = (offset: number): number[] => [0xfd, 0x00, 0, ...unsigned(offset)];
-const storeV128 = (offset: number): number[] => [0xfd, 0x0b, 0, ...unsigned(offset)];
-
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
-}
-
-function signed(value: number): number[] {
-  return value >= -0x40 && value < 0x40 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
-}
-
 /** Terms added up as a tree: a chain of additions would be waited for. */
 function sum(terms: readonly number[][], add: readonly number[]): number[] {
   if (terms.length === 1) return terms[0] as number[];
@@ -84,7 +68,7 @@ function sum(terms: readonly number[][], add: readonly number[]): number[] {
 
 /** `while (!(leaves)) body`; `leaves` puts a condition on the stack. */
 function loop(leaves: readonly number[], body: readonly number[]): number[] {
-  return [...BLOCK, ...LOOP, ...leaves, ...BR_IF_OUT, ...body, ...BR_LOOP, END, END];
+  return [...BLOCK, ...LOOP, ...leaves, ...brIf(1), ...body, ...br(0), END, END];
 }
 
 const increase = (local: number, by: number): number[] => [...get(local), ...i32(by), I32_ADD, ...set(local)];
@@ -118,7 +102,7 @@ function updateCode(): number[] {
   ];
   const oneByte = [
     ...get(at),
-    ...loadByte(DATA),
+    ...loadI64Byte(DATA),
     ...get(crc),
     I64_XOR,
     ...set(first),
@@ -131,44 +115,32 @@ function updateCode(): number[] {
     ...increase(at, 1),
   ];
   return [
-    1,
-    2,
-    I64,
     ...loop([...get(at), ...i32(SLICES), I32_ADD, ...get(end), I32_GT_U], sixteenBytes),
     ...loop([...get(at), ...get(end), I32_GE_U], oneByte),
     ...get(crc),
-    END,
   ];
 }
 
 /** One loop for each number of distances: near the end only bytes far enough before it are still taken out. */
 function foldCode(): number[] {
   const [end, at] = [0, 1];
-  const words = [1, 1, I32];
+  const words: number[] = [];
   for (const [i, distance] of FOLD_DISTANCES.entries()) {
     const terms = [0, ...FOLD_DISTANCES.slice(i)].map((d) => [...get(at), ...loadV128(DATA - VECTOR_BYTES * d)]);
     const taken = [...get(at), ...sum(terms, V128_XOR), ...storeV128(DATA), ...increase(at, VECTOR_BYTES)];
     const bound = [...get(end), ...i32(VECTOR_BYTES * distance - FOLDED_BYTES), I32_ADD];
     words.push(...loop([...get(at), ...bound, I32_GE_U], taken));
   }
-  return [...words, END];
-}
-
-function moduleBytes(): Uint8Array {
-  const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
-  const name = (text: string): number[] => [text.length, ...Buffer.from(text)];
-  const code = (body: readonly number[]): number[] => [...unsigned(body.length), ...body];
-  return Uint8Array.from([
-    ...MAGIC,
-    ...section(1, [2, 0x60, 3, I64, I32, I32, 1, I64, 0x60, 1, I32, 0]),
-    ...section(3, [2, 0, 1]),
-    ...section(5, [1, 0, ...unsigned(PAGES)]),
-    ...section(7, [3, ...name("update"), 0, 0, ...name("fold"), 0, 1, ...name("memory"), 2, 0]),
-    ...section(10, [2, ...code(updateCode()), ...code(foldCode())]),
-  ]);
+  return words;
 }
 
 /** A machine of its own memory, its tables still empty. */
 export function assembleCrc64(): Crc64Machine {
-  return new WebAssembly.Instance(new WebAssembly.Module(moduleBytes())).exports as Crc64Machine;
+  const update = { parameters: [I64, I32, I32], results: [I64], locals: [I64, I64], code: updateCode() };
+  const fold = { parameters: [I32], results: [], locals: [I32], code: foldCode() };
+  const functions = [
+    { name: "update", ...update },
+    { name: "fold", ...fold },
+  ];
+  return instantiate(DATA + DATA_BYTES, functions) as Crc64Machine;
 }

@@ -3,7 +3,8 @@
  * share it; a body's slab is given back when it is both hashed and written.
  */
 import { closeSync, fdatasync, fstatSync, openSync, unlinkSync, write } from "node:fs";
-import { parentPort } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort } from "node:worker_threads";
+import { Md5Lanes } from "../../model/md5-lanes.ts";
 import { assert } from "../../runtime/assert.ts";
 import { FLUSH_EVERY_BYTES } from "../limits.ts";
 import { BodyDigests, type DigestOptions } from "./digests.ts";
@@ -14,8 +15,19 @@ assert(parentPort !== null, "runs as a worker thread");
 const port = parentPort;
 const say = (message: FromPump): void => port.postMessage(message);
 const bodies = new Map<number, Body>();
+const lanes = new Md5Lanes();
 
+/** All that has come is looked at in one turn, so that the slabs of several bodies are hashed together. */
 port.on("message", (message: ToPump) => {
+  for (let next: ToPump | undefined = message; next !== undefined; next = nextMessage()) hear(next);
+  lanes.run();
+});
+
+function nextMessage(): ToPump | undefined {
+  return receiveMessageOnPort(port)?.message as ToPump | undefined;
+}
+
+function hear(message: ToPump): void {
   if (message.kind === "open") {
     bodies.set(message.body, new Body(message.body, message.path, message.options));
     return;
@@ -25,7 +37,7 @@ port.on("message", (message: ToPump) => {
   if (message.kind === "slab") body.take(message.slab);
   else if (message.kind === "end") body.end();
   else body.abort();
-});
+}
 
 /** One body on its way to its file. After a failure, told once, what follows is dropped until the abort. */
 class Body {
@@ -44,7 +56,7 @@ class Body {
   constructor(id: number, path: string, options: DigestOptions) {
     this.#id = id;
     this.#path = path;
-    this.#digests = new BodyDigests(options);
+    this.#digests = new BodyDigests(options, () => lanes.stream());
     this.#attempt(() => (this.#fd = openSync(path, "wx", 0o600)));
   }
 
@@ -54,7 +66,7 @@ class Body {
     const bytes = new Uint8Array(slab.memory, 0, slab.length);
     if (this.#digests.seals) this.#seal(bytes, freed);
     else {
-      // The write ends in a later turn, so the hash is done before the slab is given back.
+      // The write ends in a later turn, so the hashes are done before the slab is given back.
       this.#write(bytes, freed);
       this.#attempt(() => this.#digests.update(bytes));
     }
