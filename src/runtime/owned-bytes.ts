@@ -4,7 +4,7 @@
  */
 
 /** Frees the memory of `piece`, unless it shares it with others. After that it has no bytes; once more does nothing. */
-export function freeMemory(piece: Buffer): void {
+export function freeMemory(piece: Uint8Array): void {
   const { buffer } = piece;
   if (piece.length > 0 && piece.length === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -6,6 +6,7 @@ import { closeSync, fdatasync, fstatSync, openSync, unlinkSync, write } from "no
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { Md5Lanes } from "../../model/md5-lanes.ts";
 import { assert } from "../../runtime/assert.ts";
+import { freeMemory } from "../../runtime/owned-bytes.ts";
 import { FLUSH_EVERY_BYTES } from "../limits.ts";
 import { BodyDigests, type DigestOptions } from "./digests.ts";
 import { tableCrcOf } from "./format.ts";
@@ -76,7 +77,13 @@ class Body {
 
   /** The slab is given back when its sealed bytes are written, which bounds those as well. */
   #seal(bytes: Uint8Array, freed: () => void): void {
-    this.#attempt(() => this.#write(this.#digests.update(bytes), freed));
+    this.#attempt(() => {
+      const sealed = this.#digests.update(bytes);
+      this.#write(sealed, () => {
+        freeMemory(sealed);
+        freed();
+      });
+    });
     if (this.#failed) freed();
   }
 

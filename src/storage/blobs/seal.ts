@@ -13,6 +13,7 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { assert } from "../../runtime/assert.ts";
+import { freeMemory } from "../../runtime/owned-bytes.ts";
 
 const ALGORITHM = "aes-256-gcm";
 /** Plain bytes of a package; the last one may be shorter. */
@@ -30,6 +31,9 @@ const CLOSING = 1;
 export const packageCount = (size: number): number => Math.ceil(size / PACKAGE_BYTES);
 /** Stored bytes of a sealed blob of `size` plain ones. */
 export const sealedSize = (size: number): number => size + TAG_BYTES * (packageCount(size) + 1);
+
+/** Plain bytes in whole packages of `stored` bytes. */
+const openedSize = (stored: number): number => stored - TAG_BYTES * Math.ceil(stored / SEALED_PACKAGE_BYTES);
 
 /** Plain bytes of a sealed blob of `stored` ones; undefined when no blob has that many. */
 export function plainSize(stored: number): number | undefined {
@@ -61,6 +65,13 @@ function sizeBytes(size: number): Buffer {
   return out;
 }
 
+/** Copies what a cipher gave out, which is fresh memory each time, into `out`: collecting it costs more than the cipher. */
+function takeOut(bytes: Buffer, out: Buffer, at: number): number {
+  const length = bytes.copy(out, at);
+  freeMemory(bytes);
+  return length;
+}
+
 /** Seals a body that passes in pieces of any size. */
 export class Sealer {
   readonly #key: KeyObject;
@@ -83,7 +94,7 @@ export class Sealer {
     for (let at = 0; at < piece.length;) {
       const length = Math.min(PACKAGE_BYTES - this.#filled, piece.length - at);
       this.#cipher ??= this.#open();
-      written += this.#cipher.update(piece.subarray(at, at + length)).copy(out, written);
+      written += takeOut(this.#cipher.update(piece.subarray(at, at + length)), out, written);
       this.#filled += length;
       at += length;
       if (this.#filled === PACKAGE_BYTES) written += this.#close().copy(out, written);
@@ -132,8 +143,8 @@ export class Opener {
   }
 
   /**
-   * Opens the packages from number `first` on in `sealed`, all whole but the blob's last, into `out`. False: they are not
-   * what was sealed, and `out` holds nothing of use.
+   * Opens the packages from number `first` on in `sealed`, all whole but the blob's last, into `out`, which may begin where
+   * `sealed` does. False: they are not what was sealed, and `out` holds nothing of use.
    */
   packages(first: number, sealed: Buffer, out: Buffer): boolean {
     let written = 0;
@@ -142,10 +153,21 @@ export class Opener {
       if (end <= at) return false;
       const cipher = createDecipheriv(ALGORITHM, this.#key, nonceOf(PACKAGE, number, this.#nonce), OPTIONS);
       cipher.setAuthTag(sealed.subarray(end, end + TAG_BYTES));
-      written += cipher.update(sealed.subarray(at, end)).copy(out, written);
+      written += takeOut(cipher.update(sealed.subarray(at, end)), out, written);
       if (!isWhole(cipher)) return false;
     }
     return written === out.length;
+  }
+
+  /**
+   * Opens whole packages where they lie: `stored` begins at stored byte `position`, and has the closing tag behind them when
+   * `closes`, the plain bytes of the whole blob, is given. The plain bytes; undefined: not what was sealed.
+   */
+  inPlace(stored: Buffer, position: number, closes: number | undefined): Buffer | undefined {
+    const packages = closes === undefined ? stored : stored.subarray(0, -TAG_BYTES);
+    const plain = stored.subarray(0, openedSize(packages.length));
+    if (!this.packages(position / SEALED_PACKAGE_BYTES, packages, plain)) return undefined;
+    return closes !== undefined && !this.closing(closes, stored.subarray(packages.length)) ? undefined : plain;
   }
 
   /** The closing tag of a blob of `size` plain bytes. */

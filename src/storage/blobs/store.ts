@@ -12,8 +12,6 @@ import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState, tableCr
 import { inlinePump, type Pump, type PumpBody } from "./pump.ts";
 import { readFailure, readFile } from "./read.ts";
 import { sealAtOnce } from "./seal.ts";
-import { inlineOpener, type PackageOpener } from "./opener.ts";
-import { threadOpener } from "./thread-opener.ts";
 import { readSealedFile, readSealedRow } from "./sealed-read.ts";
 import { DiskSpace } from "./space.ts";
 import { threadPump } from "./thread-pump.ts";
@@ -39,7 +37,6 @@ class FileBlobStore implements BlobStore {
   readonly #random: Random;
   readonly #syncs: DirectorySyncs;
   readonly #pump: Pump;
-  readonly #opener: PackageOpener;
   readonly #inlineMax: number;
   readonly #inlineIds: InlineIds;
   readonly #space: DiskSpace;
@@ -52,7 +49,6 @@ class FileBlobStore implements BlobStore {
     this.#inlineIds = new InlineIds(options.random);
     this.#syncs = new DirectorySyncs(this.#files);
     this.#pump = options.files === undefined ? threadPump() : inlinePump(options.files);
-    this.#opener = options.files === undefined ? threadOpener() : inlineOpener();
     this.#space = new DiskSpace(this.#files, options.directory);
     this.#inlineMax = options.inlineMax ?? INLINE_BYTES_MAX;
     assert(this.#inlineMax <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");
@@ -153,7 +149,7 @@ class FileBlobStore implements BlobStore {
     if (sealKey !== undefined) {
       if (ref.inline) return readSealedRow(sealKey, ref, start, end, inlineRow);
       const range = { ref, start, end, lent: lent === true };
-      return readSealedFile(this.#opener, sealKey, this.#files, this.#path(ref.id), range);
+      return readSealedFile(sealKey, this.#files, this.#path(ref.id), range);
     }
     assert(start >= 0 && start <= end && end <= ref.size, "a range within the blob");
     if (ref.inline) return readInline(ref, start, end, inlineRow);
@@ -218,7 +214,6 @@ class FileBlobStore implements BlobStore {
   }
 
   async close(): Promise<void> {
-    await this.#opener.close();
     await this.#pump.close();
   }
 
