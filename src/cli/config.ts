@@ -93,6 +93,7 @@ export class AliasStore {
   /** Where the file is, or will be made. */
   readonly dir: string;
   readonly #env: Env;
+  readonly #unreadable = new Map<string, CommandError>();
   #document: Json | undefined;
 
   constructor(dir: string, env: Env) {
@@ -101,7 +102,7 @@ export class AliasStore {
     this.#env = env;
   }
 
-  /** Every alias, names in order. Entries of the environment that cannot be read throw CommandError. */
+  /** Every alias, names in order, but those of the environment that cannot be read: `checked` tells of them when they are named. */
   all(): Readonly<Record<string, SourcedAlias>> {
     const found: Record<string, SourcedAlias> = {};
     for (const [name, raw] of Object.entries(this.#stored())) {
@@ -110,10 +111,21 @@ export class AliasStore {
     for (const [name, value] of this.#fromEnv()) {
       try {
         found[name] = { ...parseHostValue(value), source: "env" };
+        this.#unreadable.delete(name);
       } catch (error) {
-        throw new CommandError(`Invalid environment variable MC_HOST_${name}`, error);
+        // It hides one of the file: its keys are not those that were asked for.
+        delete found[name];
+        this.#unreadable.set(name, new CommandError(`Invalid environment variable MC_HOST_${name}`, error));
       }
     }
+    return found;
+  }
+
+  /** As `all`, for a command line that names `name`. Throws CommandError when that one cannot be read. */
+  checked(name: string): Readonly<Record<string, SourcedAlias>> {
+    const found = this.all();
+    const fault = this.#unreadable.get(name);
+    if (fault !== undefined) throw fault;
     return found;
   }
 

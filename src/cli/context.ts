@@ -42,7 +42,7 @@ export class RunContext implements CommandContext {
   }
 
   target(text: string): Target {
-    const aliases = this.aliases();
+    const aliases = this.store.checked(text.split("/")[0] ?? text);
     return parseTarget(text, (name) => Object.hasOwn(aliases, name));
   }
 
@@ -71,7 +71,7 @@ export class RunContext implements CommandContext {
   }
 
   #entry(alias: string): AliasEntry {
-    const aliases = this.aliases();
+    const aliases = this.store.checked(alias);
     const entry = Object.hasOwn(aliases, alias) ? aliases[alias] : undefined;
     if (entry !== undefined) return entry;
     const guess = nearest(alias, Object.keys(aliases));

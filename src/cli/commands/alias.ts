@@ -109,6 +109,8 @@ function block(ctx: CommandContext, name: string, entry: AliasEntry, src: string
 
 function known(ctx: CommandContext, text: string): string {
   const name = parseAliasName(text);
+  // One of the environment that cannot be read is refused as such.
+  ctx.target(name);
   const names = Object.keys(ctx.aliases());
   if (names.includes(name)) return name;
   const guess = nearest(name, names);

@@ -7,7 +7,7 @@ import { CommandError } from "../command.ts";
 import { remotePath } from "../targets.ts";
 import type { Place } from "../transfer/transfer.ts";
 import type { Entry } from "./entry.ts";
-import { localEntry, walkLocal } from "./local.ts";
+import { leavesFolder, localEntry, walkLocal } from "./local.ts";
 import { listObjects, listVersions } from "./remote.ts";
 
 export interface Tree {
@@ -72,8 +72,7 @@ function localTree(path: string, mayBeMissing: boolean): Tree {
   return {
     list: () => localList(path, mayBeMissing),
     place: (key) => {
-      if (key.split("/").includes(".."))
-        throw new CommandError(`The key \`${key}\` would leave the folder \`${path}\``);
+      if (leavesFolder(key)) throw new CommandError(`The key \`${key}\` would leave the folder \`${path}\``);
       return { kind: "local", path: join(path, key) };
     },
     url: (key) => join(path, key),

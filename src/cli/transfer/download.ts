@@ -1,7 +1,7 @@
 /** Objects into files: a part file beside the target, renamed when it is whole. */
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { PART_SUFFIX } from "../list/local.ts";
+import { partPath } from "../list/local.ts";
 import type { ObjectAddress, ObjectHead } from "./calls.ts";
 import { getObject, retried } from "./calls.ts";
 import { applyAttributes } from "./file-attributes.ts";
@@ -45,7 +45,7 @@ async function attempt(request: DownloadRequest, state: Attempt): Promise<Object
   const head = (state.head ??= answer.head);
   if (state.part === "") {
     // Named after the content, so that the rest of another version is never appended to it.
-    state.part = `${request.path}.${head.etag.replace(/[^0-9a-zA-Z-]/g, "").slice(0, 16)}${PART_SUFFIX}`;
+    state.part = partPath(request.path, head.etag.replace(/[^0-9a-zA-Z-]/g, "").slice(0, 16));
     const left = request.options.resume ? await sizeOf(state.part) : 0;
     if (left > 0 && left < head.size) {
       await answer.discard();

@@ -4,7 +4,7 @@ import type { CommandContext, Target } from "../command.ts";
 import { CommandError } from "../command.ts";
 import type { Entry } from "../list/entry.ts";
 import { baseName } from "../list/entry.ts";
-import { localEntry, walkLocal } from "../list/local.ts";
+import { leavesFolder, localEntry, walkLocal } from "../list/local.ts";
 import { listBuckets, listObjects, listVersions } from "../list/remote.ts";
 import { currentAt } from "../list/rewind.ts";
 import { remotePath } from "../targets.ts";
@@ -41,9 +41,19 @@ function below(ctx: CommandContext, base: Target, name: string): Place {
   return placeOf(ctx, { ...base, key: `${base.key}${glue}${name}` });
 }
 
+/** As `below`; a name that has no place there is the fault of that one item. */
+function placeBelow(ctx: CommandContext, base: Target, name: string): Pick<Item, "target" | "fault"> {
+  try {
+    return { target: below(ctx, base, name) };
+  } catch (fault) {
+    if (!(fault instanceof CommandError)) throw fault;
+    return { target: { kind: "local", path: name }, fault };
+  }
+}
+
 /** A key such as `../../x` must not leave the folder that the user named. */
 function safeName(name: string): string {
-  if (name.split("/").includes("..")) throw new CommandError(`The key \`${name}\` would leave the target folder`);
+  if (leavesFolder(name)) throw new CommandError(`The key \`${name}\` would leave the target folder`);
   return name;
 }
 
@@ -212,7 +222,7 @@ async function* expandPrefix(
       { ...source, key: entry.key },
       options.rewindMs === undefined ? undefined : entry.versionId,
     );
-    yield { source: place, size: entry.size, target: below(ctx, target, keep + name) };
+    yield { source: place, size: entry.size, ...placeBelow(ctx, target, keep + name) };
   }
   if (!any && !contents && source.key !== "") yield await expandOne(ctx, source, target, true, options);
 }

@@ -1,6 +1,6 @@
 /** Many transfers as one command: bounded workers, a line or a bar, one summary, exit code. */
 import type { Clock } from "../../runtime/clock.ts";
-import type { CommandContext } from "../command.ts";
+import type { CommandContext, CommandError } from "../command.ts";
 import type { Place, Transfer } from "./transfer.ts";
 import { transfer } from "./transfer.ts";
 import type { TransferOptions } from "./options.ts";
@@ -12,6 +12,8 @@ export interface Item {
   readonly target: Place;
   readonly size: number;
   readonly conditions?: Transfer["conditions"];
+  /** Why this one cannot be moved at all; the others can. */
+  readonly fault?: CommandError | undefined;
 }
 
 export interface SessionOptions {
@@ -75,6 +77,7 @@ async function moveOne(item: Item, session: SessionOptions, progress: TransferPr
     progress.moved(count, target.path);
   };
   try {
+    if (item.fault !== undefined) throw item.fault;
     if (session.dryRun !== true) await transfer({ source, target, options: session.options, conditions, onBytes });
     await session.after?.(item);
   } catch (error) {

@@ -3,7 +3,7 @@ import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import * as calls from "../../client/s3-calls.ts";
 import type { PartToComplete } from "../../protocol/s3-xml-objects.ts";
-import { PART_SUFFIX } from "../list/local.ts";
+import { partPath } from "../list/local.ts";
 import type { ObjectAddress, ObjectHead } from "./calls.ts";
 import { headObject, named, retried } from "./calls.ts";
 import { contentType } from "./content-type.ts";
@@ -52,7 +52,7 @@ export async function transfer(job: Transfer): Promise<void> {
 
 async function copyLocal(job: Transfer, source: Local, target: Local): Promise<void> {
   await mkdir(dirname(target.path), { recursive: true });
-  const part = `${target.path}${PART_SUFFIX}`;
+  const part = partPath(target.path);
   try {
     await copyFile(source.path, part);
     await rename(part, target.path);

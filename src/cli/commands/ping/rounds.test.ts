@@ -35,7 +35,10 @@ test("rows of a round", () => {
     object,
     /^\{"status":"success","counter":"  3","servers":\[\{"endpoint":\{"Scheme":"http",.*"Host":"h.example:9000"/,
   );
-  assert.match(object, /"status":"ok ","error":"","time":"4.00ms"\}.*"status":"failed ","error":"no such host"/);
+  assert.match(
+    object,
+    /"status":"ok ","error":"","time":"4.00ms","error-count":"2","roundtrip":"4.00ms"\}.*"status":"failed ","error":"no such host"/,
+  );
 });
 
 test("the end", () => {

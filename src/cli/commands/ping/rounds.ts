@@ -76,6 +76,9 @@ export function roundObject(round: number, rows: readonly Row[]): Record<string,
     status: answer.error === "" ? "ok " : "failed ",
     error: answer.error,
     time: shown(answer.ms),
+    // The same under the names that clients of 2025 give them.
+    "error-count": String(totals.errors),
+    roundtrip: shown(answer.ms),
   }));
   return { status: "success", counter: String(round).padStart(3), servers };
 }
