@@ -35,7 +35,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     find: (selector) => read.find(context, selector),
     version: (selector) => read.version(context, selector),
     stored: (selector) => read.stored(context, selector),
-    smallBodies: (bucket, seen) => smallBodies(context, bucket, seen),
+    smallBodies: (seen) => smallBodies(context, seen),
     tombstone: (selector) => read.tombstone(context, selector),
     delete: (request) => remove(context, request),
     copy: (request) => copy(context, request),

@@ -5,7 +5,6 @@
 import type { Bucket } from "../model/bucket.ts";
 import type { CustomerKey } from "../model/encryption.ts";
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
-import type { SmallBody } from "./small-bodies.ts";
 import type { ObjectVersion, Retention, Tags, TargetStatus, Tombstone, Version } from "../model/version.ts";
 import type {
   CompleteUploadRequest,
@@ -77,10 +76,10 @@ export interface Objects {
   /** A version by id with the way to its bytes, of one look-up; undefined when absent. */
   stored(selector: VersionSelector & { versionId: VersionId }): Promise<StoredVersion | undefined>;
   /**
-   * Versions of a bucket seen a moment ago, as they are now, with their bytes. Undefined: gone, damaged, encrypted or not in
-   * the index; `find` tells.
+   * The bytes of versions seen a moment ago, checked; tags and locks may be others by now. Undefined: gone, replaced,
+   * damaged, encrypted or not in the index; `find` tells.
    */
-  smallBodies(bucket: Pick<Bucket, "id">, seen: readonly ObjectVersion[]): Promise<(SmallBody | undefined)[]>;
+  smallBodies(seen: readonly ObjectVersion[]): Promise<(Buffer | undefined)[]>;
   tombstone(selector: VersionSelector & { versionId: VersionId }): Promise<Tombstone | undefined>;
   delete(request: DeleteRequest): Promise<DeleteResult>;
   copy(request: CopyRequest): Promise<PutResult & { from: ObjectVersion }>;

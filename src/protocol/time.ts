@@ -42,13 +42,25 @@ export function rfc3339Nano(ns: UnixNs): string {
     rest += NS_PER_S;
     seconds -= 1n;
   }
-  const whole = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  const whole = wholeSeconds(seconds);
   if (rest === 0n) return `${whole}Z`;
   const digits = rest.toString().padStart(9, "0");
   let end = digits.length;
   while (digits.charCodeAt(end - 1) === 48) end--;
   return `${whole}.${digits.slice(0, end)}Z`;
 }
+
+/** `2026-11-23T00:40:05`. Times of neighbours are asked for one after another: the last answer is kept. */
+function wholeSeconds(seconds: bigint): string {
+  if (seconds !== lastSeconds) {
+    lastText = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+    lastSeconds = seconds;
+  }
+  return lastText;
+}
+
+let lastSeconds = 0n;
+let lastText = "1970-01-01T00:00:00";
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d+))?([Zz]|[+-]\d\d:\d\d)$/;
 

@@ -13,17 +13,14 @@ export interface SendMarks {
 
 type Headers = Record<string, string>;
 
-function checksumHeaders(checksum: Checksum | undefined, partCount: number, inParts: boolean): Headers {
-  if (checksum === undefined) return {};
-  const name = `x-amz-checksum-${checksum.algorithm.toLowerCase()}`;
+function addChecksum(headers: Headers, checksum: Checksum, partCount: number, inParts: boolean): void {
   const composite = checksum.type === "COMPOSITE";
-  const headers: Headers = {
-    "x-amz-checksum-algorithm": checksum.algorithm,
-    [name]: composite ? `${checksum.value}-${partCount}` : checksum.value,
-  };
+  headers["x-amz-checksum-algorithm"] = checksum.algorithm;
+  headers[`x-amz-checksum-${checksum.algorithm.toLowerCase()}`] = composite
+    ? `${checksum.value}-${partCount}`
+    : checksum.value;
   // MinIO's own sources dropped this header in 2025 and then fail on full-object CRC32 multipart objects for ever.
   if (inParts) headers["x-amz-checksum-type"] = checksum.type;
-  return headers;
 }
 
 /**
@@ -40,8 +37,10 @@ export function encryptionHeaders(encryption: Pick<ObjectEncryption, "kind" | "k
 }
 
 /** What marks every write of replication. */
-export function sourceHeaders(marks: SendMarks, mtime?: UnixNs): Headers {
-  const headers: Headers = { [wire.SOURCE_REPLICATION_REQUEST]: "true" };
+export const sourceHeaders = (marks: SendMarks, mtime?: UnixNs): Headers => withSource({}, marks, mtime);
+
+function withSource(headers: Headers, marks: SendMarks, mtime: UnixNs | undefined): Headers {
+  headers[wire.SOURCE_REPLICATION_REQUEST] = "true";
   if (mtime !== undefined) headers[wire.SOURCE_MTIME] = rfc3339Nano(mtime);
   if (marks.resyncId !== undefined) headers[wire.RESILVER_RESYNC] = marks.resyncId;
   return headers;
@@ -54,9 +53,7 @@ function describedHeaders(version: ObjectVersion): Headers {
 }
 
 /** Tags, retention and legal hold of a new version, each with its time. */
-function registerHeaders(version: ObjectVersion): Headers {
-  const headers: Headers = {};
-  const { tags, retention, legalHold } = version;
+function addRegisters(headers: Headers, { tags, retention, legalHold }: ObjectVersion): void {
   if (tags !== undefined) {
     const text = taggingHeader(tags.value);
     if (text !== "") headers["x-amz-tagging"] = text;
@@ -75,7 +72,6 @@ function registerHeaders(version: ObjectVersion): Headers {
     headers["x-amz-object-lock-legal-hold"] = legalHold.value ? "ON" : "OFF";
     headers[wire.SOURCE_LEGAL_HOLD_TIME] = rfc3339Nano(legalHold.time);
   }
-  return headers;
 }
 
 /** PUT of a whole object, or (without `mtime`, 3.5) CreateMultipartUpload. */
@@ -84,14 +80,14 @@ export function newObjectHeaders(
   marks: SendMarks,
   options: { mtime: boolean; etag: boolean },
 ): Headers {
-  const headers: Headers = {
-    ...describedHeaders(version),
-    ...registerHeaders(version),
-    ...checksumHeaders(version.checksum, version.partCount, version.partCount > 0 || !options.mtime),
-    ...encryptionHeaders(version.encryption),
-    ...sourceHeaders(marks, options.mtime ? version.mtime : undefined),
-    [wire.REPLICATION_STATUS]: wire.REPLICA,
-  };
+  // One object from its first header to its last: this is done for each version that replicates.
+  const headers = describedHeaders(version);
+  const { checksum, partCount, encryption } = version;
+  addRegisters(headers, version);
+  if (checksum !== undefined) addChecksum(headers, checksum, partCount, partCount > 0 || !options.mtime);
+  if (encryption !== undefined) Object.assign(headers, encryptionHeaders(encryption));
+  withSource(headers, marks, options.mtime ? version.mtime : undefined);
+  headers[wire.REPLICATION_STATUS] = wire.REPLICA;
   if (options.etag) headers[wire.SOURCE_ETAG] = version.etag;
   return headers;
 }

@@ -7,6 +7,8 @@ import { SOURCE_ETAG } from "../protocol/replication-headers.ts";
 import { Ingest } from "./ingest.ts";
 import { KeyMutex } from "./key-mutex.ts";
 import { sendTogether } from "./send-together.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import { blobRowKey, SPACE } from "../storage/keys.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { SendTarget } from "./sender.ts";
 import { SRC, testSite, type TestSite } from "./testing/site.ts";
@@ -49,10 +51,12 @@ async function three(): Promise<ObjectVersion[]> {
   return [await site.put("a", "one"), await site.put("b", "two"), await site.put("c", "three")];
 }
 
-test("one request has them all, as they are now; each has its own outcome", async () => {
+test("one request has them all, as they were seen; each has its own outcome", async () => {
   const versions = await three();
-  const [, b] = versions;
-  await site.objects.setTags({ bucket: SRC, key: b?.key as ObjectVersion["key"] }, { new: "tag" });
+  const [a] = versions as [ObjectVersion];
+  // What is changed while it is on its way reaches the target by the row that the change left.
+  versions[0] = await site.objects.setTags({ bucket: SRC, key: a.key }, { old: "tag" });
+  await site.objects.setTags({ bucket: SRC, key: a.key }, { new: "tag" });
   const seen: IngestItem[][] = [];
   const outcomes = await send(versions, (items) => {
     seen.push(items);
@@ -68,14 +72,15 @@ test("one request has them all, as they are now; each has its own outcome", asyn
     seen[0]?.map(({ key, versionId, body, headers }) => [key, versionId, body.toString(), headers[SOURCE_ETAG]]),
     versions.map(({ key, versionId, etag }, i) => [key, versionId, ["one", "two", "three"][i], etag]),
   );
-  assert.equal(seen[0]?.[1]?.headers["x-amz-tagging"], "new=tag");
+  assert.equal(seen[0]?.[0]?.headers["x-amz-tagging"], "old=tag");
 });
 
 test("what is gone, damaged or in a file is left alone, and the rest goes", async () => {
   const versions = [...(await three()), await site.put("large", "x".repeat(5000))];
   const [a, b] = versions as [ObjectVersion, ObjectVersion];
   await site.objects.delete({ bucket: SRC, key: a.key, versionId: a.versionId });
-  await site.objects.markDamaged({ bucket: SRC, key: b.key, versionId: b.versionId }, "missing");
+  const lost = blobRowKey(SPACE.data, b.blob?.id ?? "");
+  await site.index.commit(new CommitBuilder().put(lost, Buffer.from("rot")));
   const outcomes = await send(versions, (items) =>
     answering(
       200,

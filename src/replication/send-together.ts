@@ -29,7 +29,11 @@ export interface TogetherRequest {
 const AGAIN: TogetherOutcome = { kind: "again" };
 const ALONE: TogetherOutcome = { kind: "alone" };
 
-/** An outcome for each version, in their order. Rejects only when this site's index cannot be read. */
+/**
+ * An outcome for each version, in their order. Tags and locks travel as they were seen: who changes them wins by the time
+ * of the change, and a status COMPLETED is not given to a version that was changed since.
+ * Rejects only when this site's index cannot be read.
+ */
 export function sendTogether(
   objects: Objects,
   target: SendTarget,
@@ -53,21 +57,22 @@ async function sendNow(objects: Objects, target: SendTarget, request: TogetherRe
   await target.limiter?.take(bytes, signal);
   if (signal?.aborted === true) return out;
   const startMs = target.observer?.begin();
-  const found = await objects.smallBodies(bucket, versions);
+  const bodies = await objects.smallBodies(versions);
   const pieces: Buffer[] = [];
   const sent: number[] = [];
-  for (const [at, body] of found.entries()) {
-    // Replaced since it was seen: a sender of one version finds out by what.
-    if (body === undefined || body.version.etag !== versions[at]?.etag) continue;
-    const { key, versionId } = body.version;
-    const headers = newObjectHeaders(body.version, marks, { mtime: true, etag: true });
-    pieces.push(...encodeIngestItem({ key, versionId, headers, body: body.bytes }));
+  for (const [at, body] of bodies.entries()) {
+    // Gone or replaced since it was seen: a sender of one version finds out by what.
+    if (body === undefined) continue;
+    const version = versions[at] as ObjectVersion;
+    const { key, versionId } = version;
+    const headers = newObjectHeaders(version, marks, { mtime: true, etag: true });
+    pieces.push(...encodeIngestItem({ key, versionId, headers, body }));
     sent.push(at);
   }
   if (sent.length === 0) return out;
   const results = await ingest.putAll(pieces, sent.length);
   for (const [i, at] of sent.entries()) {
-    const version = found[at]?.version as ObjectVersion;
+    const version = versions[at] as ObjectVersion;
     out[at] = outcomeOf(version, results === "not spoken" ? ALONE : results?.[i]);
     if (startMs !== undefined && out[at].kind === "sent") {
       const one = { bucket: bucket.name, bucketId: bucket.id, ...version, compareFirst: false, marks };

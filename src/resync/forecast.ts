@@ -169,36 +169,38 @@ class Plan {
     const at = { objects, record, client: connection.client, signal, metadata: { wanted: true }, digests, named };
     let absent: Version[] = [];
     let keys = 0;
-    for await (const step of walk(at, "")) {
-      signal.throwIfAborted();
-      const equal = step.kind === "equal" ? step.count : (step.equal?.count ?? 0);
-      this.#draft.compared += equal;
-      this.#draft.alreadyEqual += equal;
-      if (step.kind === "equal") continue;
-      const here = step.kind === "right" ? [] : step.left.versions;
-      const there = step.kind === "left" ? [] : step.right.versions;
-      const { versions, onlyAtTarget, outOfScope } = planKey(here, there, this.#scope);
-      this.#draft.outOfScope += outOfScope;
-      if (step.kind === "left") this.#missing(step.left.key, step.left.missing ?? []);
-      const damaged = there.filter((twin) => twin.kind === "object" && twin.etag === DAMAGED_ETAG);
-      const key = step.kind === "right" ? step.right.key : step.left.key;
-      for (const { versionId } of damaged) this.#found.set(`${versionId}/${key}`, 0);
-      for (const planned of versions) {
-        this.#draft.compared++;
-        if (planned.verdict.kind === "send" && planned.verdict.why === "absent") absent.push(planned.version);
-        else await this.#take(planned);
+    for await (const steps of walk(at, "")) {
+      for (const step of steps) {
+        signal.throwIfAborted();
+        const equal = step.kind === "equal" ? step.count : (step.equal?.count ?? 0);
+        this.#draft.compared += equal;
+        this.#draft.alreadyEqual += equal;
+        if (step.kind === "equal") continue;
+        const here = step.kind === "right" ? [] : step.left.versions;
+        const there = step.kind === "left" ? [] : step.right.versions;
+        const { versions, onlyAtTarget, outOfScope } = planKey(here, there, this.#scope);
+        this.#draft.outOfScope += outOfScope;
+        if (step.kind === "left") this.#missing(step.left.key, step.left.missing ?? []);
+        const damaged = there.filter((twin) => twin.kind === "object" && twin.etag === DAMAGED_ETAG);
+        const key = step.kind === "right" ? step.right.key : step.left.key;
+        for (const { versionId } of damaged) this.#found.set(`${versionId}/${key}`, 0);
+        for (const planned of versions) {
+          this.#draft.compared++;
+          if (planned.verdict.kind === "send" && planned.verdict.why === "absent") absent.push(planned.version);
+          else await this.#take(planned);
+        }
+        for (const version of onlyAtTarget) {
+          const purged = await this.#job.sending.isPurgedHere(this.#job.bucket, key as ObjectKey, version);
+          if (purged) this.#draft.toPurge++;
+          else this.#draft.onlyAtTarget++;
+        }
+        // What is left of them is not to be sent.
+        for (const { versionId } of damaged) this.#found.delete(`${versionId}/${key}`);
+        if (++keys % RESYNC_BATCH_KEYS !== 0 && absent.length < RESYNC_BATCH_KEYS) continue;
+        await this.#takeAbsent(absent);
+        absent = [];
+        yield;
       }
-      for (const version of onlyAtTarget) {
-        const purged = await this.#job.sending.isPurgedHere(this.#job.bucket, key as ObjectKey, version);
-        if (purged) this.#draft.toPurge++;
-        else this.#draft.onlyAtTarget++;
-      }
-      // What is left of them is not to be sent.
-      for (const { versionId } of damaged) this.#found.delete(`${versionId}/${key}`);
-      if (++keys % RESYNC_BATCH_KEYS !== 0 && absent.length < RESYNC_BATCH_KEYS) continue;
-      await this.#takeAbsent(absent);
-      absent = [];
-      yield;
     }
     await this.#takeAbsent(absent);
     // A sum told them equal: the target's index does not know yet what its check has found.

@@ -18,7 +18,7 @@ import { loadRecords, type ResyncRecord } from "./record.ts";
 
 const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };
 
-describe("jobs of resync", { timeout: 30_000 }, () => {
+describe("jobs of resync", { timeout: 120_000 }, () => {
   let site: TestSite;
   let fake: FakeTarget;
   let arn: Arn;

@@ -11,7 +11,7 @@ import { loadRecords, type ResyncRecord } from "./record.ts";
 
 const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };
 
-describe("resync", { timeout: 30_000 }, () => {
+describe("resync", { timeout: 120_000 }, () => {
   let site: TestSite;
   let fake: FakeTarget;
   let arn: Arn;

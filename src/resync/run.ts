@@ -17,7 +17,7 @@ import { Intents, type Intent } from "./intents.ts";
 import type { LocalKey } from "./local-listing.ts";
 import { loadList } from "./named-versions.ts";
 import type { JobLimits } from "./options.ts";
-import { planKey, type KeyPlan, type PlannedVersion } from "./plan.ts";
+import { planKey, type KeyPlan, type PlannedVersion, type Turn } from "./plan.ts";
 import { OrderedPool } from "./pool.ts";
 import {
   NO_COUNTS,
@@ -29,11 +29,11 @@ import {
   type Sample,
   type VerifyReport,
 } from "./record.ts";
-import { inPass, passesOf, scopeOf } from "./scope.ts";
+import { inPass, passesOf, scopeOf, type Scope } from "./scope.ts";
 import { bytesToMove, Sending, sizeOf, type SendingDeps } from "./sending.ts";
 import { ListingError } from "./target-listing.ts";
 import { mayAskDigests, walk, type WalkStep } from "./walk.ts";
-import type { EqualCounts } from "./walk-digests.ts";
+import type { DifferentStep, EqualCounts, EqualStep } from "./walk-digests.ts";
 
 export interface RunDeps extends SendingDeps {
   readonly index: OrderedIndex;
@@ -215,7 +215,7 @@ export class ResyncRun {
   }
 
   /** Both sides' keys after `afterKey`; where versions were named, those alone. */
-  async #walk(afterKey: string): Promise<AsyncGenerator<WalkStep>> {
+  async #walk(afterKey: string): Promise<AsyncGenerator<readonly WalkStep[]>> {
     const { objects, index } = this.#deps;
     const record = this.#record;
     const { client } = await this.#connection();
@@ -278,36 +278,43 @@ export class ResyncRun {
     const { pass, cursor } = this.state;
     const turn = passesOf(this.#record) === 1 ? undefined : inPass.bind(undefined, this.#record, pass);
     let batch: KeyWork[] = [];
-    for await (const step of await this.#walk(cursor)) {
-      signal.throwIfAborted();
-      if (step.kind === "equal") {
-        const { key } = step;
-        const nothing = { key, versions: [], onlyAtTarget: [], outOfScope: 0, weight: 0 };
-        if (pass === 0) batch.push({ ...nothing, equal: this.#equal(key, step) });
-        continue;
+    for await (const steps of await this.#walk(cursor)) {
+      for (const step of steps) {
+        signal.throwIfAborted();
+        const work = step.kind === "equal" ? this.#equalWork(step) : this.#keyWork(step, scope, turn);
+        if (work !== undefined) batch.push(work);
+        if (batch.length < limits.RESYNC_BATCH_KEYS) continue;
+        yield batch;
+        batch = [];
       }
-      // What only the target has is looked at once.
-      const key = step.kind === "right" ? step.right.key : step.left.key;
-      const there = step.kind === "left" ? [] : step.right.versions;
-      const here = step.kind === "right" ? [] : step.left.versions;
-      const { versions, outOfScope, ...plan } = planKey(here, there, scope, turn);
-      batch.push({
-        key,
-        versions: versions.map((planned) => this.#withBefore(planned)),
-        equal: step.equal === undefined || pass > 0 ? undefined : this.#equal(key, step.equal),
-        onlyAtTarget: pass === 0 ? plan.onlyAtTarget : [],
-        outOfScope,
-        missing: step.kind === "left" ? step.left.missing : undefined,
-        weight: versions.reduce(
-          (sum, { version, verdict }) => sum + (verdict.kind === "send" ? sizeOf(version) : 0),
-          0,
-        ),
-      });
-      if (batch.length < limits.RESYNC_BATCH_KEYS) continue;
-      yield batch;
-      batch = [];
     }
     yield batch;
+  }
+
+  #equalWork(step: EqualStep): KeyWork | undefined {
+    if (this.state.pass > 0) return undefined;
+    const { key } = step;
+    return { key, versions: [], onlyAtTarget: [], outOfScope: 0, weight: 0, equal: this.#equal(key, step) };
+  }
+
+  #keyWork(step: DifferentStep, scope: Scope, turn: Turn | undefined): KeyWork {
+    // What only the target has is looked at once.
+    const isFirst = this.state.pass === 0;
+    const key = step.kind === "right" ? step.right.key : step.left.key;
+    const there = step.kind === "left" ? [] : step.right.versions;
+    const here = step.kind === "right" ? [] : step.left.versions;
+    const { versions, outOfScope, onlyAtTarget } = planKey(here, there, scope, turn);
+    let weight = 0;
+    for (const { version, verdict } of versions) if (verdict.kind === "send") weight += sizeOf(version);
+    return {
+      key,
+      versions: versions.map((planned) => this.#withBefore(planned)),
+      equal: step.equal === undefined || !isFirst ? undefined : this.#equal(key, step.equal),
+      onlyAtTarget: isFirst ? onlyAtTarget : [],
+      outOfScope,
+      missing: step.kind === "left" ? step.left.missing : undefined,
+      weight,
+    };
   }
 
   /** What a sum told equal, and what this job meant to send of it before it was interrupted. */
@@ -318,7 +325,8 @@ export class ResyncRun {
   /** Looked up while the walk is at the key: a sum told later counts what is left. */
   #withBefore(planned: PlannedVersion): PlannedWork {
     const { key, versionId } = planned.version;
-    return { ...planned, before: this.#intents.sentBefore(key, versionId) };
+    const before = this.#intents.sentBefore(key, versionId);
+    return before === undefined ? planned : { ...planned, before };
   }
 
   /** On disk before the first byte moves: what a later run finds equal of it was sent by this job. */
@@ -405,19 +413,21 @@ export class ResyncRun {
     let different = 0;
     let exempt = 0;
     const samples: Sample[] = [];
-    for await (const step of await this.#walk("")) {
-      this.#job.signal.throwIfAborted();
-      compared += step.kind === "equal" ? step.count : (step.equal?.count ?? 0);
-      if (step.kind === "equal" || step.kind === "right") continue;
-      const plan = planKey(step.left.versions, step.kind === "both" ? step.right.versions : [], scope);
-      for (const planned of plan.versions) {
-        compared++;
-        const proof = await this.#sending.prove(bucket, planned);
-        if (proof.kind === "exempt") exempt++;
-        if (proof.kind !== "different") continue;
-        different++;
-        const { key, versionId } = planned.version;
-        if (samples.length < limits.RESYNC_SAMPLES) samples.push({ key, versionId, reason: proof.why });
+    for await (const steps of await this.#walk("")) {
+      for (const step of steps) {
+        this.#job.signal.throwIfAborted();
+        compared += step.kind === "equal" ? step.count : (step.equal?.count ?? 0);
+        if (step.kind === "equal" || step.kind === "right") continue;
+        const plan = planKey(step.left.versions, step.kind === "both" ? step.right.versions : [], scope);
+        for (const planned of plan.versions) {
+          compared++;
+          const proof = await this.#sending.prove(bucket, planned);
+          if (proof.kind === "exempt") exempt++;
+          if (proof.kind !== "different") continue;
+          different++;
+          const { key, versionId } = planned.version;
+          if (samples.length < limits.RESYNC_SAMPLES) samples.push({ key, versionId, reason: proof.why });
+        }
       }
     }
     return this.#report({ compared, different, exempt, samples });

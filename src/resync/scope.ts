@@ -39,7 +39,7 @@ export function inPass(record: ResyncRecord, pass: number, version: Version, isL
 export function scopeOf(record: ResyncRecord, bucket: Bucket): Scope {
   const { arn, beforeMs } = record;
   return {
-    wanted: (version) => msOf(version.mtime) < beforeMs,
+    wanted: (version) => beforeMs === Number.MAX_SAFE_INTEGER || msOf(version.mtime) < beforeMs,
     eligible: (version) => followsExisting(bucket.replication, arn, version),
     unlisted: optionsOf(record).listed !== undefined,
   };

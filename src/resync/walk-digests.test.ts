@@ -43,7 +43,7 @@ async function walked(here: Held, there: Held, prefix = "", afterKey = ""): Prom
     prefix,
     signal: new AbortController().signal,
   };
-  for await (const step of walkDigests(job, afterKey)) take(out, step);
+  for await (const steps of walkDigests(job, afterKey)) for (const step of steps) take(out, step);
   return out;
 }
 
@@ -125,6 +125,6 @@ test("a target without digests says so before the first step", async () => {
     signal: new AbortController().signal,
   };
   await assert.rejects(async () => {
-    for await (const step of walkDigests(job, "")) assert.fail(step.kind);
+    for await (const steps of walkDigests(job, "")) assert.fail(`${steps.length} steps`);
   }, NoDigests);
 });

@@ -56,13 +56,14 @@ export interface DigestWalk {
   readonly signal: AbortSignal;
 }
 
-/** Rejects with NoDigests before the first step, with ListingError when the target refuses later. */
-export async function* walkDigests(job: DigestWalk, afterKey: string): AsyncGenerator<DigestStep> {
+/** Steps in order, some at a time. Rejects with NoDigests before the first step, with ListingError when the target refuses later. */
+export async function* walkDigests(job: DigestWalk, afterKey: string): AsyncGenerator<readonly DigestStep[]> {
   const span = spanOf(job.prefix, afterKey);
   const steps = new Steps(job, span.start);
   const sides = [new LocalSide(job, FRAME_BYTES, RESYNC_BATCH_KEYS), targetSide(job)] as const;
   for await (const { end, equal, differences } of reconcile(...sides, { level: "state", span, lookups: false })) {
-    yield* steps.take(end, equal, differences);
+    const told = await steps.take(end, equal, differences);
+    if (told.length > 0) yield told;
   }
 }
 
@@ -106,50 +107,53 @@ class Steps {
     this.#from = start;
   }
 
-  async *take(
+  async take(
     end: Place,
     equal: number,
     differences: readonly Difference<Version, Described>[],
-  ): AsyncGenerator<DigestStep> {
-    this.#open.push(...differences);
+  ): Promise<readonly DigestStep[]> {
+    for (const difference of differences) this.#open.push(difference);
     const to = end.equals(END_PLACE) ? end : keyStart(end);
     if (Buffer.compare(to, this.#from) <= 0) {
       this.#carried += equal;
-      return;
+      return [];
     }
     const cut = this.#open.findIndex(({ place }) => Buffer.compare(place, to) >= 0);
     const [told, rest] = cut < 0 ? [this.#open, []] : [this.#open.slice(0, cut), this.#open.slice(cut)];
     const all = this.#carried + equal;
     const carried = to.equals(end) ? 0 : Math.min(all, await this.#equalIn(to, end, rest));
-    yield* this.#told(to, told, all - carried);
+    const steps = await this.#told(to, told, all - carried);
     [this.#from, this.#carried, this.#open] = [to, carried, rest];
+    return steps;
   }
 
   /**
    * Keys in order, the equal ones between them as counts: each step stands for all up to its key, so that a job that is
    * interrupted after any of them counts every version once. `left` bounds what writes made meanwhile could add.
    */
-  async *#told(to: Place, told: readonly Difference<Version, Described>[], equal: number): AsyncGenerator<DigestStep> {
+  async #told(to: Place, told: readonly Difference<Version, Described>[], equal: number): Promise<DigestStep[]> {
+    const steps: DigestStep[] = [];
     let left = equal;
     for (const step of stepsOf(told)) {
       const key = step.kind === "right" ? step.right.key : step.left.key;
       if (left === 0) {
-        yield step;
+        steps.push(step);
         continue;
       }
       const start = keyStart(placeOf(key, NULL_VERSION));
       const gap = await this.#equalStep(start, left);
-      if (gap !== undefined) yield gap;
+      if (gap !== undefined) steps.push(gap);
       left -= gap?.count ?? 0;
       const here = step.kind === "right" ? [] : step.left.versions;
       const inKey = await this.#countsIn(start, (this.#from = spanOf("", key).start));
       const count = Math.min(left, Math.max(0, inKey.count - here.length));
       const bytes = Math.max(0, inKey.bytes - here.reduce((sum, version) => sum + sizeOf(version), 0));
       left -= count;
-      yield count === 0 ? step : { ...step, equal: { count, bytes } };
+      steps.push(count === 0 ? step : { ...step, equal: { count, bytes } });
     }
     const last = left === 0 ? undefined : await this.#equalStep(to, left);
-    if (last !== undefined) yield last;
+    if (last !== undefined) steps.push(last);
+    return steps;
   }
 
   /** What lies between what was told and `to`. */

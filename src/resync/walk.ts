@@ -29,11 +29,11 @@ export function mayAskDigests(record: ResyncRecord, endpoint: { readonly resilve
   return whole && endpoint.resilver !== undefined;
 }
 
-/** Keys after `afterKey` that the job is about. Where versions are named, the target is not listed: it is asked. */
-export async function* walk(job: Walk, afterKey: string): AsyncGenerator<WalkStep> {
+/** Keys after `afterKey` that the job is about, in order, some at a time. Where versions are named, the target is not listed: it is asked. */
+export async function* walk(job: Walk, afterKey: string): AsyncGenerator<readonly WalkStep[]> {
   const { objects, record, named, client, signal, metadata } = job;
   if (named !== undefined) {
-    for await (const left of lookUp(objects, record.bucket, named(afterKey))) yield { kind: "left", left };
+    for await (const left of lookUp(objects, record.bucket, named(afterKey))) yield [{ kind: "left", left }];
     return;
   }
   const { prefix } = optionsOf(record);
@@ -46,5 +46,5 @@ export async function* walk(job: Walk, afterKey: string): AsyncGenerator<WalkSte
     }
   }
   const there = listTarget(client, { resyncId: record.id, prefix, afterKey, signal, metadata });
-  yield* march(listHere(objects, record.bucket, afterKey, prefix), there);
+  for await (const step of march(listHere(objects, record.bucket, afterKey, prefix), there)) yield [step];
 }
