@@ -6,6 +6,7 @@ import { keepsVersions, type Bucket } from "../model/bucket.ts";
 import { readTargets } from "../model/replication-config.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Drain } from "../runtime/drain.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { counterKey, readCounter } from "../storage/keys.ts";
@@ -56,7 +57,10 @@ export class PeerReads {
   readonly #deps: PeerReadsDeps;
   /** Counted and not written yet, by row key. */
   #counted = new Map<string, { readonly key: Buffer; count: bigint }>();
-  #writing: Promise<void> | undefined;
+  readonly #writing = new Drain(
+    () => this.#counted.size > 0,
+    () => this.#write(),
+  );
   readonly #closing = new AbortController();
 
   constructor(deps: PeerReadsDeps) {
@@ -84,7 +88,7 @@ export class PeerReads {
   count(bucketId: string, call: ProxiedCall, succeeded: boolean): void {
     this.#add(statKey(bucketId, call, "total"));
     if (!succeeded) this.#add(statKey(bucketId, call, "failed"));
-    this.#writing ??= this.#write();
+    this.#writing.start();
   }
 
   #add(key: Buffer): void {
@@ -95,25 +99,21 @@ export class PeerReads {
   }
 
   async #write(): Promise<void> {
-    while (this.#counted.size > 0) {
-      await this.#deps.clock.sleep(PROXY_COUNT_MS, this.#closing.signal);
-      const commit = new CommitBuilder();
-      for (const { key, count } of this.#counted.values()) commit.add(key, count);
-      this.#counted = new Map();
-      try {
-        await this.#deps.index.commit(commit);
-      } catch (error) {
-        this.#deps.warn("proxied reads could not be counted", error);
-      }
+    await this.#deps.clock.sleep(PROXY_COUNT_MS, this.#closing.signal);
+    const commit = new CommitBuilder();
+    for (const { key, count } of this.#counted.values()) commit.add(key, count);
+    this.#counted = new Map();
+    try {
+      await this.#deps.index.commit(commit);
+    } catch (error) {
+      this.#deps.warn("proxied reads could not be counted", error);
     }
-    // In the turn that found nothing more, or what is counted before somebody else cleared it would wait.
-    this.#writing = undefined;
   }
 
   /** Writes what was counted. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#writing;
+    await this.#writing.ended;
   }
 }
 

@@ -8,6 +8,7 @@ import type { FinishedLogRow } from "../objects/types.ts";
 import type { Arn } from "../model/names.ts";
 import { unreachable } from "../runtime/assert.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Drain } from "../runtime/drain.ts";
 import type { Random } from "../runtime/random.ts";
 import { Waker } from "../runtime/waker.ts";
 import type { Entry, OrderedIndex } from "../storage/index/index.ts";
@@ -54,7 +55,10 @@ export class TargetQueue {
   readonly #busy = new Map<string, Item[]>();
   readonly #running = { small: 0, large: 0 };
   #finished: { item: Item; row: FinishedLogRow }[] = [];
-  #finishing: Promise<void> | undefined;
+  readonly #finishing = new Drain(
+    () => this.#finished.length > 0,
+    () => this.#commitFinished(),
+  );
   #reading: Promise<void> | undefined;
   /** The log may hold rows that were not read yet. */
   #more = true;
@@ -145,8 +149,8 @@ export class TargetQueue {
 
   async #settled(): Promise<void> {
     await this.#reading;
-    while (this.inFlight > 0 || this.#finishing !== undefined) {
-      await (this.#finishing ?? this.#deps.clock.sleep(5));
+    while (this.inFlight > 0 || this.#finishing.ended !== undefined) {
+      await (this.#finishing.ended ?? this.#deps.clock.sleep(5));
     }
   }
 
@@ -387,31 +391,26 @@ export class TargetQueue {
 
   #finish(item: Item, row: FinishedLogRow): void {
     this.#finished.push({ item, row });
-    this.#finishing ??= this.#commitFinished();
+    this.#finishing.start();
   }
 
-  /** Commits whatever has finished, again and again while more comes: batches grow with the load by themselves. */
   async #commitFinished(): Promise<void> {
-    while (this.#finished.length > 0) {
-      const batch = this.#finished.splice(0, FINISH_BATCH);
-      try {
-        await this.#deps.objects.finishLogRows(
-          this.arn,
-          batch.map(({ row }) => row),
-        );
-        if (batch.some(({ row }) => row.retry !== undefined)) this.#waker.wake();
-      } catch (error) {
-        // The rows stay in the log and are read again; the targets hold the versions, so the repeat costs little.
-        this.#deps.warn("finished replication could not be recorded", error);
-        await this.#deps.clock.sleep(limits.RETRY_FIRST_MS, this.#abort.signal);
-        this.#from = undefined;
-        this.#more = true;
-      }
-      for (const { item } of batch) this.#forget(item);
-      this.#pump();
+    const batch = this.#finished.splice(0, FINISH_BATCH);
+    try {
+      await this.#deps.objects.finishLogRows(
+        this.arn,
+        batch.map(({ row }) => row),
+      );
+      if (batch.some(({ row }) => row.retry !== undefined)) this.#waker.wake();
+    } catch (error) {
+      // The rows stay in the log and are read again; the targets hold the versions, so the repeat costs little.
+      this.#deps.warn("finished replication could not be recorded", error);
+      await this.#deps.clock.sleep(limits.RETRY_FIRST_MS, this.#abort.signal);
+      this.#from = undefined;
+      this.#more = true;
     }
-    // In the turn that found nothing more: a row that finished before somebody else cleared it would wait for the next one.
-    this.#finishing = undefined;
+    for (const { item } of batch) this.#forget(item);
+    this.#pump();
   }
 
   /** The row left memory: the next one of its key runs at once, so that none read later overtakes it. */
