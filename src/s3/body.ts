@@ -172,7 +172,7 @@ async function wholeOfChunks(request: S3Request, declared: number, decoder: Chun
 }
 
 /** The body as sent, of any length up to the end of the request. */
-export function rawBody(request: S3Request): AsyncIterable<Buffer> {
+export function rawBody(request: S3Request): AsyncGenerator<Buffer, void, undefined> {
   return streamed(request, OBJECT_BYTES_MAX);
 }
 

@@ -1,6 +1,8 @@
 /** POST uploads over the wire: both signatures, every condition violated, every kind of answer. */
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { checksumOf } from "../model/checksum.ts";
 import { deriveSigningKey } from "../protocol/sigv4.ts";
@@ -144,6 +146,16 @@ test("metadata whose name could be no header is refused: nobody could read the o
     );
   }
   assert.equal((await stored("up/named")).status, 404);
+});
+
+test("the rest of a refused form is read, and the connection ends", { timeout: 10_000 }, async () => {
+  const start = '--b\r\nContent-Disposition: form-data; name="';
+  const body = `${start}key"\r\n\r\nup/x\r\n${start}file"; filename="f"\r\n\r\n${"x".repeat(2_000_000)}\r\n--b--\r\n`;
+  const socket = connect(port.port, "127.0.0.1");
+  const answered = text(socket);
+  const head = `POST /forms HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n`;
+  socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+  assert.match(await answered, /^HTTP\/1.1 403 .*AccessDenied/s);
 });
 
 /** A value that each field may have in a condition, and another one. */

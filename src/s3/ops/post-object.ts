@@ -27,38 +27,48 @@ export const postObject: Operation = {
   name: "PostObject",
   formUpload: true,
   async run(request) {
-    const { bucket } = request;
-    const form = await readForm(rawBody(request), request.header("content-type") ?? "");
-    const { fields } = form;
-    if (fields["x-minio-fanout-list"] !== undefined) throw new StoreError("NotImplemented");
-    const written = headerText(fields["key"] ?? "");
-    if (written === "") throw new StoreError("MalformedPOSTRequest", { message: "The form needs a key." });
-    const key = parseObjectKey(written.replaceAll("${filename}", () => headerText(form.fileName)));
-    const policy = await authenticateForm(request, fields, key);
-    const view = formView(fields);
-    const conditions = headerConditions(view, request.deps.clock.nowMs());
-    await authorizeFor(request, { action: "s3:PutObject", key, conditions });
-    if (fields["tagging"] !== undefined)
-      await authorizeFor(request, { action: "s3:PutObjectTagging", key, conditions, denyOnly: true });
-    const encryption = encryptionOf(view, request.secure);
-    checkMetadataSize(view);
-    if (carriesAcl(view)) checkAclHeaders(view, await request.deps.objects.bucket(bucket));
-    const locks = await locksAsked(request, view, { key });
-    const claim = checksumHeader(view);
-    const result = await request.deps.objects.put({
-      bucket,
-      key,
-      encryption,
-      attributes: { ...attributesOf(view), ...locks },
-      body: {
-        stream: sized(form.file, policy),
-        checksumAlgorithm: claim?.algorithm,
-        expectedChecksum: claim && (() => claim.value),
-      },
-    });
-    return render(request, fields, storedHeaders(result, view), result);
+    const body = rawBody(request);
+    try {
+      return await storeForm(request, body);
+    } finally {
+      // A reader that stands in the middle of a refused form would keep the rest from being read, and the client waiting.
+      await body.return();
+    }
   },
 };
+
+async function storeForm(request: S3Request, body: AsyncIterable<Buffer>): Promise<Reply> {
+  const { bucket } = request;
+  const form = await readForm(body, request.header("content-type") ?? "");
+  const { fields } = form;
+  if (fields["x-minio-fanout-list"] !== undefined) throw new StoreError("NotImplemented");
+  const written = headerText(fields["key"] ?? "");
+  if (written === "") throw new StoreError("MalformedPOSTRequest", { message: "The form needs a key." });
+  const key = parseObjectKey(written.replaceAll("${filename}", () => headerText(form.fileName)));
+  const policy = await authenticateForm(request, fields, key);
+  const view = formView(fields);
+  const conditions = headerConditions(view, request.deps.clock.nowMs());
+  await authorizeFor(request, { action: "s3:PutObject", key, conditions });
+  if (fields["tagging"] !== undefined)
+    await authorizeFor(request, { action: "s3:PutObjectTagging", key, conditions, denyOnly: true });
+  const encryption = encryptionOf(view, request.secure);
+  checkMetadataSize(view);
+  if (carriesAcl(view)) checkAclHeaders(view, await request.deps.objects.bucket(bucket));
+  const locks = await locksAsked(request, view, { key });
+  const claim = checksumHeader(view);
+  const result = await request.deps.objects.put({
+    bucket,
+    key,
+    encryption,
+    attributes: { ...attributesOf(view), ...locks },
+    body: {
+      stream: sized(form.file, policy),
+      checksumAlgorithm: claim?.algorithm,
+      expectedChecksum: claim && (() => claim.value),
+    },
+  });
+  return render(request, fields, storedHeaders(result, view), result);
+}
 
 /** Form fields seen as headers: they have the same rules, and the same names but for `acl` and `tagging` (a document). */
 function formView(fields: Fields): HeaderView {
