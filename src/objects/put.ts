@@ -58,17 +58,18 @@ export async function put(context: Context, request: PutRequest): Promise<PutRes
   const bucket = await refuseEarly(context, request);
   const asked = encryptionFor(context, bucket, request.encryption);
   const seal = asked === undefined ? undefined : await sealFor(context, request, asked);
-  const written = await receive(context, request.body, seal && blobSeal(context, seal, 0));
+  const { source } = request;
+  const written = await receive(context, request.body, seal && blobSeal(context, seal, 0), source?.etag);
   const checksum = checksumOf(request.body, written);
   const object: NewObject = {
     bucket: request.bucket,
     key: request.key,
     versionId: request.versionId,
-    source: request.source,
+    source,
     conditions: request.conditions,
     attributes: request.attributes,
     size: written.size,
-    etag: request.source?.etag ?? written.etag,
+    etag: written.etag,
     checksum,
     encryption: seal?.encryption,
     blob: written.ref,
@@ -82,26 +83,35 @@ export async function put(context: Context, request: PutRequest): Promise<PutRes
   }
 }
 
-/** What was received: `etag` is the MD5, or random digits where that must not be told. */
+/** What was received: `etag` is that of the source, else the MD5, or random digits where that must not be told. */
 export interface Received extends WrittenBlob {
   readonly etag: string;
 }
 
-/** Reads a body to durable bytes, sealed or not, and holds it against what the client claimed. */
-export async function receive(context: Context, body: IncomingBody, seal?: BlobSeal): Promise<Received> {
+/**
+ * Reads a body to durable bytes, sealed or not, and holds it against what the client claimed. `etag`: what a replica had at its
+ * source, which need not be an MD5.
+ */
+export async function receive(
+  context: Context,
+  body: IncomingBody,
+  seal?: BlobSeal,
+  etag?: string | undefined,
+): Promise<Received> {
   const hidden = seal?.hidesMd5 === true;
+  const isMd5 = etag === undefined && !hidden;
   const written = await write(context, body, {
     sizeHint: body.size,
     lent: body.lent,
-    md5: !hidden || body.md5 !== undefined,
+    md5: isMd5 || body.md5 !== undefined,
     sha256: body.sha256 !== undefined,
     checksum: body.checksumAlgorithm,
     sealKey: seal?.sealKey,
   });
   const fault = claimFault(body, written);
   if (fault === undefined) {
-    const etag = hidden ? context.random.bytes(16).toString("hex") : (written.md5 as string);
-    return { ...written, etag, ref: seal === undefined ? written.ref : { ...written.ref, salt: seal.salt } };
+    const own = isMd5 ? (written.md5 as string) : (etag ?? context.random.bytes(16).toString("hex"));
+    return { ...written, etag: own, ref: seal === undefined ? written.ref : { ...written.ref, salt: seal.salt } };
   }
   await discardUnnamed(context, written.ref, fault);
   throw fault;
