@@ -14,6 +14,7 @@ import { Waker } from "../runtime/waker.ts";
 import type { Entry, OrderedIndex } from "../storage/index/index.ts";
 import { keyAfter } from "../storage/keys.ts";
 import { Activity } from "./activity.ts";
+import { Allowance } from "./allowance.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connections.ts";
 import { Fifo } from "../runtime/fifo.ts";
@@ -73,8 +74,11 @@ export class TargetQueue {
   #flushedAtMs = 0;
   /** Failures since a row that had failed before went through. */
   #failuresInARow = 0;
-  #retryTokens: number = limits.RETRY_ROWS_PER_SCAN;
-  #retryFilledMs = 0;
+  readonly #repeats: Allowance;
+  /** Answers in a row that were refusals of the target. */
+  #refusedInARow = 0;
+  readonly #tries: Allowance;
+  #pumpPlanned = false;
   /** What the clock showed when the retry queue was last read; Infinity: never, as after a start. */
   #lookedAtMs = Infinity;
   readonly #waker = new Waker();
@@ -84,6 +88,8 @@ export class TargetQueue {
     this.#deps = deps;
     this.arn = connection.arn;
     this.activity = new Activity(deps.clock);
+    this.#repeats = new Allowance(deps.clock, limits.RETRIES_PER_SECOND_MAX, limits.RETRY_ROWS_PER_SCAN);
+    this.#tries = new Allowance(deps.clock, limits.TRIES_PER_SECOND_MAX, limits.TRIES_AT_ONCE_MAX);
     this.#connection = connection;
     this.#unlisten = connection.endpoint.onOnline(() => this.#lookAgain());
   }
@@ -99,6 +105,7 @@ export class TargetQueue {
     if (connection.client !== this.#connection.client) {
       this.#flushFrom = retryRange(this.arn).start;
       this.#failuresInARow = 0;
+      this.#refusedInARow = 0;
     }
     this.#connection = connection;
     this.#lookAgain();
@@ -179,7 +186,8 @@ export class TargetQueue {
   }
 
   #startLane(lane: "small" | "large", max: number): void {
-    while (this.#running[lane] < max) {
+    while (this.#running[lane] < max && this.#waiting[lane].length > 0) {
+      if (!this.#mayTry()) return;
       const item = this.#waiting[lane].shift();
       if (item === undefined) return;
       const parked = this.#busy.get(item.lane);
@@ -190,6 +198,22 @@ export class TargetQueue {
       this.#busy.set(item.lane, []);
       this.#start(item);
     }
+  }
+
+  /** Each try costs as much as a version that is taken: a target that refuses everything gets so many a second. */
+  #mayTry(): boolean {
+    if (this.#refusedInARow < limits.REFUSED_IN_A_ROW) return true;
+    if (this.#tries.left > 0) {
+      this.#tries.take(1);
+      return true;
+    }
+    if (this.#pumpPlanned) return false;
+    this.#pumpPlanned = true;
+    void this.#deps.clock.sleep(limits.TRY_AGAIN_MS, this.#abort.signal).then(() => {
+      this.#pumpPlanned = false;
+      this.#pump();
+    });
+    return false;
   }
 
   #start(item: Item): void {
@@ -240,7 +264,7 @@ export class TargetQueue {
     await this.#readStranded(limit);
     const now = this.#inNs(0);
     this.#nextDueNs = undefined;
-    const room = this.#retryRoom();
+    const room = this.#repeats.left;
     let admitted = 0;
     for (const entry of entries) {
       const due = dueOf(entry.key);
@@ -251,20 +275,11 @@ export class TargetQueue {
       if (this.#admit(entry)) admitted++;
     }
     if (from === undefined) {
-      this.#retryTokens -= admitted;
+      this.#repeats.take(admitted);
       return;
     }
     const last = entries.at(-1);
     this.#flushFrom = entries.length === limit && last !== undefined ? keyAfter(last.key) : undefined;
-  }
-
-  /** Repeats that may begin now: a target that refuses everything must not cost its source more than so many a second. */
-  #retryRoom(): number {
-    const nowMs = this.#deps.clock.nowMs();
-    const more = ((nowMs - this.#retryFilledMs) / 1000) * limits.RETRIES_PER_SECOND_MAX;
-    this.#retryTokens = Math.min(this.#retryTokens + Math.max(more, 0), limits.RETRY_ROWS_PER_SCAN);
-    this.#retryFilledMs = nowMs;
-    return Math.floor(this.#retryTokens);
   }
 
   /**
@@ -349,6 +364,7 @@ export class TargetQueue {
       case "retry":
         // No answer: is it the target or this request? Only the latter is put off; else the row waits for the target.
         if (outcome.network && !(await this.#connection.endpoint.confirm())) return undefined;
+        if (!outcome.network) this.#refusedInARow++;
         return this.#putOff(item, outcome, outcome.afterMs ?? backoffMs(item.row.attempts, this.#deps.random));
       case "refused":
         return this.#putOff(item, outcome, limits.REFUSED_RETRY_MS, true);
@@ -363,8 +379,10 @@ export class TargetQueue {
     const lagMs = Number(nowNs - item.row.time) / 1e6;
     const first = item.row.attempts === 0;
     if (outcome.kind === "sent") this.activity.sent({ bytes: outcome.bytes, tookMs, lagMs, large: item.large, first });
-    // A row that had failed went through: whatever stood in the way of the others is probably gone too.
-    if (first) return;
+    const refusedAll = this.#refusedInARow >= limits.REFUSED_IN_A_ROW;
+    this.#refusedInARow = 0;
+    // A row that had failed went through, or one at last: whatever stood in the way of the others is probably gone too.
+    if (first && !refusedAll) return;
     this.#failuresInARow = 0;
     this.#flushRetries();
   }
