@@ -37,7 +37,7 @@ test("set, get, list, links and none", async () => {
     permission: "download",
   });
   await run("anonymous set upload a/b/in/");
-  assert.equal((await run("anonymous list a/b")).stdout, "b/in/* => upload\nb/open/* => download\n");
+  assert.equal((await run("anonymous list a/b")).stdout, "b/in/* => writeonly\nb/open/* => readonly\n");
   assert.equal((await run("anonymous list a/b/in/ --json")).stdout.split("\n").length, 2);
   const links = await run("anonymous links -r a/b");
   assert.equal(links.stdout, "http://a.example:9000/b/open/a%20b\nhttp://a.example:9000/b/open/sub/c\n");

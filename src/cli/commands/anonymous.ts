@@ -136,6 +136,14 @@ async function getJson(ctx: CommandContext, args: readonly string[]): Promise<nu
   return 0;
 }
 
+/** A list has words of its own for the same permissions; scripts know them. */
+const LISTED: Readonly<Record<Permission, string>> = {
+  none: "none",
+  download: "readonly",
+  upload: "writeonly",
+  public: "readwrite",
+};
+
 async function list(ctx: CommandContext, args: readonly string[]): Promise<number> {
   const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET[/PREFIX]");
   const target = bucketAndPrefix(ctx, text);
@@ -143,7 +151,7 @@ async function list(ctx: CommandContext, args: readonly string[]): Promise<numbe
   for (const [prefix, allow] of [...prefixes].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!prefix.startsWith(target.key)) continue;
     const resource = `${target.bucket}/${prefix}*`;
-    ctx.out.message(`${resource} => ${allow}`, { status: "success", resource, allow });
+    ctx.out.message(`${resource} => ${LISTED[allow]}`, { status: "success", resource, allow: LISTED[allow] });
   }
   return 0;
 }

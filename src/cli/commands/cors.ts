@@ -1,13 +1,12 @@
 /** `mc cors set|get|remove`: which pages of other origins may call a bucket; the document is S3's XML. */
 import { readFileSync } from "node:fs";
-import { answeredWith } from "../../client/errors.ts";
 import { deleteBucketCors, getBucketCors, putBucketCors } from "../../client/s3-calls.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { CommandError } from "../command.ts";
 import { wholeText } from "../prompt.ts";
 import type { RemoteTarget } from "../targets.ts";
 import { bucketTarget } from "../targets.ts";
-import { attempt, countArgs } from "./attempt.ts";
+import { attempt, countArgs, unlessAnswered } from "./attempt.ts";
 
 export const corsCommand: Command = {
   name: "cors",
@@ -19,6 +18,8 @@ export const corsCommand: Command = {
     { name: "remove", aliases: ["rm"], summary: "remove the rules", usage: "ALIAS/BUCKET", run: remove },
   ],
 };
+
+const NONE = "NoSuchCORSConfiguration";
 
 const place = (ctx: CommandContext, { bucket }: RemoteTarget) => ({ bucket, signal: ctx.signal });
 
@@ -42,7 +43,12 @@ async function set(ctx: CommandContext, args: readonly string[]): Promise<number
 async function get(ctx: CommandContext, args: readonly string[]): Promise<number> {
   const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET");
   const target = bucketTarget(ctx, text);
-  const cors = await attempt("Unable to get the CORS rules", getBucketCors(ctx.s3(target.alias), place(ctx, target)));
+  const asked = unlessAnswered(getBucketCors(ctx.s3(target.alias), place(ctx, target)), undefined, NONE);
+  const cors = await attempt("Unable to get the CORS rules", asked);
+  if (cors === undefined) {
+    ctx.out.message("No bucket CORS configuration found.", { op: "get", status: "not found", url: text });
+    return 0;
+  }
   ctx.out.message(cors, { op: "get", status: "success", url: text, cors });
   return 0;
 }
@@ -50,12 +56,8 @@ async function get(ctx: CommandContext, args: readonly string[]): Promise<number
 async function remove(ctx: CommandContext, args: readonly string[]): Promise<number> {
   const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET");
   const target = bucketTarget(ctx, text);
-  try {
-    await deleteBucketCors(ctx.s3(target.alias), place(ctx, target));
-  } catch (error) {
-    if (!answeredWith(error, "NoSuchCORSConfiguration"))
-      throw new CommandError("Unable to remove the CORS rules", error);
-  }
+  const removed = unlessAnswered(deleteBucketCors(ctx.s3(target.alias), place(ctx, target)), undefined, NONE);
+  await attempt("Unable to remove the CORS rules", removed);
   ctx.out.message("Removed bucket CORS config successfully.", { op: "remove", status: "success", url: text });
   return 0;
 }

@@ -4,6 +4,7 @@ import { parseLine } from "../flags.ts";
 import { regexPattern } from "../list/match.ts";
 import type { Found } from "./find.ts";
 import { commandWords, filterOf, findCommand } from "./find.ts";
+import { ok, runCommand, type FakeServer } from "./testing.ts";
 
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 10, 23);
@@ -18,7 +19,7 @@ function found(key: string, more: Partial<Found["entry"]> = {}): Found {
     url: "",
     ...more,
   };
-  return { entry, path: `home/b/${key}`, url: `http://h/b/${key}` };
+  return { entry, below: key, path: `home/b/${key}`, url: `http://h/b/${key}` };
 }
 
 function matches(line: string, one: Found): boolean {
@@ -28,13 +29,51 @@ function matches(line: string, one: Found): boolean {
   return filterOf(flags, NOW_MS)(one);
 }
 
+test("a name pattern with a bracket that does not end is told", () => {
+  assert.throws(() => matches("--name [ab", found("a")), /\[ without its \]/);
+});
+
+test("a target that is an object is found, and what lies below its name", async () => {
+  const xml = (keys: readonly string[]): string =>
+    keys
+      .map(
+        (key) =>
+          `<Contents><Key>${key}</Key><Size>1</Size><LastModified>2026-11-23T00:00:00Z</LastModified></Contents>`,
+      )
+      .join("");
+  const stored = ["d/k", "d/k/below", "d/k2"];
+  const server: FakeServer = {
+    calls: [],
+    admin: () => assert.fail("no admin call"),
+    s3: ({ query = {} }) => {
+      const keys = stored.filter((key) => key.startsWith(query["prefix"] ?? ""));
+      const shown = query["delimiter"] === "/" ? keys.filter((key) => key !== "d/k/below") : keys;
+      return ok(`<ListBucketResult><IsTruncated>false</IsTruncated>${xml(shown)}</ListBucketResult>`);
+    },
+  };
+  assert.equal((await runCommand(server, findCommand, "find a/b/d/k")).stdout, "a/b/d/k\na/b/d/k/below\n");
+  assert.equal(
+    (await runCommand(server, findCommand, "find a/b/d --path k*")).stdout,
+    "a/b/d/k\na/b/d/k/below\na/b/d/k2\n",
+  );
+});
+
 test("each predicate, and all of them together", () => {
   const one = found("a/b.JPG", { metadata: { "X-Amz-Meta-Color": "dark red" }, tags: { team: "blue" } });
   const cases: readonly (readonly [string, boolean])[] = [
     ["--name *.JPG", true],
     ["--name a*", false],
-    ["--path home/b/a/*", true],
-    ["--path a/*", false],
+    ["--name a", true],
+    ["--name [abc].J?G", true],
+    ["--name [^a]*", true],
+    ["--name [^b]*", false],
+    ["--name [A-C].JPG", false],
+    ["--name b\\.JPG", true],
+    ["--path home/b/a/*", false],
+    ["--path a/*", true],
+    ["--ignore a/*", false],
+    ["--ignore home/*", true],
+    ["--regex ^a/b", true],
     ["--regex (?i)b\\.jpg$", true],
     ["--regex b\\.jpg$", false],
     ["--ignore *.JPG", false],

@@ -9,10 +9,11 @@ import { formatSize, formatTime, parseSize } from "../format.ts";
 import type { Entry } from "../list/entry.ts";
 import { baseName } from "../list/entry.ts";
 import { lsObject } from "../list/ls-line.ts";
-import { globPattern, pairsMatch, regexPattern } from "../list/match.ts";
+import { globPattern, namePattern, pairsMatch, regexPattern } from "../list/match.ts";
 import type { Tree } from "../list/places.ts";
 import { treeOf } from "../list/places.ts";
-import { listBuckets } from "../list/remote.ts";
+import { listBuckets, listObjects, listVersions } from "../list/remote.ts";
+import type { RemoteTarget } from "../targets.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** An object, version or file that the search came to. */
@@ -20,6 +21,8 @@ export interface Found {
   readonly entry: Entry;
   /** ALIAS/BUCKET/KEY or the path of a file. */
   readonly path: string;
+  /** The same below TARGET: what patterns are held against. */
+  readonly below: string;
   readonly url: string;
 }
 
@@ -30,11 +33,12 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
   const wanted = filterOf(flags, systemClock().nowMs());
   const versions = flags.bool("versions");
   const needsMetadata = flags.list("metadata").length > 0 || flags.list("tags").length > 0;
-  for await (const tree of trees(ctx, target)) {
+  for await (const { tree, above } of trees(ctx, target)) {
     for await (const entry of tree.list({ versions, metadata: needsMetadata })) {
       // A delete marker is nothing that could be printed, read or copied.
       if (entry.isDeleteMarker === true) continue;
-      const found = { entry, path: tree.place(entry.key).path, url: tree.url(entry.key) };
+      const below = above + entry.key;
+      const found = { entry, below, path: tree.place(entry.key).path, url: tree.url(entry.key) };
       if (!wanted(found)) continue;
       const code = await report(ctx, found, flags);
       if (code !== 0) return code;
@@ -43,11 +47,42 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
   return 0;
 }
 
-async function* trees(ctx: CommandContext, target: Target): AsyncIterable<Tree> {
-  if (target.kind === "local" || target.bucket !== "") return yield treeOf(ctx, target);
-  for (const { key } of await listBuckets(ctx.s3(target.alias), ctx.signal)) {
-    yield treeOf(ctx, { ...target, bucket: key.slice(0, -1), text: `${target.alias}/${key}` });
+interface Searched {
+  readonly tree: Tree;
+  /** What stands between TARGET and the tree's keys. */
+  readonly above: string;
+}
+
+async function* trees(ctx: CommandContext, target: Target): AsyncIterable<Searched> {
+  if (target.kind === "local") return yield { tree: treeOf(ctx, target), above: "" };
+  const { alias, bucket, key } = target;
+  if (bucket === "") {
+    for (const { key: name } of await listBuckets(ctx.s3(alias), ctx.signal))
+      yield { tree: treeOf(ctx, { ...target, bucket: name.slice(0, -1), text: `${alias}/${name}` }), above: name };
+    return;
   }
+  // TARGET may be an object, a folder, or both.
+  if (key !== "" && !key.endsWith("/")) yield { tree: objectTree(ctx, target), above: "" };
+  yield { tree: treeOf(ctx, target), above: "" };
+}
+
+/** The one object that TARGET names, if there is one, in the folder that it lies in. */
+function objectTree(ctx: CommandContext, target: RemoteTarget): Tree {
+  const { bucket, key, alias } = target;
+  const name = baseName(key);
+  const folder = treeOf(ctx, { ...target, key: key.slice(0, -name.length) });
+  const options = { bucket, prefix: key, shallow: true, signal: ctx.signal };
+  const client = ctx.s3(alias);
+  return {
+    ...folder,
+    async *list({ metadata, versions } = {}) {
+      const page = { ...options, metadata };
+      for await (const entry of versions === true ? listVersions(client, page) : listObjects(client, page)) {
+        if (entry.key !== key) return;
+        yield { ...entry, key: name };
+      }
+    },
+  };
 }
 
 /** What the flags ask for, as one predicate. Throws CommandError or UsageError for a value that means nothing. */
@@ -56,7 +91,9 @@ export function filterOf(flags: ParsedFlags, nowMs: number): (found: Found) => b
     const text = flags.string(name);
     return text === undefined ? undefined : globPattern(text);
   };
-  const [name, path, ignore] = [pattern("name"), pattern("path"), pattern("ignore")];
+  const [path, ignore] = [pattern("path"), pattern("ignore")];
+  const named = flags.string("name");
+  const name = named === undefined ? undefined : namePattern(named);
   const expression = flags.string("regex");
   const regex = expression === undefined ? undefined : regexPattern(expression);
   const age = ageFilter(flags, nowMs);
@@ -65,8 +102,10 @@ export function filterOf(flags: ParsedFlags, nowMs: number): (found: Found) => b
   const maxDepth = flags.int("maxdepth") ?? 0;
   const metadata = flags.list("metadata").map(pairOf);
   const tags = flags.list("tags").map(pairOf);
-  return ({ entry, path: whole }) =>
-    (name?.test(baseName(entry.key)) ?? true) &&
+  const isNamed = (whole: string): boolean =>
+    name === undefined || name.test(baseName(whole)) || whole.split("/").includes(named ?? "");
+  return ({ entry, below: whole }) =>
+    isNamed(whole) &&
     (path?.test(whole) ?? true) &&
     (regex?.test(whole) ?? true) &&
     ignore?.test(whole) !== true &&
@@ -165,10 +204,10 @@ export const findCommand: Command = {
     { what: "a command for each", line: 'mc find home/photos --name "*.tmp" --exec "mc rm {}"' },
   ],
   flags: [
-    { name: "name", kind: "string", help: "pattern of the last part of the name (* and ?)" },
-    { name: "path", kind: "string", help: "pattern of the whole path" },
-    { name: "regex", kind: "string", help: "regular expression for the whole path" },
-    { name: "ignore", kind: "string", help: "leave out what matches this pattern" },
+    { name: "name", kind: "string", help: "pattern of the last part of the name (*, ?, [a-z])" },
+    { name: "path", kind: "string", help: "pattern of the path below TARGET (* also stands for /)" },
+    { name: "regex", kind: "string", help: "regular expression for the path below TARGET" },
+    { name: "ignore", kind: "string", help: "leave out paths below TARGET that match this pattern" },
     ...AGE_FLAGS,
     { name: "larger", kind: "string", help: "larger than this size" },
     { name: "smaller", kind: "string", help: "smaller than this size" },

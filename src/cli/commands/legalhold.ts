@@ -3,7 +3,7 @@ import { getLegalHold, putLegalHold } from "../../client/lock-calls.ts";
 import type { Command, CommandContext, ParsedFlags } from "../command.ts";
 import { wireError } from "../error-report.ts";
 import { boxed, forEachVersion, resourceOf, versionText } from "../list/locked.ts";
-import { VERSION_FLAGS, type SelectedVersion } from "../list/select.ts";
+import { urlOf, VERSION_FLAGS, type SelectedVersion } from "../list/select.ts";
 import { remoteTarget } from "../targets.ts";
 import { countArgs } from "./attempt.ts";
 
@@ -51,7 +51,7 @@ type Word = "ON" | "OFF" | "";
 function json(item: SelectedVersion, legalhold: Word, error?: unknown): Record<string, unknown> {
   return {
     legalhold,
-    urlpath: item.name,
+    urlpath: urlOf(item),
     key: item.key,
     versionID: item.versionId ?? "",
     status: error === undefined ? "success" : "failure",

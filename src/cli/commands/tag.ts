@@ -5,7 +5,7 @@ import type { S3Client } from "../../client/s3-client.ts";
 import type { Tags } from "../../model/version.ts";
 import type { Command, CommandContext, ParsedFlags } from "../command.ts";
 import { CommandError } from "../command.ts";
-import { isWide, selectVersions, VERSION_FLAGS } from "../list/select.ts";
+import { isWide, selectVersions, urlOf, VERSION_FLAGS } from "../list/select.ts";
 import type { RemoteTarget } from "../targets.ts";
 import { remoteTarget } from "../targets.ts";
 import { countArgs } from "./attempt.ts";
@@ -107,7 +107,7 @@ async function listTags(ctx: CommandContext, item: Tagged): Promise<void> {
   ctx.out.message(tagListText(named(item), tagset), {
     tagset,
     status: "success",
-    url: item.name,
+    url: urlOf(item),
     versionID: item.versionId ?? "",
   });
 }
@@ -118,11 +118,11 @@ async function removeTags(ctx: CommandContext, item: Tagged): Promise<void> {
 }
 
 function itemJson(item: Tagged): Record<string, unknown> {
-  return { status: "success", name: item.name, versionID: item.versionId ?? "" };
+  return { status: "success", name: urlOf(item), versionID: item.versionId ?? "" };
 }
 
 function named(item: Tagged): string {
-  return item.versionId === undefined || item.versionId === "" ? item.name : `${item.name} (${item.versionId})`;
+  return item.versionId === undefined || item.versionId === "" ? urlOf(item) : `${urlOf(item)} (${item.versionId})`;
 }
 
 /** `k=v&k2=v2`. A name given twice or an empty one is an error. */

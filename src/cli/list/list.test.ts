@@ -142,6 +142,7 @@ test("placeholders of find, plain and quoted", () => {
   const found = {
     entry: entry("d/a b.txt", { size: 2048, versionId: "V" }),
     path: "h/b/d/a b.txt",
+    below: "d/a b.txt",
     url: "http://h/b/d/a b.txt",
   };
   assert.equal(

@@ -65,3 +65,13 @@ function listing(
   if (rewind === undefined) return versions;
   return all ? notAfter(versions, rewind) : currentAt(versions, rewind);
 }
+
+/** `http://HOST/BUCKET/KEY`, as the objects of `tag` and `legalhold` name what they are about. */
+export function urlOf({
+  client,
+  bucket,
+  key,
+}: Pick<SelectedVersion, "client" | "bucket"> & { key?: string | undefined }): string {
+  const place = `${client.endpoint.url.replace(/\/$/, "")}/${bucket}`;
+  return key === undefined || key === "" ? place : `${place}/${key}`;
+}

@@ -83,7 +83,7 @@ async function exportIam(ctx: CommandContext, args: readonly string[], flags: Pa
 async function exportBuckets(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const [text = ""] = countArgs(args, 1, 1, "ALIAS[/BUCKET]");
   const { alias, bucket } = splitTarget(text);
-  const file = flags.string("output") || `${bucket === "" ? `${alias}-cluster` : `${alias}-${bucket}`}-metadata.zip`;
+  const file = flags.string("output") || `${alias}-${bucket || "bucket"}-metadata.zip`;
   await attempt(
     "Unable to export bucket metadata",
     download(ctx, { alias, path: "export-bucket-metadata", query: { bucket } }, file),

@@ -74,7 +74,14 @@ async function addAccount(site: AdminSite): Promise<void> {
     ["Secret Key", secretKey],
     ["Expiration", expiryText(expiration, "no-expiry")],
   ]);
-  site.ctx.out.message(rows, { status: "success", accessKey, secretKey, parentUser, expiration });
+  site.ctx.out.message(rows, {
+    status: "success",
+    accessKey,
+    secretKey,
+    accountStatus: "enabled",
+    parentUser,
+    expiration,
+  });
 }
 
 async function listAccounts(site: AdminSite): Promise<void> {

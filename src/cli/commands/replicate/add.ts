@@ -1,7 +1,7 @@
 /** `replicate add` (mc-cli.md 6.1, 7.2). */
 import { answeredWith } from "../../../client/errors.ts";
 import { getReplication, putReplication } from "../../../client/s3-calls.ts";
-import type { ReplicationConfig } from "../../../model/replication-config.ts";
+import type { ReplicationConfig, ReplicationRule } from "../../../model/replication-config.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
 import { systemRandom } from "../../../runtime/random.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
@@ -82,7 +82,7 @@ async function addRule(ctx: CommandContext, args: readonly string[], flags: Pars
   const config = (await attempt(WHAT, getReplication(site.s3, named(site)))) ?? { rules: [], role: "" };
   // Built once without an ARN: a wrong flag must be found before a target is made.
   const rule = newRule({ ...ruleFlags(flags), id, arn: "", prefix: site.prefix }, config.rules);
-  const used = await attempt(WHAT, useTarget(site, remote, config, flags));
+  const used = await attempt(WHAT, useTarget(site, remote, { config, rule, flags }));
   try {
     await putReplication(site.s3, named(site), {
       ...config,
@@ -110,14 +110,17 @@ function ruleFlags(flags: ParsedFlags) {
   };
 }
 
-async function useTarget(
-  site: BucketSite,
-  remote: string,
-  config: ReplicationConfig,
-  flags: ParsedFlags,
-): Promise<UsedTarget> {
+interface Wanted {
+  readonly config: ReplicationConfig;
+  readonly rule: ReplicationRule;
+  readonly flags: ParsedFlags;
+}
+
+async function useTarget(site: BucketSite, remote: string, { config, rule, flags }: Wanted): Promise<UsedTarget> {
   const address = parseRemoteAddress(remote, site.ctx.aliases());
   const targets = await listTargets(site);
+  const arns = address.kind === "arn" ? [address.arn] : targets.filter((one) => sameRemote(one, address)).map(arnOf);
+  if (!flags.given("priority")) refuseSecond(config, rule, arns);
   if (address.kind === "arn") {
     targetByArn(targets, address.arn);
     return { arn: address.arn, made: false };
@@ -150,6 +153,23 @@ async function useTarget(
           "path",
         ]);
   return { arn, made: targets.every((known) => known.arn !== arn) };
+}
+
+const arnOf = ({ arn }: RemoteTarget): string => arn ?? "";
+
+/**
+ * The same command typed twice is refused, as by MinIO's client, whose second rule would have the first one's priority.
+ * Whoever gives a priority wants a second rule.
+ */
+function refuseSecond(config: ReplicationConfig, wanted: ReplicationRule, arns: readonly string[]): void {
+  const filter = ({ prefix, tags }: ReplicationRule): string =>
+    JSON.stringify([prefix, tags.map(({ key, value }) => [key, value]).sort()]);
+  const first = config.rules.find((rule) => arns.includes(ruleArn(config, rule)) && filter(rule) === filter(wanted));
+  if (first === undefined) return;
+  throw new CommandError(
+    WHAT,
+    new Error(`the rule \`${first.id}\` sends the same objects there already; change it with mc replicate update --id`),
+  );
 }
 
 /**

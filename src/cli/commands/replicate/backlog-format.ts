@@ -21,22 +21,39 @@ export interface MrfEntry {
   readonly object?: string | undefined;
   readonly versionId?: string | undefined;
   readonly retryCount?: number | undefined;
+  /** Only a Resilver says it. */
+  readonly targetArn?: string | undefined;
   readonly error?: string | undefined;
 }
 
-/** `[TIME] STATE KIND KEY (VERSION)`: what is to be done is a PUT, a DEL of a version or a marker. */
-export function diffLine(entry: DiffEntry): string {
+/** What people call a target; its ARN when nothing more is known. */
+export type TargetName = (arn: string) => string;
+
+/** ` -> there.example:9000/b, away.example:9000/b`: where it is to go. */
+function destinations(arns: readonly string[], nameOf: TargetName): string {
+  return arns.length === 0 ? "" : ` -> ${arns.map(nameOf).join(", ")}`;
+}
+
+const DONE = "COMPLETED";
+
+/** `[TIME] STATE KIND KEY (VERSION) -> TARGETS`: what is to be done is a PUT, a DEL of a marker, a PURGE of a version. */
+export function diffLine(entry: DiffEntry, nameOf: TargetName): string {
   const purge = entry.dStatus !== undefined && entry.dStatus !== "";
   const state = purge ? entry.dStatus : entry.rStatus;
   const kind = purge ? "PURGE" : entry.deletemarker === true ? "DEL" : "PUT";
   const when = entry.lastModified === undefined ? "" : `[${formatTime(new Date(entry.lastModified))}] `;
-  return `${when}${(state ?? "").padEnd(9)} ${kind.padEnd(5)} ${entry.object} (${entry.versionId ?? "null"})`;
+  const all = Object.entries(entry.targets ?? {});
+  const left = all.filter(([, { rStatus, drStatus }]) => [rStatus, drStatus].some((one) => (one || DONE) !== DONE));
+  const arns = (left.length > 0 ? left : all).map(([arn]) => arn);
+  const head = `${when}${(state ?? "").padEnd(9)} ${kind.padEnd(5)}`;
+  return `${head} ${entry.object} (${entry.versionId ?? "null"})${destinations(arns, nameOf)}`;
 }
 
-export function mrfLine(entry: MrfEntry): string {
+export function mrfLine(entry: MrfEntry, nameOf: TargetName): string {
   const error = entry.error === undefined || entry.error === "" ? "" : `: ${entry.error}`;
   const retries = `${entry.retryCount ?? 0} retries`;
-  return `${entry.nodeName ?? ""}  ${retries}  ${entry.object ?? ""} (${entry.versionId ?? "null"})${error}`;
+  const where = destinations(entry.targetArn === undefined ? [] : [entry.targetArn], nameOf);
+  return `${entry.nodeName ?? ""}  ${retries}  ${entry.object ?? ""} (${entry.versionId ?? "null"})${where}${error}`;
 }
 
 export function mrfJson(entry: MrfEntry): Record<string, unknown> {

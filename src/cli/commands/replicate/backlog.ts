@@ -2,11 +2,11 @@
 import { getReplication } from "../../../client/s3-calls.ts";
 import type { Command, CommandContext, FlagSpec, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
-import { attempt, countArgs } from "../attempt.ts";
+import { attempt, countArgs, unlessAnswered } from "../attempt.ts";
 import { diffLine, mrfJson, mrfLine } from "./backlog-format.ts";
-import type { DiffEntry, MrfEntry } from "./backlog-format.ts";
+import type { DiffEntry, MrfEntry, TargetName } from "./backlog-format.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketSite, named, resolveArn } from "./common.ts";
+import { bucketSite, listTargets, named, resolveArn } from "./common.ts";
 
 const WHAT = "Unable to list the replication backlog";
 
@@ -62,6 +62,13 @@ async function listBacklog(
   return 0;
 }
 
+/** For text only; whoever may read the backlog need not be allowed to read the targets. */
+async function targetNames(site: BucketSite): Promise<TargetName> {
+  const targets = site.ctx.out.json ? [] : await unlessAnswered(listTargets(site), [], "AccessDenied");
+  const names = new Map(targets.map(({ arn, endpoint, targetbucket }) => [arn ?? "", `${endpoint}/${targetbucket}`]));
+  return (arn) => names.get(arn) ?? arn;
+}
+
 async function printDiff(site: BucketSite, flags: ParsedFlags): Promise<number> {
   const wanted = flags.string("arn");
   const arn =
@@ -73,11 +80,12 @@ async function printDiff(site: BucketSite, flags: ParsedFlags): Promise<number> 
     ...(site.prefix === "" ? {} : { prefix: site.prefix }),
   };
   const call = { method: "POST", path: "replication/diff", query, signal: site.ctx.signal };
+  const nameOf = await targetNames(site);
   let count = 0;
   for await (const entry of site.admin.objects<DiffEntry>(call)) {
     if (entry.error !== undefined && entry.error !== null) throw new CommandError(WHAT, entry.error);
     count += 1;
-    site.ctx.out.message(diffLine(entry), { ...entry });
+    site.ctx.out.message(diffLine(entry, nameOf), { ...entry });
   }
   return count;
 }
@@ -85,11 +93,12 @@ async function printDiff(site: BucketSite, flags: ParsedFlags): Promise<number> 
 async function printFailures(site: BucketSite, flags: ParsedFlags): Promise<number> {
   const query = { bucket: site.bucket, node: flags.string("nodes") || "all" };
   const call = { method: "GET", path: "replication/mrf", query, signal: site.ctx.signal };
+  const nameOf = await targetNames(site);
   let count = 0;
   for await (const entry of site.admin.objects<MrfEntry>(call)) {
     if (!entry.object?.startsWith(site.prefix)) continue;
     count += 1;
-    site.ctx.out.message(mrfLine(entry), mrfJson(entry));
+    site.ctx.out.message(mrfLine(entry, nameOf), mrfJson(entry));
   }
   return count;
 }

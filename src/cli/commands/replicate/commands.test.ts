@@ -28,6 +28,25 @@ test("add makes the target, then the rule, and prints ID and ARN", async () => {
   assert.equal(server.config?.rules[0]?.priority, 1);
 });
 
+test("the same add a second time is refused; another prefix, tags or a priority make it another rule", async () => {
+  const server = await withRule();
+  const calls = server.calls.length;
+  for (const again of ["b/dst", ARN]) {
+    const run = await mc(server, `replicate add a/src --remote-bucket ${again}`);
+    assert.deepEqual([run.code, /`r1` sends the same/.test(run.stderr)], [1, true], run.stderr);
+  }
+  assert.deepEqual(
+    server.calls.slice(calls).filter((call) => !call.startsWith("GET")),
+    [],
+  );
+  for (const more of ["a/src/pre", "a/src --tags k=v", "a/src --priority 9"]) {
+    const run = await mc(server, `replicate add ${more} --remote-bucket b/dst`);
+    assert.equal(run.code, 0, run.stderr);
+  }
+  assert.equal(server.config?.rules.length, 4);
+  assert.equal((await mc(server, "replicate add a/src --remote-bucket b/dst --tags k=v")).code, 1);
+});
+
 test("the text of add begins with the captured line", async () => {
   const server = new ReplicationServer();
   const run = await mc(server, "replicate add a/src --remote-bucket b/dst");
