@@ -53,6 +53,8 @@ test("what a rule may not say is refused with the code that clients know", () =>
   refused(`<AllowedOrigin>*a*</AllowedOrigin>${METHOD}`, "InvalidRequest");
   refused(`${ORIGIN}${METHOD}<AllowedHeader>*-*</AllowedHeader>`, "InvalidRequest");
   refused(`${ORIGIN}${METHOD}<ExposeHeader>x-*</ExposeHeader>`, "InvalidRequest");
+  refused(`${ORIGIN}${METHOD}<ExposeHeader>a&#10;b</ExposeHeader>`, "InvalidRequest");
+  refused(`${ORIGIN}${METHOD}<ExposeHeader>€</ExposeHeader>`, "InvalidRequest");
   refused(`${ORIGIN}${METHOD}<MaxAgeSeconds>soon</MaxAgeSeconds>`, "MalformedXML");
   refused(`${ORIGIN}${METHOD}<MaxAgeSeconds>-1</MaxAgeSeconds>`, "InvalidRequest");
 });

@@ -5,6 +5,7 @@ import { document, integerOf, optionalTag, parseXmlRoot, tag, wrap, type XmlElem
 
 const RULES_MAX = 100;
 const ID_CHARS_MAX = 255;
+const PRINTABLE = /^[\x20-\x7e]*$/;
 
 function invalid(message: string): StoreError {
   return new StoreError("InvalidRequest", { message });
@@ -35,6 +36,8 @@ function ruleOf(element: XmlElement): CorsRule {
   }
   const wild = exposeHeaders.find((name) => name.includes("*"));
   if (wild !== undefined) throw invalid(`ExposeHeader "${wild}" contains wildcard. We currently do not support that.`);
+  // They are sent as a header as they are.
+  if (exposeHeaders.some((name) => !PRINTABLE.test(name))) throw invalid("An ExposeHeader is no name of a header.");
   const seconds = element.child("MaxAgeSeconds") === undefined ? undefined : integerOf(element, "MaxAgeSeconds", 0);
   if (seconds !== undefined && seconds < 0) throw invalid("MaxAgeSeconds must not be negative.");
   return {

@@ -37,6 +37,12 @@ function algorithmNamed(name: string): ChecksumAlgorithm | undefined {
   return algorithm;
 }
 
+/** One of them would not be looked at. */
+function twoChecksums(): StoreError {
+  const message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+  return new StoreError("InvalidRequest", { message });
+}
+
 /** The `x-amz-checksum-<algorithm>` header of a request. Two of them: InvalidRequest. */
 export function checksumHeader(request: HeaderView): ChecksumClaim | undefined {
   let claim: ChecksumClaim | undefined;
@@ -44,11 +50,7 @@ export function checksumHeader(request: HeaderView): ChecksumClaim | undefined {
     const algorithm = algorithmNamed(name);
     if (algorithm === undefined) continue;
     const value = request.header(name) ?? "";
-    if (claim !== undefined) {
-      throw new StoreError("InvalidRequest", {
-        message: "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-      });
-    }
+    if (claim !== undefined) throw twoChecksums();
     claim = { algorithm, value };
   }
   return claim;
@@ -130,6 +132,7 @@ export function objectBody(request: S3Request): IncomingBody {
     return { ...common, stream, whole, size, sha256: bodyAuth.sha256 };
   }
   const trailers = announcedTrailers(request);
+  if (trailers.algorithm !== undefined && claim !== undefined) throw twoChecksums();
   if (declared === undefined && decoded === undefined && incoming.headers["transfer-encoding"] === undefined) {
     throw new StoreError("MissingContentLength");
   }
@@ -142,7 +145,7 @@ export function objectBody(request: S3Request): IncomingBody {
   const stream = decodeAwsChunked(streamed(request, OBJECT_BYTES_MAX, true), decoder);
   const whole = isSmall(declared) ? () => wholeOfChunks(request, declared, decoder) : undefined;
   const { algorithm } = trailers;
-  if (algorithm === undefined || claim !== undefined) return { ...common, stream, whole, size: decoded };
+  if (algorithm === undefined) return { ...common, stream, whole, size: decoded };
   const name = checksumHeaderName(algorithm);
   return {
     ...common,

@@ -225,6 +225,16 @@ test("a delete marker named by its id: read 405 with what is allowed, copied 400
 });
 
 test("two checksums claim nothing", async () => {
+  const trailing = {
+    headers: {
+      "x-amz-trailer": "x-amz-checksum-crc32",
+      "x-amz-checksum-crc32": "jNwbtw==",
+      "x-amz-decoded-content-length": "1",
+    },
+    payloadHash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    body: "1\r\nx\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n",
+  };
+  assert.equal((await send("PUT", "/plain/two-sums", trailing)).code, "InvalidRequest");
   const headers = { "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA==" };
   assert.equal((await send("PUT", "/plain/two-sums", { body: "x", headers })).code, "InvalidRequest");
 });
@@ -318,6 +328,13 @@ test("a part whose upload id got lost does not become, or remove, the object", a
   assert.equal((await send("DELETE", path, { query: "partNumber=2" })).code, "InvalidArgument");
   assert.equal((await send("GET", path)).body, "object");
   assert.equal((await send("GET", path, { query: "partNumber=1" })).body, "object");
+});
+
+test("a body packed by a transfer coding is not stored as it comes", async () => {
+  const unsigned = { "transfer-encoding": "gzip, chunked" };
+  const headers = { "x-amz-decoded-content-length": "4" };
+  const packed = { headers, unsigned, body: "text", payloadHash: "UNSIGNED-PAYLOAD" };
+  assert.equal((await send("PUT", "/plain/packed", packed)).code, "NotImplemented");
 });
 
 test("uploads of one key are listed in the order in which they began", async () => {

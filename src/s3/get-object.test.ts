@@ -42,6 +42,31 @@ test("If-Range: a part of the content that the client has, the whole of any othe
     assert.deepEqual(await resumed(other), whole, other);
 });
 
+test("an answer that cannot be sent lets go of the body that it had begun to read", async (t) => {
+  await call(port, { method: "PUT", path: "/reads/unsendable", body: "x".repeat(100_000) });
+  const { objects } = port.site;
+  const find = objects.find.bind(objects);
+  let open = 0;
+  const broken: typeof objects.find = async (selector) => {
+    const found = await find(selector);
+    const read = async function* (): AsyncGenerator<Buffer> {
+      open++;
+      try {
+        for (;;) yield Buffer.alloc(1000);
+      } finally {
+        open--;
+      }
+    };
+    return { ...found, read, version: { ...found.version, userMetadata: { "no header": "x" } } };
+  };
+  Object.assign(objects, { find: broken });
+  t.after(() => void Object.assign(objects, { find }));
+  await assert.rejects(call(port, { method: "GET", path: "/reads/unsendable" }));
+  // The request counts as one in work until it has let go.
+  const { headers } = await call(port, { method: "GET", path: "/reads" });
+  assert.deepEqual([open, headers["x-ratelimit-remaining"]], [0, "1999"]);
+});
+
 test("the only part of an empty object is the whole: there is no range of no bytes", async () => {
   await call(port, { method: "PUT", path: "/reads/empty" });
   for (const method of ["GET", "HEAD"]) {

@@ -93,13 +93,16 @@ async function handle(shared: Shared, incoming: IncomingMessage, response: Serve
   const request = new S3Request(deps, incoming, response, NOWHERE, requestId);
   const progress: Progress = { request, operation: "Unknown", status: 0, bytesOut: 0, firstByteMs: startMs, head: [] };
   shared.running++;
+  let reply: Reply | undefined;
   try {
-    const reply = await answer(shared, progress);
+    reply = await answer(shared, progress);
     await send(shared, progress, reply);
   } catch (error) {
     // The status line is out, or the connection is gone: cutting it is the only honest answer left.
     progress.error ??= asStoreError(error);
     response.destroy();
+    // It may not have come as far as its body, whose file is open.
+    if (reply?.stream !== undefined) await abandon(reply.stream).catch(() => undefined);
   } finally {
     shared.running--;
     const record = recordOf(progress, startMs);

@@ -13,10 +13,13 @@ const A = 97;
 /**
  * MetadataTooLarge for 8 KiB of headers or 2 KiB of user metadata; InvalidArgument for internal names; AccessDenied when
  * the client expects buckets of another account: all here have one owner, the one that ListBuckets names; InvalidRequest for
- * two Host or Authorization lines: the parser drops the second, and a proxy may have gone by it.
+ * two Host or Authorization lines: the parser drops the second, and a proxy may have gone by it; NotImplemented for a
+ * transfer coding beside `chunked`: what it packed would be stored as it came.
  */
 export function checkHeaders(request: S3Request): void {
-  const { rawHeaders } = request.incoming;
+  const { rawHeaders, headers } = request.incoming;
+  const coding = headers["transfer-encoding"];
+  if (coding !== undefined && coding.trim().toLowerCase() !== "chunked") throw new StoreError("NotImplemented");
   let total = 0;
   let metadata = 0;
   let hosts = 0;
