@@ -74,7 +74,7 @@ test("tree: folders, files, levels", async () => {
 });
 
 test("cors: set, get, remove", async () => {
-  const { mc, attempt, fails } = runner;
+  const { mc, attempt } = runner;
   const rule =
     "<CORSRule><AllowedOrigin>https://a.example</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>";
   await mc("cors set here/given -", `<CORSConfiguration>${rule}</CORSConfiguration>`);
