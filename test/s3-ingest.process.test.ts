@@ -90,6 +90,36 @@ test("rights are asked for item by item, and replication needs its own", async (
   assert.equal(stranger.status, 403);
 });
 
+test("what no key and no condition changes is asked once for all; what one does is asked for each", async (t) => {
+  const sender = { accessKey: "sender", secretKey: "sendersecret" };
+  await port.iam.users.put(sender.accessKey, { secretKey: sender.secretKey, enabled: true });
+  const everything = {
+    Effect: "Allow",
+    Action: ["s3:PutObject", "s3:ReplicateObject"],
+    Resource: "arn:aws:s3:::dst/*",
+  };
+  const deny = { Effect: "Deny", Action: ["s3:PutObject"] };
+  const folder = { ...deny, Resource: "arn:aws:s3:::dst/secret/*" };
+  const tagged = { "ForAnyValue:StringEquals": { "s3:RequestObjectTag/level": "top" } };
+  const byTag = { ...deny, Resource: "arn:aws:s3:::dst/*", Condition: tagged };
+  const questions = t.mock.method(port.iam, "allowed");
+  const top = { "x-amz-tagging": "level=top" };
+  const asked = async (Statement: object[]): Promise<[(string | number)[], number]> => {
+    await port.iam.policies.put("sending", JSON.stringify({ Version: "2012-10-17", Statement }));
+    await port.iam.policies.attach({ kind: "user", name: sender.accessKey }, ["sending"]);
+    questions.mock.resetCalls();
+    const many = Array.from({ length: 30 }, (_, i) => item(`many/${i}`, "x"));
+    const answer = await send([...many, item("secret/x", "x"), item("open/x", "x", top)], sender);
+    return [codes(answer).slice(-3), questions.mock.callCount()];
+  };
+  // One question of the request itself, the two rights, and that nothing denies the tags.
+  assert.deepEqual(await asked([everything]), [[200, 200, 200], 4]);
+  const [inFolder, ofFolder] = await asked([everything, folder]);
+  assert.deepEqual(inFolder, [200, "AccessDenied", 200]);
+  assert.ok(ofFolder >= 32, "each key may be in the folder");
+  assert.deepEqual((await asked([everything, byTag]))[0], [200, 200, "AccessDenied"]);
+});
+
 test("a version that was purged here stays purged, and says by whose will", async () => {
   const purged = item("a/purged", "x");
   assert.deepEqual(codes(await send([purged])), [200]);

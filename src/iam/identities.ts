@@ -132,6 +132,7 @@ class Authorizer implements Iam {
       bucket: access.bucket,
       key: access.key,
       values: this.#values(identity, grants.groups, access.conditions ?? {}),
+      dependence: access.dependence,
     };
     const fromBucket = this.#bucketVerdict(identity, access, question);
     if (fromBucket === "deny" && !(isRoot && POLICY_CALLS.has(access.action))) return false;

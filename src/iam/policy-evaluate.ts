@@ -4,6 +4,7 @@ import type { ActionClass } from "./policy-actions.ts";
 import type { Policy, ResourcePattern, Statement } from "./policy.ts";
 import { substitute } from "./policy-variables.ts";
 import type { Values } from "./policy-variables.ts";
+import type { Dependence } from "./types.ts";
 import { wildcardMatch } from "./wildcard.ts";
 
 /** `none`: no statement speaks to it, which everywhere means refused, unless someone else allows it. */
@@ -15,6 +16,7 @@ export interface Question {
   /** Object key; for `kms:` actions the key's name. */
   readonly key?: string | undefined;
   readonly values: Values;
+  readonly dependence?: Dependence | undefined;
 }
 
 /** A bucket policy is also asked who: `user` is empty for an anonymous caller. */
@@ -49,10 +51,26 @@ function actionMatches(statement: Statement, action: string, asked: ActionClass)
   return !actionListed(statement.notActions, action);
 }
 
+/** Whether a pattern is matched by each key of the bucket, or by none. */
+function sameForAllKeys(pattern: string, bucket: string): boolean {
+  if (pattern.includes("${")) return false;
+  const place = `${bucket}/`;
+  const at = pattern.search(FIRST_WILDCARD);
+  const head = at < 0 ? pattern : pattern.slice(0, at);
+  // It stands for another bucket, or for the bucket alone.
+  if (!head.startsWith(place) && !place.startsWith(head)) return true;
+  if (at < 0) return head.length < place.length;
+  return head.length <= place.length && pattern.slice(at) === "*";
+}
+
+const FIRST_WILDCARD = /[*?]/;
+
 function resourceListed(patterns: readonly ResourcePattern[], resource: string, question: Question): boolean {
   // `bucket` names the bucket itself, whose request resource is `bucket/`.
   const clean = resource.length > 1 && resource.endsWith("/") ? resource.slice(0, -1) : resource;
+  const { dependence } = question;
   for (const { pattern } of patterns) {
+    if (dependence?.onRequest === false) dependence.onRequest = !sameForAllKeys(pattern, question.bucket ?? "");
     const text = substitute(pattern, question.values);
     if (text === clean || wildcardMatch(text, resource)) return true;
   }
@@ -71,6 +89,7 @@ function resourceMatches(statement: Statement, resource: string, question: Quest
 function applies(statement: Statement, resource: string, question: Question, asked: ActionClass): boolean {
   if (!actionMatches(statement, question.action, asked)) return false;
   if (!resourceMatches(statement, resource, question, asked)) return false;
+  if (statement.conditions.length > 0 && question.dependence !== undefined) question.dependence.onRequest = true;
   for (const condition of statement.conditions) if (!condition.test(question.values)) return false;
   return true;
 }

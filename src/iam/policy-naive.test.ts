@@ -6,6 +6,7 @@ import { evaluate } from "./policy-evaluate.ts";
 import type { Verdict } from "./policy-evaluate.ts";
 import { parsePolicy } from "./policy.ts";
 import { valuesOf } from "./policy-variables.ts";
+import type { Dependence } from "./types.ts";
 import { wildcardMatch } from "./wildcard.ts";
 
 type Json = Record<string, unknown>;
@@ -74,6 +75,33 @@ test("decisions agree with a naive evaluation", () => {
     }),
     { numRuns: 500 },
   );
+  // What does not hang on the key is the same for every key.
+  const keys = ["k", "a/k", "a", "a/", "ab/ck", "/", "x", "ann/k"];
+  const limited = fc
+    .tuple(statement, fc.constantFrom(undefined, undefined, "*", "b/${aws:username}/*", "b/", "b/a/", "b*", "c?/*"))
+    .map(([one, more]): Json => {
+      const field = "Resource" in one ? "Resource" : "NotResource";
+      return more === undefined ? one : { ...one, [field]: [...(one[field] as string[]), arn(more)] };
+    });
+  const when = fc.constantFrom(undefined, undefined, { StringEquals: { "aws:UserAgent": "p" } });
+  const conditional = fc
+    .tuple(limited, when)
+    .map(([one, Condition]): Json => (Condition === undefined ? one : { ...one, Condition }));
+  let free = 0;
+  fc.assert(
+    fc.property(fc.array(conditional, { minLength: 1, maxLength: 3 }), question, (statements, [action, bucket]) => {
+      const policies = [parsePolicy(doc(...statements))];
+      const ask = (key: string, values: Record<string, string[]>, dependence?: Dependence): Verdict =>
+        evaluate(policies, { action, bucket, key, values: valuesOf({ username: ["ann"], ...values }), dependence });
+      const dependence = { onRequest: false };
+      const first = ask("k", {}, dependence);
+      if (dependence.onRequest) return;
+      free++;
+      for (const key of keys) for (const UserAgent of [[], ["p"]]) assert.equal(ask(key, { UserAgent }), first, key);
+    }),
+    { numRuns: 2000 },
+  );
+  assert.ok(free > 100, "many decisions hang on nothing");
 });
 
 test("wildcards agree with regular expressions", () => {

@@ -13,6 +13,12 @@ export interface Identity {
   readonly sessionToken?: string | undefined;
 }
 
+/** Filled in by a decision, for who asks it of many keys of one bucket. */
+export interface Dependence {
+  /** Another key of the bucket, or other condition values, could have been answered otherwise. */
+  onRequest: boolean;
+}
+
 /** One authorization question. */
 export interface Access {
   /** `s3:GetObject`, `admin:ServerInfo`, ... */
@@ -25,6 +31,8 @@ export interface Access {
   readonly bucketPolicy?: string | undefined;
   /** Only an explicit Deny refuses (acting on oneself, DeleteObjectVersion beside DeleteObject). */
   readonly denyOnly?: boolean | undefined;
+  /** To be told what the answer hangs on; the key must not be empty. */
+  readonly dependence?: Dependence | undefined;
 }
 
 export interface Iam {

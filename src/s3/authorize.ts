@@ -133,28 +133,43 @@ function isPublic({ name, policy }: Bucket): boolean {
   return policy !== undefined && isPublicPolicy(parseBucketPolicy(policy, name));
 }
 
+/** The question is the request's own, of a key: what stands in for all keys may answer it. */
+function nameOf({ target }: S3Request, question: Question): string | undefined {
+  const isOwn = question.bucket === undefined && question.key === undefined && target.key !== "";
+  if (!isOwn || question.tags !== undefined || question.conditions !== undefined) return undefined;
+  return question.denyOnly === true ? `no Deny of ${question.action}` : question.action;
+}
+
 /** True when the caller may. Root may, unless the bucket's policy denies it to everyone (Iam.allowed knows the exceptions). */
 export async function allowed(request: S3Request, question: Question): Promise<boolean> {
-  const { identity, target } = request;
+  const { identity, target, answers } = request;
+  const name = answers && nameOf(request, question);
+  const known = name === undefined ? undefined : answers?.get(name);
+  if (known !== undefined) return known;
   const bucket = question.bucket ?? target.bucket;
   const key = question.key ?? target.key;
   const found = await bucketOf(request, bucket);
   const bucketPolicy = found?.policy;
   if (identity.kind === "root" && bucketPolicy === undefined) return true;
   if (identity.kind === "anonymous" && found?.publicAccessBlock?.restrictPublicBuckets && isPublic(found)) return false;
-  return request.deps.iam.allowed(identity, {
+  const dependence = name === undefined ? undefined : { onRequest: false };
+  const answer = await request.deps.iam.allowed(identity, {
     action: question.action,
     bucket: bucket === "" ? undefined : bucket,
     key: key === "" ? undefined : key,
     conditions: conditionsFor(request, question),
     bucketPolicy,
     denyOnly: question.denyOnly,
+    dependence,
   });
+  if (name !== undefined && dependence?.onRequest === false) answers?.set(name, answer);
+  return answer;
 }
 
 /** Throws AccessDenied unless the caller may do `action` on what the request names. */
 export function authorize(request: S3Request, action: string): Promise<void> {
-  return mayAll(request) ? MAY : authorizeFor(request, { action });
+  const may = request.answers?.get(action) === true && request.target.key !== "";
+  return may || mayAll(request) ? MAY : authorizeFor(request, { action });
 }
 
 const MAY = Promise.resolve();

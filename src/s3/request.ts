@@ -29,6 +29,8 @@ export class S3Request {
   bucketSeen: Bucket | undefined;
   /** Condition values of this request, built when a policy first needs them. */
   conditions: Record<string, readonly string[]> | undefined;
+  /** Answers that hold for every key of the bucket, by question: kept by requests of many items (authorize.ts). */
+  answers: Map<string, boolean> | undefined;
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
   #client: ClientAddress | undefined;
@@ -44,6 +46,7 @@ export class S3Request {
     this.queryHeaders = undefined;
     this.bucketSeen = undefined;
     this.conditions = undefined;
+    this.answers = undefined;
   }
 
   get method(): string {

@@ -38,6 +38,7 @@ class ItemRequest extends S3Request {
     super(outer.deps, outer.incoming, outer.response, target, outer.requestId);
     this.identity = outer.identity;
     this.bucketSeen = outer.bucketSeen;
+    this.answers = outer.answers;
     this.item = item;
     this.#headers = asOnTheWire(item.headers);
   }
@@ -80,6 +81,7 @@ export const ingest: Operation = {
     const items = decodeIngest(bytes);
     // Known to all items from here on; one that does not exist is each item's own fault.
     await allowed(request, { action: "s3:ReplicateObject", bucket });
+    request.answers = new Map();
     const asked: (PutRequest | IngestResult)[] = [];
     for (const item of items) {
       asked.push(await requestOf(new ItemRequest(request, bucket, item)));
