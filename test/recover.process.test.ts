@@ -302,7 +302,7 @@ describe("what may go wrong", { timeout: 200_000 }, () => {
     rmSync(baker.server.dir, { recursive: true });
     await baker.restart();
     const { stdout } = await runner.mc("replicate restore alpha baker --users");
-    assert.match(stdout, /2 of 2 buckets are back/);
+    assert.match(stdout, /2 of 2 replicated buckets are back/);
     assert.deepEqual(await baker.lines("second"), await alpha.lines("second"));
     assert.deepEqual(await baker.lines(BUCKET), await alpha.lines(BUCKET));
   });
@@ -319,5 +319,27 @@ describe("what may go wrong", { timeout: 200_000 }, () => {
       return onlyA.length + onlyB.length === 0 && (await equal());
     };
     await until(same, WAIT_MS, () => explainDifference(alpha, baker, BUCKET));
+  });
+
+  test("a site restored after one of its buckets: the account's new keys reach both, and what is not back is named", async () => {
+    await runner.mc("mb --with-versioning alpha/alone");
+    await runner.mc("mb --with-versioning alpha/third");
+    await runner.mc("mb --with-versioning baker/elsewhere");
+    const remote = `http://${ROOT_USER}:${ROOT_SECRET}@127.0.0.1:${baker.server.port}/elsewhere`;
+    await runner.mc(`replicate add alpha/third --remote-bucket ${remote}`);
+    await baker.server.stop();
+    rmSync(baker.server.dir, { recursive: true });
+    await baker.restart();
+    await runner.mc(`replicate restore alpha/${BUCKET} baker --users`);
+    await put(alpha, "between");
+    const { code, stdout, stderr } = await runner.attempt("replicate restore alpha baker --users");
+    assert.equal(code, 1);
+    assert.match(stderr, /Unable to restore baker\/third\. No rule of alpha\/third leads to baker\/third/);
+    assert.match(
+      stdout,
+      /\n2 of 3 replicated buckets are back\nNot back: baker\/third; .*\nWithout a rule, .*: alpha\/alone\n$/,
+    );
+    for (const bucket of [BUCKET, "second"])
+      assert.deepEqual(await baker.lines(bucket), await alpha.lines(bucket), bucket);
   });
 });

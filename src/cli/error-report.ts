@@ -39,13 +39,16 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EEXIST: "already exists",
 };
 
+/** MinIO's form of a refusal of a resync: what it wraps is what people need. */
+const WRAPPED = /^400 BadRequest \(Invalid arguments provided for [^:]*: \((.*)\)\)$/s;
+
 /** Why, in words: the server's message, or what the system said about a file or a connection. */
 export function errorReason(cause: unknown): string {
   if (cause instanceof CommandError) {
     return cause.reason === undefined ? cause.message : `${sentence(cause.message)} ${errorReason(cause.reason)}`;
   }
   if (!(cause instanceof Error)) return String(cause);
-  if (cause instanceof S3ResponseError) return cause.message;
+  if (cause instanceof S3ResponseError) return WRAPPED.exec(cause.message)?.[1] ?? cause.message;
   const code = memberText(cause, "code");
   const words = SYSTEM_WORDS[code];
   if (cause instanceof NetworkError)

@@ -59,6 +59,13 @@ test("text goes to standard output, errors to standard error, each sentence clos
   );
 });
 
+test("what MinIO wraps twice is shown without the wrapping", () => {
+  const { out, stderr } = make();
+  const message = "400 BadRequest (Invalid arguments provided for b/: (no rule is enabled))";
+  out.error("Unable to start", new S3ResponseError({ ...REFUSED, message }));
+  assert.equal(stderr.text, "mc: <ERROR> Unable to start: no rule is enabled.\n");
+});
+
 test("--json: one object a line, errors among them with the S3 error struct", () => {
   const { out, stdout, stderr } = make({ json: true });
   out.message("ignored", { status: "success", n: 1 });

@@ -33,7 +33,11 @@ export async function ask(client: TargetClient, request: TargetRequest): Promise
 function refusedBy(what: string, answer: TargetResponse): StoreError {
   const { code, message } = errorOf(answer);
   if (answer.status >= 500 || answer.status === 429) return unreachableTarget(`${what}: ${code} ${message}`);
-  return new StoreError("InvalidRequest", { message: `The remote target refused ${what}: ${code} (${message})` });
+  // Servers answer plain HTTP on a TLS port so, without a word that a HEAD could carry.
+  const hint = code === "HTTP400" ? ". If its port speaks TLS, write https:// instead of http://" : "";
+  return new StoreError("InvalidRequest", {
+    message: `The remote target refused ${what}: ${code} (${message})${hint}`,
+  });
 }
 
 /** HEAD of the bucket. Absent: `notFound` names the code. */

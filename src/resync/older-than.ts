@@ -14,13 +14,14 @@ const NS_OF: Readonly<Record<string, number>> = {
   w: 604_800e9,
 };
 const PIECE = /(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h|d|w)/g;
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const NS_PER_S = 1e9;
 const NS_PER_MS = 1e6;
 
 /**
  * Age in milliseconds; 0 for empty text. MinIO's client turns days into hours and sends them as nanoseconds ("168ns" is
- * seven days), of which whole days count; any duration of a second or more is meant as it stands ("36h", "7d").
+ * seven days); any duration of a second or more is meant as it stands ("36h", "7d"). MinIO counts whole days of the
+ * hours: "12ns" is no limit there, and a job that was to leave the young versions alone would send them all.
  */
 export function olderThanMs(text: string): number {
   if (text === "" || text === "0") return 0;
@@ -28,5 +29,5 @@ export function olderThanMs(text: string): number {
   if (whole !== "") throw new StoreError("InvalidArgument", { message: `older-than "${text}" is not a duration` });
   let ns = 0;
   for (const [, count, unit] of text.matchAll(PIECE)) ns += Number(count) * (NS_OF[unit as string] as number);
-  return ns < NS_PER_S ? Math.floor(Math.round(ns) / 24) * DAY_MS : ns / NS_PER_MS;
+  return ns < NS_PER_S ? Math.round(ns) * HOUR_MS : ns / NS_PER_MS;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "../../command.ts";
-import { encodeOlderThan, olderThanHours } from "./older-than.ts";
+import { encodeOlderThan, hoursFor, olderThanHours } from "./older-than.ts";
 
 const NOW = Date.parse("2026-11-23T00:00:00Z");
 const wire = (text: string): string | undefined => {
@@ -23,4 +23,12 @@ test("zero is not given, part of an hour counts whole, dates are accepted", () =
   assert.equal(wire("2026-11-22T00:00:00Z"), "24ns");
   assert.equal(wire("2026-11-16"), "168ns");
   for (const bad of ["x", "", "2027-01-01"]) assert.throws(() => wire(bad), CommandError);
+});
+
+test("MinIO, which counts whole days, is asked for the days above: nothing younger than asked for is taken", () => {
+  assert.deepEqual(
+    [1, 24, 36].map((hours) => hoursFor(hours, false)),
+    [24, 24, 48],
+  );
+  assert.equal(hoursFor(36, true), 36);
 });

@@ -14,6 +14,11 @@ export function olderThanHours(text: string, nowMs: number): number | undefined 
   return hours === 0 ? undefined : Math.ceil(hours);
 }
 
+/** A server of MinIO counts whole days only, and reads twelve hours as no limit: rounded up to days for it. */
+export function hoursFor(hours: number, resilver: boolean): number {
+  return resilver ? hours : Math.ceil(hours / 24) * 24;
+}
+
 /**
  * The value on the wire: a Go duration whose nanoseconds count hours, as every server of MinIO reads it
  * (7d = `168ns`, 60d = `1.44µs`).

@@ -179,17 +179,26 @@ export async function disableRules(restore: Restore): Promise<void> {
 export async function resync(restore: Restore, remote: RemoteTarget): Promise<boolean> {
   const { source, users, say } = restore;
   const arn = remote.arn ?? "";
+  const accessKey = remote.credentials?.accessKey ?? "";
   for (;;) {
     let id: string | undefined;
+    // Before the start, which may be the last thing that the old keys were good for.
+    let keys = restore.accounts.get(accessKey);
     try {
       id = await start(restore, arn);
     } catch (error) {
       // An earlier run made the account and was interrupted before the source had its keys.
       if (!users || !(error instanceof Error) || !STALE_KEYS.test(error.message)) throw error;
       await renewAccount(restore, remote);
+      keys = restore.accounts.get(accessKey);
       id = await start(restore, arn);
     }
     const code = await watchResync({ site: source, clock: systemClock(), arn, resetId: id, show: true });
+    if (code !== 0 && restore.accounts.get(accessKey) !== keys) {
+      // Another bucket of this run found the account with a secret that the source does not have.
+      say(`The account ${accessKey} got new keys meanwhile: once more`);
+      continue;
+    }
     if (id !== undefined) return code === 0;
     // It may have been about a part only, or have looked for damage before there was any.
     say("That resync was not of this restore: now one of its own");

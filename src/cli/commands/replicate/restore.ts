@@ -1,10 +1,10 @@
 /** `replicate restore`: a lost or damaged bucket, or all buckets of a site, brought back in one command. */
-import { listBuckets } from "../../../client/s3-calls.ts";
+import { getReplication, listBuckets } from "../../../client/s3-calls.ts";
 import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { remoteTarget } from "../../targets.ts";
 import { attempt, countArgs } from "../attempt.ts";
-import { bucketSite } from "./common.ts";
+import { bucketSite, named } from "./common.ts";
 import { saveReport } from "./resync-report.ts";
 import { RestoreMemory } from "./restore-memory.ts";
 import { disableRules, enableRules, makeAccount, makeBucket, resync, targetOf, type Restore } from "./restore-steps.ts";
@@ -38,7 +38,10 @@ async function restore(ctx: CommandContext, args: readonly string[], flags: Pars
   const [from = "", to = ""] = countArgs(args, 2, 2, "SOURCE/BUCKET TARGET");
   const source = remoteTarget(ctx, from);
   const target = remoteTarget(ctx, to);
-  if (source.bucket !== "") return restoreOne(ctx, from, `${target.alias}/${target.bucket || source.bucket}`, flags);
+  if (source.bucket !== "") {
+    await restoreOne(ctx, from, `${target.alias}/${target.bucket || source.bucket}`, flags);
+    return 0;
+  }
   if (target.bucket !== "") throw new CommandError(`${WHAT}: \`${from}\` is a site and \`${to}\` a bucket`);
   if (flags.string("back") !== undefined || flags.string("report") !== undefined)
     throw new CommandError(`${WHAT}: --back and --report are for one bucket`);
@@ -58,21 +61,41 @@ async function restoreAll(
 ): Promise<number> {
   const left = [...buckets];
   const accounts: Restore["accounts"] = new Map();
-  let failed = 0;
+  const failed: string[] = [];
+  const unreplicated: string[] = [];
   const worker = async (): Promise<void> => {
     for (let bucket = left.shift(); bucket !== undefined; bucket = left.shift()) {
+      const [from, to] = [`${site.source}/${bucket}`, `${site.target}/${bucket}`];
       try {
-        failed += await restoreOne(ctx, `${site.source}/${bucket}`, `${site.target}/${bucket}`, site.flags, accounts);
+        if (await hasRules(ctx, from)) await restoreOne(ctx, from, to, site.flags, accounts);
+        else unreplicated.push(from);
       } catch (error) {
-        failed++;
-        ctx.out.error(`${WHAT} ${site.target}/${bucket}`, error);
+        failed.push(to);
+        ctx.out.error(`${WHAT} ${to}`, error);
       }
     }
   };
   await Promise.all(Array.from({ length: BUCKETS_AT_ONCE }, worker));
-  const text = `${buckets.length - failed} of ${buckets.length} buckets are back`;
-  ctx.out.message(text, { op: "restore", status: failed === 0 ? "success" : "error", buckets: buckets.length, failed });
-  return failed === 0 ? 0 : 1;
+  const text = siteText(buckets.length, failed, unreplicated);
+  const counts = { buckets: buckets.length, failed: failed.length, unreplicated: unreplicated.length };
+  ctx.out.message(text, { op: "restore", status: failed.length === 0 ? "success" : "error", ...counts });
+  return failed.length === 0 ? 0 : 1;
+}
+
+async function hasRules(ctx: CommandContext, url: string): Promise<boolean> {
+  const source = bucketSite(ctx, url);
+  const config = await attempt(WHAT, getReplication(source.s3, named(source)));
+  return config !== undefined && config.rules.length > 0;
+}
+
+/** What became of the buckets of a site. Pure. */
+export function siteText(buckets: number, failed: readonly string[], unreplicated: readonly string[]): string {
+  const replicated = buckets - unreplicated.length;
+  return [
+    `${replicated - failed.length} of ${replicated} replicated buckets are back`,
+    ...(failed.length === 0 ? [] : [`Not back: ${failed.join(", ")}; see above, and run this again`]),
+    ...(unreplicated.length === 0 ? [] : [`Without a rule, and so not restored: ${unreplicated.join(", ")}`]),
+  ].join("\n");
 }
 
 async function restoreOne(
@@ -81,7 +104,7 @@ async function restoreOne(
   to: string,
   flags: ParsedFlags,
   accounts: Restore["accounts"] = new Map(),
-): Promise<number> {
+): Promise<void> {
   let step = 0;
   const target = bucketSite(ctx, to);
   const job: Restore = {
@@ -106,9 +129,8 @@ async function restoreOne(
   if (file !== undefined) await saveReport(job.source, arn, file);
   if (!clean) {
     // Its rules stay disabled until it is whole; they are remembered.
-    throw new CommandError(`${WHAT} ${to}`, new Error("the resync did not end clean; see above, and run this again"));
+    throw new CommandError("The resync did not end clean; see above, and run this again");
   }
   await attempt(WHAT, enableRules(job));
   job.say(`Traffic may return to ${to} now`);
-  return 0;
 }

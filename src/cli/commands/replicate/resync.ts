@@ -3,11 +3,11 @@ import { answeredWith } from "../../../client/errors.ts";
 import type { ResyncAnswer } from "../../../client/resync-calls.ts";
 import {
   cancelResync as cancelRunning,
+  isResilver,
   controlResync,
   resyncStatus as readStatus,
   startResync as sendStart,
 } from "../../../client/resync-calls.ts";
-import { ruleArn } from "../../../model/replication-config.ts";
 import { ZERO_TIME } from "../../../protocol/time.ts";
 import { systemClock } from "../../../runtime/clock.ts";
 import { systemRandom } from "../../../runtime/random.ts";
@@ -17,10 +17,11 @@ import { UsageError } from "../../usage-error.ts";
 import { attempt, countArgs } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
 import { bucketSite, named, requireConfig, resolveArn } from "./common.ts";
-import { encodeOlderThan, olderThanHours } from "./older-than.ts";
+import { encodeOlderThan, hoursFor, olderThanHours } from "./older-than.ts";
 import { resyncJson, resyncStartText, resyncStatusText } from "./resync-format.ts";
 import { EXTRA_FLAGS, extrasOf, LIMIT_FLAGS, limitsOf } from "./resync-options.ts";
 import { showPlan } from "./resync-plan.ts";
+import { NO_RULE_FITS, whyNoRuleFits } from "./resync-refusal.ts";
 import { checkReport, reportOf, saveReport } from "./resync-report.ts";
 import { watchResync } from "./resync-watch.ts";
 
@@ -157,7 +158,7 @@ async function startResync(
   const config = await attempt(START_WHAT, requireConfig(site, START_WHAT));
   const arn = await attempt(START_WHAT, resolveArn(site, flags.string("remote-bucket"), config));
   const resetId = systemRandom.uuid();
-  const olderThan = hours === undefined ? undefined : encodeOlderThan(hours);
+  const olderThan = hours === undefined ? undefined : await ageOnTheWire(site, hours);
   const extras = await extrasOf(site, flags, START_WHAT);
   const start = { ...named(site), arn, resetId, olderThan, extras };
   if (flags.bool("dry-run")) return showPlan(site, start, "Unable to plan the replication resync");
@@ -167,6 +168,11 @@ async function startResync(
   const old = direct ? { resetID: started } : {};
   ctx.out.message(resyncStartText(site.url, started), { ...resyncJson("start", site.url, info), ...old });
   return followed(site, flags, arn, started);
+}
+
+async function ageOnTheWire(site: BucketSite, hours: number): Promise<string> {
+  const exact = hours % 24 === 0 || (await attempt(START_WHAT, isResilver(site.s3, site.ctx.signal)));
+  return encodeOlderThan(hoursFor(hours, exact));
 }
 
 /** Waits when it was asked for, and keeps the report then. */
@@ -191,11 +197,9 @@ async function explained<T>(site: BucketSite, arn: string, work: Promise<T>): Pr
   try {
     return await work;
   } catch (error) {
-    if (answeredWith(error, "XMinioReplicationNoExistingObjects")) {
-      const config = await requireConfig(site, START_WHAT);
-      const rule = config.rules.find((candidate) => ruleArn(config, candidate) === arn);
-      const hint = `replicate update ${site.url} --id ${rule?.id ?? "ID"} --replicate ...,existing-objects`;
-      throw new CommandError(`${START_WHAT}: no rule for this target takes existing objects; run mc ${hint}`, error);
+    if (NO_RULE_FITS.some((code) => answeredWith(error, code))) {
+      const reason = whyNoRuleFits(await requireConfig(site, START_WHAT), arn, site.url);
+      if (reason !== undefined) throw new CommandError(`${START_WHAT}: ${reason}`, error);
     }
     if (answeredWith(error, "BadRequest") && error.message.includes("already in progress")) {
       const hint = `follow it with mc replicate resync status ${site.url} --watch`;
