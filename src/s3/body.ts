@@ -202,6 +202,8 @@ async function* streamed(
     throw request.incoming.errored === null ? cause : new StoreError("IncompleteBody", { cause });
   }
   if (!request.incoming.complete) throw new StoreError("IncompleteBody");
+  // What is left is the server's: a slow disk may take long to have all of it.
+  request.longRunning();
 }
 
 /** Bytes of documents that this process is reading. */

@@ -1,6 +1,8 @@
 /** What clients state about a bucket, an object or an ACL, and how a request ends when it does not hold. */
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { after, before, test } from "node:test";
+import { StoreError } from "../model/errors.ts";
 import { call, startTestPort, type Answer, type Call, type TestPort } from "./testing.ts";
 
 let port: TestPort;
@@ -335,6 +337,29 @@ test("a body packed by a transfer coding is not stored as it comes", async () =>
   const headers = { "x-amz-decoded-content-length": "4" };
   const packed = { headers, unsigned, body: "text", payloadHash: "UNSIGNED-PAYLOAD" };
   assert.equal((await send("PUT", "/plain/packed", packed)).code, "NotImplemented");
+});
+
+test("while the server is at work for a request, its connection may be silent", async (t) => {
+  const { objects } = port.site;
+  const { list, put } = objects;
+  let socket: Socket | undefined;
+  port.server.once("connection", (made: Socket) => (socket = made));
+  const seen: unknown[] = [];
+  const note = (): void => void seen.push(socket?.timeout);
+  const watched: Pick<typeof objects, "list" | "put"> = {
+    list: (request) => (note(), list.call(objects, request)),
+    async put({ body }) {
+      for await (const _piece of body.stream);
+      note();
+      throw new StoreError("SlowDown");
+    },
+  };
+  t.after(() => void Object.assign(objects, { list, put }));
+  Object.assign(objects, watched);
+  await send("GET", "/plain");
+  port.server.once("connection", (made: Socket) => (socket = made));
+  await send("PUT", "/plain/slow", { body: "x".repeat(200_000) });
+  assert.deepEqual(seen, [0, 0]);
 });
 
 test("uploads of one key are listed in the order in which they began", async () => {

@@ -163,6 +163,8 @@ async function send(shared: Shared, progress: Progress, reply: Reply): Promise<v
     if (reply.stream !== undefined) await abandon(reply.stream);
     return;
   }
+  // From here on it is the client who takes its time. Streams of progress are the server's at work.
+  if (request.isLong && reply.stream === undefined) incoming.socket.setTimeout(limits.IDLE_MS_MAX);
   const head = shared.common.slice();
   head.push("X-Amz-Request-Id", request.requestId);
   const most = deps.settings.requestsMax ?? limits.REQUESTS_MAX;

@@ -33,6 +33,8 @@ export class S3Request {
   answers: Map<string, boolean> | undefined;
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
+  /** The idle limit does not apply. */
+  isLong = false;
   #client: ClientAddress | undefined;
 
   constructor(deps: S3Deps, incoming: IncomingMessage, response: ServerResponse, target: Target, requestId: string) {
@@ -106,6 +108,7 @@ export class S3Request {
 
   /** The request may be in work for long without a byte moving: the idle limit does not apply until its answer. */
   longRunning(): void {
+    this.isLong = true;
     this.incoming.socket.setTimeout(0);
   }
 }

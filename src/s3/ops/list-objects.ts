@@ -46,6 +46,8 @@ async function list(
   form: (request: S3Request, parameters: ListParameters) => Promise<string>,
 ): Promise<Reply> {
   await authorize(request, "s3:ListBucket");
+  // Millions of keys whose newest version is a delete marker may lie before the first one to be told.
+  request.longRunning();
   return xmlReply(await form(request, parametersOf(request)));
 }
 
