@@ -323,6 +323,15 @@ test("a client's purge of a version that is not here yet holds when the version 
   assert.equal(late.purged, "everywhere");
 });
 
+test("a client's purge of what a peer has purged already is carried on, once: that peer's targets may be others", async () => {
+  const site = await replicating("Enabled");
+  await site.objects.delete({ ...UNSEEN, source: fromPeer(10n * SECOND) });
+  assert.equal(await waiting(site), 0);
+  await site.objects.delete(UNSEEN);
+  await site.objects.delete(UNSEEN);
+  assert.equal(await waiting(site), 1);
+});
+
 test("nothing is purged unseen where no rule carries it, where versions may be locked, or by the null id", async () => {
   const [locked, uncarried] = [await replicating("Enabled"), await replicating("Enabled")];
   await locked.objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, objectLock: {} }));

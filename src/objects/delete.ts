@@ -207,7 +207,9 @@ function mayArrive(
   versionId: VersionId,
   known: Tombstone | undefined,
 ): boolean {
-  if (known !== undefined || versionId === NULL_VERSION || bucket.objectLock !== undefined) return false;
+  // What a peer purged it has told its own targets; a client here means those of this site, too.
+  if (known !== undefined && known.replication.replica !== true) return false;
+  if (versionId === NULL_VERSION || bucket.objectLock !== undefined) return false;
   if (!keepsVersions(bucket, key)) return false;
   return rows.followers(bucket, { key, operation: "purge", fromPeer: false }).length > 0;
 }

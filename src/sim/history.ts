@@ -29,6 +29,8 @@ export class History {
   readonly purgeTried = new Set<string>();
   /** For each key the newest null version whose last good copy a disaster took: those before it were replaced already. */
   readonly nullForfeited = new Map<string, UnixNs>();
+  /** Where purges for every site, of versions with ids, were made. */
+  readonly purgedAt = new Map<string, Set<string>>();
   /** Purges meant for every site, while some site remembers them. */
   readonly purgedEverywhere = new Set<string>();
   /** Versions whose last good copy a disaster took. */

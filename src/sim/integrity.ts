@@ -77,7 +77,7 @@ async function checkBytes(world: World, site: Site, fault: Fault): Promise<void>
   for (const id of inline) fault("inline bytes leak", id);
   // A process that ends between the bytes and the commit (a restart here waits for nobody) leaves an orphan for the sweep.
   const crashes = world.profile.troubles.some((trouble) =>
-    ["kill", "restart", "power", "restore", "wipe", "full"].includes(trouble),
+    ["kill", "restart", "power", "restore", "wipe", "full", "failing"].includes(trouble),
   );
   if (!crashes) for (const id of files) fault("file leaks", id);
 }

@@ -43,7 +43,7 @@ export class Nemesis {
     const { network, sites, time } = this.#world;
     network.stormy = false;
     network.mendAll();
-    for (const site of sites) site.storage.full = false;
+    for (const { storage } of sites) [storage.full, storage.failing] = [false, 0];
     // What arrives after the rest could bring back what every site has lost since.
     while (network.underway > 0) await time.sleep(1000);
     for (const site of sites) if (!site.up) await site.start();
@@ -95,6 +95,12 @@ export class Nemesis {
         site.storage.full = true;
         this.#world.time.after(this.#dice.between(100, 4000), () => {
           site.storage.full = false;
+        });
+        return;
+      case "failing":
+        site.storage.failing = this.#dice.pick([0.01, 0.1, 0.5]);
+        this.#world.time.after(this.#dice.between(100, 4000), () => {
+          site.storage.failing = 0;
         });
         return;
     }

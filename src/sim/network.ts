@@ -40,6 +40,8 @@ export interface NetworkProfile {
 /** One end: sites answer, clients only ask. */
 export interface Place {
   readonly name: string;
+  /** What arrives there twice, or long after its sender gave up, does harm: requests to it are refused instead. */
+  readonly isForgetful?: boolean;
   /** The handler of a live process; undefined when nobody listens. */
   listener?(): { readonly handler: Handler; readonly life: Life } | undefined;
 }
@@ -119,7 +121,8 @@ export class Network {
     const between = from.listener !== undefined;
     this.traffic.requests++;
     if (between && isWrite(request)) this.traffic.writes++;
-    const fault = between ? this.#fault() : undefined;
+    const drawn = between ? this.#fault() : undefined;
+    const fault = to.isForgetful === true && (drawn === "late" || drawn === "duplicate") ? "refused" : drawn;
     await this.#time.sleep(this.#delayMs());
     if (this.#cut.has(`${from.name}>${to.name}`)) {
       await this.#time.sleep(this.#dice.between(1, 8000));

@@ -17,6 +17,7 @@ export const TROUBLES = [
   "skew",
   "resync",
   "full",
+  "failing",
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
@@ -48,12 +49,16 @@ export interface Profile {
   readonly sites: readonly string[];
   /** Ordered pairs: who replicates to whom. */
   readonly edges: readonly (readonly [from: string, to: string])[];
+  /** Every site sends to every other, or only one does: all come to hold the same. Not so in a ring or a star. */
+  readonly meets: boolean;
   /** Sites that clients write at. */
   readonly writers: readonly string[];
   readonly processes: number;
   readonly bucketMode: BucketMode;
   /** The bucket has object lock, and clients use it. */
   readonly locks: boolean;
+  /** Every site sends to a MinIO too. */
+  readonly minio: boolean;
   /** Versions are written before there is any replication. */
   readonly prehistory: boolean;
   readonly keys: readonly string[];
@@ -88,14 +93,43 @@ export interface ProfileOptions {
   readonly brief?: boolean | undefined;
 }
 
+type Edge = readonly [from: string, to: string];
+
+const SHAPES: Readonly<Record<string, (sites: readonly string[]) => Edge[]>> = {
+  mesh: (sites) => sites.flatMap((from) => sites.filter((to) => to !== from).map((to): Edge => [from, to])),
+  /** Each to the next. */
+  ring: (sites) => sites.map((from, i) => [from, sites[(i + 1) % sites.length] as string]),
+  /** The first with each of the others, both ways. */
+  star: ([hub = "", ...others]) =>
+    others.flatMap((other): Edge[] => [
+      [hub, other],
+      [other, hub],
+    ]),
+};
+
+/** Who sends to whom, of draws of their own: more shapes do not change what other draws say. */
+function drawShape(
+  dice: Dice,
+  few: readonly string[],
+  oneWay: boolean,
+): Pick<Profile, "sites" | "edges"> & { readonly name: string } {
+  const name = oneWay || few.length === 2 ? "mesh" : dice.weighted({ mesh: 3, ring: 1, star: 1 });
+  const sites = few.length > 2 && dice.chance(0.3) ? [...few, "south"] : few;
+  return { name, sites, edges: (SHAPES[name] as (typeof SHAPES)[string])(sites) };
+}
+
 export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
-  const sites = dice.chance(0.6) ? ["east", "west"] : ["east", "west", "north"];
+  const few = dice.chance(0.6) ? ["east", "west"] : ["east", "west", "north"];
   const oneWay = dice.chance(0.12);
-  const edges = sites.flatMap((from) => sites.filter((to) => to !== from).map((to) => [from, to] as const));
+  const { sites, edges, name: shape } = drawShape(dice.fork("shape"), few, oneWay);
+  const meets = shape === "mesh";
   const bucketMode = dice.weighted({ versioned: 6, suspended: 2, excluded: 2 });
   // No target may be set, on a new site either, while versioning is suspended.
   const possible = TROUBLES.filter(
-    (trouble) => bucketMode !== "suspended" || (trouble !== "wipe" && trouble !== "targets"),
+    (trouble) =>
+      (bucketMode !== "suspended" || (trouble !== "wipe" && trouble !== "targets")) &&
+      // Where versions go no further than one site a resync carries them on, one after another.
+      (meets || (trouble !== "resync" && !NEED_RESYNC.has(trouble))),
   );
   const drawn = dice.chance(0.25) ? [] : someOf(dice, possible, dice.pick([0.15, 0.3, 0.6]));
   // What a source of one direction purges for itself alone nobody brings back.
@@ -107,15 +141,18 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
       heavy.includes(name) ? weight * 4 : weight,
     ]),
   ) as Record<keyof typeof OPERATIONS, number>;
+  const prehistory = dice.chance(0.3);
   const locks = bucketMode === "versioned" && dice.fork("locks").chance(0.35);
   return {
     sites,
+    meets,
     edges: oneWay ? edges.filter(([from]) => from === "east") : edges,
     writers: oneWay ? ["east"] : sites,
     processes: dice.chance(0.3) ? 2 : 1,
     bucketMode,
     locks,
-    prehistory: dice.chance(0.3),
+    minio: meets && bucketMode === "versioned" && !locks && !prehistory && dice.fork("minio").chance(0.3),
+    prehistory,
     keys:
       bucketMode === "excluded"
         ? [...KEYS.slice(0, 2), "null/x", "null/y"]

@@ -3,6 +3,8 @@ import { hasCode } from "../model/errors.ts";
 import { FORCED } from "../resync/options.ts";
 import * as checks from "./checks.ts";
 import { checkIntegrity } from "./integrity.ts";
+import { checkReach } from "./reach.ts";
+import { checkMinio } from "./minio.ts";
 import { Nemesis } from "./nemesis.ts";
 import { heldBy, idOf, targetsOf, waitingRows } from "./peek.ts";
 import { drawProfile, RETENTION_MS_MAX, type Profile, type ProfileOptions } from "./profile.ts";
@@ -124,10 +126,11 @@ async function prove(world: World): Promise<void> {
   if (world.profile.convergesAlone) {
     const hopeless = new Set<string>();
     await checks.checkDrained(world, { hopeless });
-    await checks.checkEqual(world, { hopeless });
-    await checks.checkPromises(world);
+    if (world.profile.meets) await checks.checkEqual(world, { hopeless });
+    await (world.profile.meets ? checks.checkPromises(world) : checkReach(world));
     if (world.violations.length > 0) return;
   }
+  if (!world.profile.meets) return silence(world);
   await resyncAll(world, { mayMove: true });
   const hopeless = await checks.hopelessVersions(world);
   const patient = world.dice.chance(PATIENCE_CHANCE);
@@ -137,8 +140,14 @@ async function prove(world: World): Promise<void> {
   });
   await checks.checkEqual(world, { hopeless });
   await checks.checkPromises(world);
+  await checkMinio(world, hopeless);
   if (world.violations.length > 0) return;
   await resyncAll(world, { mayMove: world.profile.troubles.includes("damage") });
+  await silence(world);
+}
+
+/** When nothing changes nothing is sent; and what each site has stored is whole in itself. */
+async function silence(world: World): Promise<void> {
   const before = world.network.traffic.writes;
   world.note("SILENCE");
   await world.time.sleep(world.dice.chance(LONG_SILENCE_CHANCE) ? LONG_SILENCE_MS : SILENCE_MS);
@@ -206,7 +215,7 @@ export async function resyncAll(world: World, options: { mayMove: boolean }): Pr
   for (const site of world.sites) {
     const { api } = site.leader.replication;
     for (const { arn, endpoint } of await targetsOf(site)) {
-      const name = `${site.name} to ${world.siteAt(endpoint).name}`;
+      const name = `${site.name} to ${world.nameAt(endpoint)}`;
       for (;;) {
         const before = await statusOf(site, arn);
         if (before?.resyncStatus !== "Pending" && before?.resyncStatus !== "Ongoing") {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { S3Client } from "../client/s3-client.ts";
 import type { Transport } from "../client/transport.ts";
 import { createIam } from "../iam/identities.ts";
+import { hasCode } from "../model/errors.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import { createObjects } from "../objects/create.ts";
 import type { Objects } from "../objects/objects.ts";
@@ -114,11 +115,21 @@ export class Site implements Place {
   }
 
   async start(): Promise<void> {
-    const life = new Life();
-    const made: Process[] = [];
-    for (let i = 0; i < this.#options.processes; i++) made.push(await this.#open(life, i === 0));
-    made[0]?.replication.start();
-    this.#processes = made;
+    for (;;) {
+      const life = new Life();
+      try {
+        const made: Process[] = [];
+        for (let i = 0; i < this.#options.processes; i++) made.push(await this.#open(life, i === 0));
+        made[0]?.replication.start();
+        this.#processes = made;
+        return;
+      } catch (error) {
+        // As whatever watches a server does: it is started again until its disk lets it.
+        if ((error as { code?: unknown }).code !== "EIO" && !hasCode(error, "InternalError")) throw error;
+        life.end();
+        await this.#around.time.sleep(1000);
+      }
+    }
   }
 
   /** SIGKILL: nothing that was under way goes on. With `power` the machine stops too: what was not synced is gone. */
@@ -126,7 +137,7 @@ export class Site implements Place {
     const [first] = this.#processes;
     this.#processes = [];
     first?.life.end();
-    if (power) this.storage.files.crash();
+    if (power) this.storage.crash();
   }
 
   /** SIGTERM: the background work is saved and ended. */

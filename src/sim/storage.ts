@@ -32,6 +32,8 @@ export class SiteStorage {
   files = new CrashFiles();
   /** While true nothing can be written. */
   full = false;
+  /** Probability that a write, a sync or a commit fails. */
+  failing = 0;
   readonly #time: SimTime;
   readonly #dice: Dice;
   readonly #profile: StorageProfile;
@@ -65,6 +67,27 @@ export class SiteStorage {
     if (!life.alive) await never();
   }
 
+  /** The power goes: of what was not synced some is there all the same, some in part, some as zeros. */
+  crash(): void {
+    const dice = this.#dice;
+    this.files.crash({
+      hasHappened: () => dice.chance(0.3),
+      bytes(synced, written) {
+        const bytes = Buffer.from(
+          written.subarray(0, dice.between(synced.length, Math.max(synced.length, written.length))),
+        );
+        if (dice.chance(0.3)) bytes.fill(0, synced.length);
+        synced.copy(bytes);
+        return bytes;
+      },
+    });
+  }
+
+  /** Throws at times while the disk is failing. */
+  strain(): void {
+    if (this.failing > 0 && this.#dice.chance(this.failing)) throw Object.assign(new Error("EIO"), { code: "EIO" });
+  }
+
   /** The index as one process sees it. */
   indexFor(life: Life): OrderedIndex {
     return new IndexView(this, life);
@@ -77,24 +100,29 @@ export class SiteStorage {
       await this.pause(life);
       return work();
     };
+    const change = <T>(work: () => Promise<T>): Promise<T> =>
+      call(async () => {
+        this.strain();
+        return work();
+      });
     const write = <T>(work: () => Promise<T>): Promise<T> =>
-      call(() => (this.full ? Promise.reject(noSpace()) : work()));
+      change(() => (this.full ? Promise.reject(noSpace()) : work()));
     return {
       makeDirectory: (path) => call(() => files.makeDirectory(path)),
       create: async (path) => {
         const file = await write(() => files.create(path));
         return {
           write: (bytes) => write(() => file.write(bytes)),
-          sync: () => call(() => file.sync()),
+          sync: () => change(() => file.sync()),
           close: () => call(() => file.close()),
         };
       },
       open: (path) => call(() => files.open(path)),
       stat: (path) => call(() => files.stat(path)),
-      rename: (from, to) => call(() => files.rename(from, to)),
+      rename: (from, to) => change(() => files.rename(from, to)),
       link: (from, to) => write(() => files.link(from, to)),
-      unlink: (path) => call(() => files.unlink(path)),
-      syncDirectory: (path) => call(() => files.syncDirectory(path)),
+      unlink: (path) => change(() => files.unlink(path)),
+      syncDirectory: (path) => change(() => files.syncDirectory(path)),
       list: (path) => call(() => files.list(path)),
     };
   }
@@ -145,7 +173,19 @@ class IndexView implements OrderedIndex {
   async #apply(commit: Commit): Promise<CommitResult> {
     await this.#storage.pause(this.#life);
     if (this.#storage.full && commit.puts.length > 0) throw new StoreError("XMinioStorageFull");
-    return this.#storage.index.commit(commit);
+    this.#strain("The commit failed.");
+    const result = await this.#storage.index.commit(commit);
+    // The writer may die behind its sync: then nobody knows.
+    this.#strain("The writer is gone.");
+    return result;
+  }
+
+  #strain(message: string): void {
+    try {
+      this.#storage.strain();
+    } catch (cause) {
+      throw new StoreError("InternalError", { message, cause });
+    }
   }
 
   close(): Promise<void> {

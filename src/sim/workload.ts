@@ -68,12 +68,18 @@ export class Client {
       counts.refused++;
       if (error instanceof NetworkError) return;
       if (error instanceof S3ResponseError && EXPECTED.has(error.code)) return;
-      if (this.#world.profile.locks && error instanceof S3ResponseError && error.code === "AccessDenied") return;
+      if (error instanceof S3ResponseError && this.#mayBeTold(error.code)) return;
       this.#world.violation(
         "an operation failed",
         `${operation} at ${this.#site.name}: ${error instanceof S3ResponseError ? error.code : ""} ${(error as Error).stack}`,
       );
     }
+  }
+
+  /** Beyond what may be told at any time. */
+  #mayBeTold(code: string): boolean {
+    const { locks, troubles } = this.#world.profile;
+    return code === "AccessDenied" ? locks : code === "InternalError" && troubles.includes("failing");
   }
 
   #do(operation: Operation): Promise<void> {
@@ -210,7 +216,11 @@ export class Client {
   async #purged(key: string, versionId: string): Promise<void> {
     const stone = await tombstoneOf(this.#site, key, versionId);
     const gone = versionId !== "null" && !(await heldBy(this.#site)).has(idOf({ key, versionId }));
-    if (stone?.will === "everywhere" && gone) this.#world.history.purgedEverywhere.add(idOf({ key, versionId }));
+    if (stone?.will !== "everywhere" || !gone) return;
+    const { purgedAt, purgedEverywhere } = this.#world.history;
+    const id = idOf({ key, versionId });
+    purgedEverywhere.add(id);
+    purgedAt.set(id, (purgedAt.get(id) ?? new Set()).add(this.#site.name));
   }
 
   async #tag(key: string): Promise<void> {

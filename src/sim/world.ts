@@ -4,6 +4,7 @@ import type { Arn } from "../model/names.ts";
 import type { ReplicationConfig, ReplicationRule } from "../model/replication-config.ts";
 import { AssertionError } from "../runtime/assert.ts";
 import { History } from "./history.ts";
+import { MinioDouble } from "./minio.ts";
 import { Network } from "./network.ts";
 import type { Profile } from "./profile.ts";
 import type { Dice } from "./random.ts";
@@ -26,6 +27,8 @@ export class World {
   readonly history = new History();
   readonly network: Network;
   readonly sites: readonly Site[];
+  /** A target of every site. */
+  readonly minio: MinioDouble | undefined;
   readonly profile: Profile;
   readonly dice: Dice;
   readonly violations: Violation[] = [];
@@ -41,10 +44,11 @@ export class World {
     this.profile = profile;
     this.dice = dice;
     this.network = new Network(this.time, dice.fork("network"), profile.network, (text) => this.note(text));
+    this.minio = profile.minio ? new MinioDouble(dice.fork("minio")) : undefined;
     const around = {
       time: this.time,
       network: this.network,
-      placeOf: (endpoint: string) => this.siteAt(endpoint),
+      placeOf: (endpoint: string) => (endpoint === this.minio?.endpoint ? this.minio : this.siteAt(endpoint)),
       warned: (site: string, message: string, error: unknown) => this.#warned(site, message, error),
     };
     this.sites = profile.sites.map((name) => {
@@ -137,7 +141,8 @@ export class World {
     this.#unconfigured.add(site);
     const { objects, replication } = site.leader;
     const rules: ReplicationRule[] = [];
-    for (const peer of this.peersOf(site)) rules.push(ruleTo(await this.#target(site, peer), rules.length + 1, mode));
+    const places = [...this.peersOf(site), ...(this.minio === undefined ? [] : [this.minio])];
+    for (const place of places) rules.push(ruleTo(await this.#target(site, place), rules.length + 1, mode));
     if (rules.length > 0)
       await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { rules, role: "" } }));
     await replication.api.configChanged(BUCKET);
@@ -164,9 +169,14 @@ export class World {
     this.#unconfigured.add(site);
   }
 
-  #target(site: Site, peer: Site): Promise<Arn> {
+  /** Where a target leads. */
+  nameAt(endpoint: string): string {
+    return endpoint.slice(0, endpoint.indexOf("."));
+  }
+
+  #target(site: Site, { endpoint }: { readonly endpoint: string }): Promise<Arn> {
     const json = {
-      endpoint: peer.endpoint,
+      endpoint,
       credentials: ROOT,
       targetbucket: BUCKET,
       secure: false,

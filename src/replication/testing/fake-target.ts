@@ -49,8 +49,11 @@ export class FakeTarget {
   #server: Server | undefined;
   #port = 0;
 
-  constructor(bucket = "dst") {
+  readonly #uuid: () => string;
+
+  constructor(bucket = "dst", uuid: () => string = randomUUID) {
     this.bucket = bucket;
+    this.#uuid = uuid;
   }
 
   get endpoint(): string {
@@ -75,6 +78,9 @@ export class FakeTarget {
       this.#server?.closeAllConnections();
     });
   }
+
+  /** One request without a socket. */
+  readonly handler = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response);
 
   get versions(): FakeVersion[] {
     return this.store.versions;
@@ -170,15 +176,15 @@ export class FakeTarget {
   #put(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
     if (this.#refused(seen, response)) return;
     const etag = header(seen.headers, "x-minio-source-etag") || md5(body);
-    const versionId = seen.query.get("versionId") || randomUUID();
+    const versionId = seen.query.get("versionId") || this.#uuid();
     this.store.put({ key: seen.key, versionId, headers: flat(seen.headers), body, etag });
     answer(response, 200, { etag: `"${etag}"`, ...idHeader(versionId) });
   }
 
   #createUpload(seen: SeenRequest, response: ServerResponse): void {
     if (this.#refused(seen, response)) return;
-    const id = randomUUID();
-    const versionId = seen.query.get("versionId") || randomUUID();
+    const id = this.#uuid();
+    const versionId = seen.query.get("versionId") || this.#uuid();
     this.#uploads.set(id, { versionId, headers: flat(seen.headers), parts: new Map() });
     const text = `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`;
     answer(response, 200, {}, text);

@@ -21,6 +21,16 @@ interface Directory {
 
 const failure = (code: string, path: string): Error => Object.assign(new Error(`${code}: ${path}`), { code });
 
+/** What a crash leaves of changes that were not synced. */
+export interface Torn {
+  /** A name that was made or removed since the last sync of its directory. */
+  hasHappened(): boolean;
+  /** The bytes of a file of which `synced` are certain. */
+  bytes(synced: Buffer, written: Buffer): Buffer;
+}
+
+const NOTHING_MORE: Torn = { hasHappened: () => false, bytes: (synced) => Buffer.from(synced) };
+
 export class CrashFiles implements FileLayer {
   /** Calls made so far. */
   calls = 0;
@@ -47,16 +57,27 @@ export class CrashFiles implements FileLayer {
     this.#roomBytes = bytes;
   }
 
-  /** The power goes and comes back: only what was synced is there. Open files of before are dead. */
-  crash(): void {
+  /**
+   * The power goes and comes back: what was synced is there, and of the rest what `torn` lets through. Open files of before
+   * are dead.
+   */
+  crash(torn: Torn = NOTHING_MORE): void {
     for (const path of this.#directories.keys()) {
       if (!this.#reachable(path)) this.#directories.delete(path);
     }
     for (const path of this.#syncedDirectories) if (!this.#directories.has(path)) this.#syncedDirectories.delete(path);
     for (const directory of this.#directories.values()) {
-      directory.names = new Map(directory.synced);
-      for (const inode of directory.names.values()) inode.bytes = Buffer.from(inode.synced);
+      const { names, synced } = directory;
+      const kept = (has: ReadonlyMap<string, Inode>, lacks: ReadonlyMap<string, Inode>, stays: () => boolean) =>
+        [...has].filter(([name, inode]) => lacks.get(name) === inode || stays());
+      directory.names = new Map([
+        ...kept(synced, names, () => !torn.hasHappened()),
+        ...kept(names, synced, torn.hasHappened),
+      ]);
+      directory.synced = new Map(directory.names);
     }
+    const inodes = new Set([...this.#directories.values()].flatMap(({ names }) => [...names.values()]));
+    for (const inode of inodes) inode.bytes = inode.synced = torn.bytes(inode.synced, inode.bytes);
     this.#dead = false;
     this.#dieAt = Infinity;
     this.#failAt.clear();
