@@ -108,6 +108,24 @@ describe("resync", { timeout: 120_000 }, () => {
     assert.ok(fake.find(keyOf(3), (versions[3] as Version).versionId) !== undefined, "the proof found that it is not");
   });
 
+  test("a connection that breaks while the proof sends what lacks is no difference", async () => {
+    const versions = await fill(1100);
+    await start();
+    await finished();
+    let pages = 0;
+    let puts = 0;
+    fake.interfere = ({ method, query }) => {
+      if (method === "PUT" && ++puts === 1) return "cut";
+      if (!query.has("versions") || ++pages !== 4) return undefined;
+      fake.remove(keyOf(3), (versions[3] as Version).versionId);
+      return "cut";
+    };
+    await start();
+    const done = await finished();
+    assert.equal(puts, 2);
+    assert.deepEqual([done.verify?.different, done.verify?.samples], [0, []]);
+  });
+
   test("only what was lost moves; what only the target has stays", async () => {
     const versions = await fill(40);
     await start();

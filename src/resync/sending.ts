@@ -211,9 +211,7 @@ export class Sending {
     const { key, versionId } = version;
     let why: string | undefined = verdict.why;
     for (let attempts = 0; attempts < RESYNC_ATTEMPTS && why !== undefined; attempts++) {
-      const connection = await this.#job.connection();
-      const request = this.#request(bucket, version, verdict.ask || attempts > 0);
-      const { outcome, local } = await sendVersion(this.#deps.objects, connection, request);
+      const { outcome, local } = await this.#insisting(bucket, version, verdict.ask || attempts > 0);
       if (outcome.kind === "retry") return { kind: "different", why: failure(outcome) };
       if (outcome.kind === "refused" || outcome.kind === "purgedThere") return EXEMPT;
       if (outcome.kind === "sent" && local.kind === "version") await this.#settle(bucket, local.version);
