@@ -1,7 +1,8 @@
 /** `resilver check DIR`: what it says of a sound directory, of one with each kind of damage, and of one from before digests. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CommitBuilder } from "../src/storage/index/commit-builder.ts";
@@ -15,6 +16,7 @@ import { putParts, Site } from "./support/site.ts";
 
 const BUCKET = "data";
 const OBJECTS = 120;
+const NOBODY = 65_534;
 const program = resolve(import.meta.dirname, "..", "bin", "resilver");
 
 let site: Site;
@@ -78,6 +80,34 @@ describe("check", { timeout: 120_000 }, () => {
         said.statement,
         new RegExp(`^Sound: ${OBJECTS + 1} objects in 1 buckets .*, ${OBJECTS + 2} versions`),
       );
+    }
+  });
+
+  test("a directory that can only be read is looked at, and left as it was", () => {
+    const folder = mkdtempSync(join(tmpdir(), "resilver-read-only-"));
+    chmodSync(folder, 0o755);
+    const copy = join(folder, "site");
+    try {
+      cpSync(dir, copy, { recursive: true, filter: (path) => !path.endsWith("server.lock") });
+      // Root may write anywhere: the look is another user's then.
+      const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+      spawnSync("chmod", ["-R", "a-w,a+rX", copy]);
+      const look = (...flags: string[]) =>
+        spawnSync(program, ["check", ...flags, copy], {
+          encoding: "utf8",
+          ...user,
+          env: { ...process.env, HOME: "/" },
+        });
+      const before = readdirSync(copy, { recursive: true }).sort();
+      const sound = look("--deep");
+      assert.equal(sound.status, 0, sound.stderr);
+      assert.match(sound.stdout, /^Sound: /);
+      assert.deepEqual(readdirSync(copy, { recursive: true }).sort(), before);
+      const rebuilt = look("--rebuild");
+      assert.deepEqual([rebuilt.status, /cannot be written/.test(rebuilt.stderr)], [2, true], rebuilt.stderr);
+    } finally {
+      spawnSync("chmod", ["-R", "u+w", copy]);
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 

@@ -9,14 +9,17 @@ import { openBlobStore } from "../storage/blobs/store.ts";
 import { digestsReady, rebuildDigests } from "../storage/digests.ts";
 import { fileRowsReady, rebuildFileRows } from "../storage/file-rows.ts";
 import { openLmdbIndex } from "../storage/index/lmdb/index.ts";
+import { openLmdbReader } from "../storage/index/lmdb/reader.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { checkDirectory, type DirectoryResult, type Fault } from "../verify/directory.ts";
 import {
   explainedDamage,
   lockDataDirectory,
+  mayWrite,
   openDataDirectory,
   raiseFormat,
   refuseDamagedIndex,
+  refuseServed,
 } from "./data-directory.ts";
 import { UsageError } from "./settings.ts";
 
@@ -55,9 +58,12 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
   const { dir, deep, rebuild, json } = asked(argv);
   if (!existsSync(join(dir, "format.json"))) throw new UsageError(`${dir} is no data directory of Resilver`);
   const format = openDataDirectory(dir);
-  const lock = await lockDataDirectory(dir);
+  const readOnly = !mayWrite(dir);
+  if (readOnly && rebuild) throw new UsageError(`${dir} cannot be written: --rebuild needs that`);
+  const lock = readOnly ? await refuseServed(dir) : await lockDataDirectory(dir);
   refuseDamagedIndex(dir);
-  const index = await openLmdbIndex({ path: join(dir, "index") });
+  const path = join(dir, "index");
+  const index = readOnly ? openLmdbReader({ path }) : await openLmdbIndex({ path });
   try {
     if (rebuild) {
       raiseFormat(dir, format);
@@ -68,7 +74,7 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
         `${dir} is of an older format. The next start of the server brings it up; so does --rebuild`,
       );
     }
-    const result = await look(index, { dir, deep, json });
+    const result = await look(index, { dir, deep, json, readOnly });
     tell(result, { deep, json });
     return result.faults === 0 ? EXIT.sound : EXIT.faults;
   } catch (error) {
@@ -76,13 +82,17 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
   } finally {
     progress("");
     await index.close();
-    lock.close();
+    lock?.close();
   }
 }
 
-async function look(index: OrderedIndex, { dir, deep, json }: Omit<Asked, "rebuild">): Promise<DirectoryResult> {
+interface Looked extends Omit<Asked, "rebuild"> {
+  readonly readOnly: boolean;
+}
+
+async function look(index: OrderedIndex, { dir, deep, json, readOnly }: Looked): Promise<DirectoryResult> {
   const [clock, random] = [systemClock(), systemRandom];
-  const blobs = await openBlobStore({ directory: dir, random });
+  const blobs = await openBlobStore({ directory: dir, random, readOnly });
   try {
     const objects = createObjects({ index, blobs, clock, random, poke: () => undefined });
     return await checkDirectory(

@@ -1,7 +1,9 @@
 /** The site's data directory: made, recognised, and owned by one server at a time. Layout: docs/format.md. */
 import { randomUUID } from "node:crypto";
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -190,6 +192,29 @@ async function lock(dir: string): Promise<Server> {
   throw new UsageError(`${dir} is in use by another Resilver server. Stop it first, or choose another directory`);
 }
 
+/** Whether this process may write in DIR: a snapshot, or the directory of another user, can only be read. */
+export function mayWrite(dir: string): boolean {
+  try {
+    accessSync(dir, constants.W_OK);
+    accessSync(join(dir, "index"), constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** In place of the lock where it cannot be taken: throws UsageError when a server has DIR, or when that cannot be told. */
+export async function refuseServed(dir: string): Promise<void> {
+  if (!existsSync(join(dir, LOCK_NAME))) return;
+  const handle = openSync(dir, "r");
+  const path = process.platform === "linux" ? `/proc/self/fd/${handle}/${LOCK_NAME}` : join(dir, LOCK_NAME);
+  const state = await answerOf(path);
+  closeSync(handle);
+  if (state === "connected") throw new UsageError(`${dir} is in use by a Resilver server. Stop it first`);
+  if (state === "EACCES" || state === "EPERM")
+    throw new UsageError(`${dir} may be in use by a server of another user. Run this as that user, or on a copy`);
+}
+
 /** Long against the moment between another start's look at a dead socket and its removal. */
 const RIVAL_MS = 100;
 
@@ -214,13 +239,18 @@ function listenOn(path: string): Promise<Server | undefined> {
   });
 }
 
-function answers(path: string): Promise<boolean> {
+async function answers(path: string): Promise<boolean> {
+  return (await answerOf(path)) === "connected";
+}
+
+/** `connected`, or the code of what the system said. */
+function answerOf(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = createConnection(path);
     socket.once("connect", () => {
       socket.destroy();
-      resolve(true);
+      resolve("connected");
     });
-    socket.once("error", () => resolve(false));
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? ""));
   });
 }

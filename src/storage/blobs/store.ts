@@ -24,6 +24,8 @@ export interface BlobStoreOptions {
   readonly random: Random;
   /** Bodies up to this many bytes become rows beside the index. */
   readonly inlineMax?: number | undefined;
+  /** Nothing is written: no directory is made, missing ones hold nothing. */
+  readonly readOnly?: boolean | undefined;
 }
 
 const BLOB_ID = /^[0-9a-f]{32}$/;
@@ -339,6 +341,6 @@ async function* readInline(ref: BlobRef, start: number, end: number, row: Buffer
 /** Opens the store in `directory`; a new one gets its 256 directories, synced. */
 export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStore> {
   const store = new FileBlobStore(options);
-  await store.prepare(options.directory);
+  if (options.readOnly !== true) await store.prepare(options.directory);
   return store;
 }

@@ -70,6 +70,8 @@ const ZERO = Buffer.from([0]);
 /** Where the rows lie: a directory. */
 export interface StoreOptions {
   readonly path: string;
+  /** The rows are neither changed nor made. */
+  readonly readOnly?: boolean | undefined;
 }
 
 /** One thread's handle of the environment at `path`. All threads and processes that open the same path share it. */
@@ -85,6 +87,7 @@ export class LmdbStore {
     this.#store = lmdb.open({
       path: options.path,
       noSubdir: false,
+      readOnly: options.readOnly === true,
       keyEncoder: KEYS,
       encoder: VALUES,
       // One fdatasync inside each transaction's end; the overlapping form answers before the disk has it.
