@@ -23,6 +23,7 @@ async function read(request: S3Request): Promise<Reply> {
   const key = readKey(request);
   const looked = await findAuthorized(request);
   if ("fault" in looked) {
+    refuseOverrides(request);
     const reply = await readFromPeer(request, looked.fault);
     if (reply === undefined) throw await missing(request, looked.fault);
     if (reply.status === 304 || request.query.pairs.length === 0) return reply;
@@ -225,7 +226,10 @@ async function addOptional(
     if (text !== "") out.push("X-Amz-Tagging", text);
   }
   if (shape.slice?.part !== undefined) out.push("x-amz-mp-parts-count", String(found.parts.length));
-  if (request.query.pairs.length > 0) overrideHeaders(request, out);
+  if (request.query.pairs.length > 0) {
+    refuseOverrides(request);
+    overrideHeaders(request, out);
+  }
 }
 
 function addChecksum(
@@ -253,16 +257,19 @@ const OVERRIDES: Readonly<Record<string, string>> = {
   "response-content-encoding": "Content-Encoding",
 };
 
-/** `response-*` of the query replace the stored headers; strangers may not use them (s3-api.md 2.4). */
+/** InvalidRequest for `response-*` of a stranger (s3-api.md 2.4). */
+function refuseOverrides({ identity, query }: S3Request): void {
+  if (identity.kind !== "anonymous" || !query.pairs.some(([name]) => OVERRIDES[name] !== undefined)) return;
+  throw new StoreError("InvalidRequest", {
+    message: "Request specific response headers cannot be used for anonymous GET requests.",
+  });
+}
+
+/** `response-*` of the query replace the stored headers. */
 function overrideHeaders(request: S3Request, out: string[]): void {
   for (const [query, value] of request.query.pairs) {
     const name = OVERRIDES[query];
     if (name === undefined) continue;
-    if (request.identity.kind === "anonymous") {
-      throw new StoreError("InvalidRequest", {
-        message: "Request specific response headers cannot be used for anonymous GET requests.",
-      });
-    }
     // Only every other text is a name: metadata may have the value `Expires`.
     let at = 0;
     while (at < out.length && out[at] !== name) at += 2;
