@@ -166,7 +166,7 @@ export type AdminHandler = (
 
 export function createAdminHandler(deps: AdminDeps): AdminHandler {
   return (incoming, response, path, query) => {
-    const sts = isStsRequest(incoming, path);
+    const sts = isStsRequest(incoming, path, query);
     if (!sts && !path.startsWith("/minio/")) return false;
     const requestId = deps.random.bytes(8).toString("hex").toUpperCase();
     const context = { deps, response, requestId, userAgent: incoming.headers["user-agent"] };

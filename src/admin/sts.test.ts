@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { after, before, test } from "node:test";
 import { AdminClient } from "../client/admin-client.ts";
 import { TEST_ROOT } from "../iam/testing.ts";
 import { signRequest } from "../protocol/sigv4-sign.ts";
+import { isStsRequest } from "./sts.ts";
 import type { TestAdmin } from "./testing.ts";
 import { testAdmin } from "./testing.ts";
 
@@ -115,4 +117,16 @@ test("refusals in the words of STS", async () => {
   await admin.iam.policies.put("no-sts", JSON.stringify(deny));
   await admin.iam.policies.map({ kind: "user", name: "ann" }, ["no-sts"]);
   await refused(ANN, assume, 403, "AccessDenied");
+});
+
+test("a removal of many in a bucket that the host names is no request of STS, whatever its body is called", () => {
+  const incoming = {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  } as IncomingMessage;
+  const asked = ["", "Action=AssumeRole", "Version=1&Action=AssumeRole", "delete", "delete=", "x-Action=y"];
+  assert.deepEqual(
+    asked.map((query) => isStsRequest(incoming, "/", query)),
+    [true, true, true, false, false, false],
+  );
 });

@@ -23,9 +23,13 @@ const VERSION = "2011-06-15";
 const FORM = "application/x-www-form-urlencoded";
 const KNOWN_ELSEWHERE = /^AssumeRoleWith(WebIdentity|ClientGrants|LDAPIdentity|Certificate|CustomToken)$/;
 
-/** Whether a request for `/` is one of STS: S3 knows no POST there. */
-export function isStsRequest(incoming: IncomingMessage, path: string): boolean {
-  return incoming.method === "POST" && path === "/" && (incoming.headers["content-type"] ?? "").startsWith(FORM);
+/**
+ * Whether a request for `/` is one of STS. S3 knows no POST there but those about a bucket that its host names, such as
+ * `?delete`, whose body some clients call a form. `query`: raw, without `?`.
+ */
+export function isStsRequest(incoming: IncomingMessage, path: string, query: string): boolean {
+  if (incoming.method !== "POST" || path !== "/") return false;
+  return (incoming.headers["content-type"] ?? "").startsWith(FORM) && (query === "" || /(^|&)Action=/.test(query));
 }
 
 /** Codes of STS for what the layers below call otherwise. */

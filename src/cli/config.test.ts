@@ -49,6 +49,22 @@ test("old files: hosts become aliases, lookup becomes path; newer ones are refus
   assert.throws(() => new AliasStore(dir, {}).all(), /version 11/);
 });
 
+test("what MinIO's client writes into its first file is understood", () => {
+  const entry = { url: "https://s3.example", accessKey: "a", secretKey: "b", api: "S3v4" };
+  const aliases = {
+    host: { ...entry, path: "dns" },
+    path: { ...entry, path: "path" },
+    none: entry,
+    odd: { ...entry, path: "on" },
+  };
+  writeFileSync(join(dir, "config.json"), JSON.stringify({ version: "10", aliases }));
+  const all = new AliasStore(dir, {}).all();
+  assert.deepEqual(
+    ["host", "path", "none", "odd"].map((name) => all[name]?.path),
+    ["off", "on", "auto", "on"],
+  );
+});
+
 test("the environment wins over MC_CONFIG_ENV_FILE, which wins over the file", () => {
   new AliasStore(dir, {}).set("one", ENTRY);
   const file = join(dir, "env");

@@ -63,9 +63,15 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
+/** Older words for how a bucket is named; MinIO's client still writes `dns` into its own first file. */
+const LOOKUPS: ReadonlyMap<string, string> = new Map([
+  ["dns", "off"],
+  ["path", "on"],
+]);
+
 /** An entry as it is stored, or as `alias import` reads it; reads the old `lookup` key. */
 export function entryFromJson(raw: Json): AliasEntry {
-  const lookup = { dns: "off", path: "on", auto: "auto" }[text(raw["lookup"]).toLowerCase()];
+  const spelled = text(raw["path"]) || text(raw["lookup"]);
   const token = text(raw["sessionToken"]);
   return {
     url: text(raw["url"]),
@@ -73,7 +79,7 @@ export function entryFromJson(raw: Json): AliasEntry {
     secretKey: text(raw["secretKey"]),
     ...(token === "" ? {} : { sessionToken: token }),
     api: text(raw["api"]) || "S3v4",
-    path: text(raw["path"]) || (lookup ?? "auto"),
+    path: LOOKUPS.get(spelled.toLowerCase()) ?? (spelled || "auto"),
   };
 }
 

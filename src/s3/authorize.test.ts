@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as sdk from "@aws-sdk/client-s3";
+import { presignUrl } from "../protocol/sigv4-sign.ts";
 import { call, startTestPort, TEST_ROOT, type Answer, type Call, type TestPort } from "./testing.ts";
 
 let port: TestPort;
@@ -135,4 +136,18 @@ test("an explicit Deny holds although another right would do", async () => {
   assert.equal((await asUser("GET", path, { query: "tagging" })).status, 200);
   await deny({ Action: ["s3:GetBucketAcl"] });
   assert.equal((await asUser("GET", `/${Bucket}`, { query: "acl" })).status, 403);
+});
+
+test("a presigned URL is as old as its signature", async () => {
+  await call(port, { method: "PUT", path: `/${Bucket}/aged`, body: "x" });
+  await deny({ Action: ["s3:GetObject"], Condition: { NumericGreaterThan: { "s3:signatureAge": "600000" } } });
+  const status = async (ageMs: number): Promise<number> => {
+    const where = { method: "GET", origin: port.endpoint, path: `/${Bucket}/aged`, query: {}, region: "us-east-1" };
+    const url = presignUrl({ ...USER, ...where, expiresSeconds: 3600, nowMs: Date.now() - ageMs });
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    return response.status;
+  };
+  assert.deepEqual([await status(0), await status(300_000), await status(900_000)], [200, 200, 403]);
+  assert.equal((await asUser("GET", `/${Bucket}/aged`)).status, 200);
 });

@@ -10,6 +10,7 @@ import type { BucketName } from "../model/names.ts";
 import { remainingDays } from "../model/object-lock.ts";
 import type { Tags } from "../model/version.ts";
 import type { VersionSelector } from "../objects/types.ts";
+import { parseAmzDate } from "../protocol/time.ts";
 import type { HeaderView } from "./attributes.ts";
 import type { S3Request } from "./request.ts";
 
@@ -49,6 +50,8 @@ function baseConditions(request: S3Request): Record<string, readonly string[]> {
   };
   const version2 = presigned2 || request.header("authorization")?.startsWith("AWS ");
   if (identity.kind !== "anonymous") out["signatureversion"] = [version2 ? "AWS" : "AWS4-HMAC-SHA256"];
+  const signedMs = presigned ? parseAmzDate(request.query.get("X-Amz-Date") ?? "") : undefined;
+  if (signedMs !== undefined) out["signatureAge"] = [String(nowMs - signedMs)];
   for (const name of CONDITION_QUERIES) {
     const value = request.query.get(name);
     if (value !== undefined) out[name] = [value];
