@@ -35,11 +35,11 @@ export const RETRIES_PER_SECOND_MAX = 500;
 export const FLUSH_FAILURES_MAX = 512;
 /** A target that refused so many versions in a row, and took none, is tried less often until it takes one. */
 export const REFUSED_IN_A_ROW = 512;
-/** First tries and repeats together at such a target: what it costs its source. */
-export const TRIES_PER_SECOND_MAX = 200;
-/** So many of them at once, and how soon there may be room for the next: also how late the end of the refusals is seen. */
-export const TRIES_AT_ONCE_MAX = 10;
-export const TRY_AGAIN_MS = 25;
+/** First tries and repeats together at such a target, in the order of its log; and the newest row so often beside them. */
+export const TRIES_PER_SECOND_MAX = 20;
+export const TRIES_AT_ONCE_MAX = 2;
+/** Also how late the end of the refusals is seen. */
+export const TRY_AGAIN_MS = 50;
 /** A repeat that is due and finds no room waits so long at least. */
 export const RETRY_ROOM_MS = 50;
 /** A log that nobody announced a row of is looked at this often. */

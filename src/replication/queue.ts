@@ -40,6 +40,14 @@ interface Item extends LogEntry {
   readonly large: boolean;
 }
 
+const nameOf = ({ key }: Entry): string => key.toString("latin1");
+
+function itemOf(entry: Entry): Item {
+  const { rowKey, row, raw } = logEntry(entry);
+  const large = row.size >= limits.LARGE_OBJECT_BYTES;
+  return { rowKey, row, raw, name: nameOf(entry), lane: `${row.bucketId}/${row.key}`, large };
+}
+
 const FINISH_BATCH = 200;
 const NS_PER_MS = 1_000_000n;
 
@@ -78,6 +86,7 @@ export class TargetQueue {
   /** Answers in a row that were refusals of the target. */
   #refusedInARow = 0;
   readonly #tries: Allowance;
+  readonly #newestTries: Allowance;
   #pumpPlanned = false;
   /** What the clock showed when the retry queue was last read; Infinity: never, as after a start. */
   #lookedAtMs = Infinity;
@@ -90,6 +99,7 @@ export class TargetQueue {
     this.activity = new Activity(deps.clock);
     this.#repeats = new Allowance(deps.clock, limits.RETRIES_PER_SECOND_MAX, limits.RETRY_ROWS_PER_SCAN);
     this.#tries = new Allowance(deps.clock, limits.TRIES_PER_SECOND_MAX, limits.TRIES_AT_ONCE_MAX);
+    this.#newestTries = new Allowance(deps.clock, limits.TRIES_PER_SECOND_MAX, 1);
     this.#connection = connection;
     this.#unlisten = connection.endpoint.onOnline(() => this.#lookAgain());
   }
@@ -209,11 +219,32 @@ export class TargetQueue {
     }
     if (this.#pumpPlanned) return false;
     this.#pumpPlanned = true;
-    void this.#deps.clock.sleep(limits.TRY_AGAIN_MS, this.#abort.signal).then(() => {
-      this.#pumpPlanned = false;
-      this.#pump();
-    });
+    void this.#deps.clock
+      .sleep(limits.TRY_AGAIN_MS, this.#abort.signal)
+      .then(() => this.#tryNewest())
+      .then(() => {
+        this.#pumpPlanned = false;
+        this.#pump();
+      });
     return false;
+  }
+
+  /** Many rows that can never go through must not hold up those behind them: where these are taken, all are tried again. */
+  async #tryNewest(): Promise<void> {
+    const { index, warn } = this.#deps;
+    if (this.#newestTries.left === 0) return;
+    this.#newestTries.take(1);
+    try {
+      const [entry] = await index.scan(logRange(this.arn), { limit: 1, reverse: true });
+      if (entry === undefined || this.#abort.signal.aborted || !this.#connection.endpoint.isKnownAndOpen) return;
+      const item = itemOf(entry);
+      if (this.#known.has(item.name) || this.#busy.has(item.lane)) return;
+      this.#known.add(item.name);
+      this.#busy.set(item.lane, []);
+      this.#start(item);
+    } catch (error) {
+      warn("the change log could not be read", error);
+    }
   }
 
   #start(item: Item): void {
@@ -306,13 +337,11 @@ export class TargetQueue {
 
   /** False: it is in memory already. */
   #admit(entry: Entry): boolean {
-    const name = entry.key.toString("latin1");
+    const name = nameOf(entry);
     if (this.#known.has(name)) return false;
     this.#known.add(name);
-    const { rowKey, row, raw } = logEntry(entry);
-    const large = row.size >= limits.LARGE_OBJECT_BYTES;
-    const item = { rowKey, row, raw, name, lane: `${row.bucketId}/${row.key}`, large };
-    this.#waiting[large ? "large" : "small"].push(item);
+    const item = itemOf(entry);
+    this.#waiting[item.large ? "large" : "small"].push(item);
     return true;
   }
 

@@ -6,7 +6,6 @@ import type { LogRow } from "../objects/types.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { logRowKey, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow, encodeTimedRow } from "../storage/records.ts";
-import { REFUSED_IN_A_ROW, SMALL_IN_FLIGHT_MAX, TRIES_AT_ONCE_MAX } from "./limits.ts";
 import { logRange, pendingWork } from "./log.ts";
 import { Scheduler } from "./scheduler.ts";
 import { systemRandom } from "../runtime/random.ts";
@@ -159,31 +158,6 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     await Promise.all(Array.from({ length: many }, (_, i) => site.put(`k${i}`)));
     await until(async () => (await pendingWork(site.index, arn)).failing.count === many);
     fake.interfere = () => undefined;
-    await until(idle);
-    assert.equal(fake.versions.length, many);
-  });
-
-  test("a target that refuses everything is tried so often and no more, and has all soon after it takes one", async () => {
-    const { clock } = site;
-    const many = 1000;
-    let tries = 0;
-    fake.interfere = ({ method }) => {
-      if (method !== "PUT") return undefined;
-      tries++;
-      return { status: 403, code: "AccessDenied" };
-    };
-    // Time stands still: what a second allows never comes.
-    const { nowMs } = clock;
-    const stillMs = nowMs();
-    clock.nowMs = () => stillMs;
-    await Promise.all(Array.from({ length: many }, (_, i) => site.put(`k${i}`)));
-    const failing = async (): Promise<number> => (await pendingWork(site.index, arn)).failing.count;
-    await until(async () => (await failing()) >= REFUSED_IN_A_ROW);
-    await until(async () => (await failing()) === tries);
-    assert.ok(tries <= REFUSED_IN_A_ROW + SMALL_IN_FLIGHT_MAX + TRIES_AT_ONCE_MAX, `${tries} tries`);
-    assert.equal((await pendingWork(site.index, arn)).count, many);
-    fake.interfere = () => undefined;
-    clock.nowMs = nowMs;
     await until(idle);
     assert.equal(fake.versions.length, many);
   });
