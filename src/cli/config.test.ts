@@ -50,6 +50,7 @@ test("old files: hosts become aliases, lookup becomes path; newer ones are refus
 });
 
 test("what MinIO's client writes into its first file is understood", () => {
+  new AliasStore(dir, {}).set("x", ENTRY);
   const entry = { url: "https://s3.example", accessKey: "a", secretKey: "b", api: "S3v4" };
   const aliases = {
     host: { ...entry, path: "dns" },
