@@ -19,7 +19,9 @@ export const REMOTE_QUESTIONS_MAX = 20_000;
 /** Versions found to differ that wait to be described: then they are, before more are looked for. */
 export const DESCRIBE_BACKLOG_MAX = 4000;
 /** Questions answered before other work of the process gets its turn. */
-export const QUESTIONS_PER_TURN = 256;
+export const QUESTIONS_PER_TURN = 16;
+/** Versions described before other requests of the process get their turn. */
+export const VERSIONS_PER_TURN = 64;
 /** Versions described by one answer, and rows read at a time for it. */
 export const DESCRIBED_MAX = 2000;
 export const ROWS_PER_READ = 1000;

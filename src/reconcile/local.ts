@@ -15,6 +15,7 @@ import {
   PARTS,
   QUESTIONS_PER_TURN,
   ROWS_PER_READ,
+  VERSIONS_PER_TURN,
 } from "./limits.ts";
 import { placeWithin, rangeIn, versionAt } from "./places.ts";
 import {
@@ -156,6 +157,7 @@ export class LocalSide implements Side<Version> {
         if (version === undefined) continue;
         versions.push(version);
         room.versions--;
+        if (versions.length % VERSIONS_PER_TURN === 0) await this.#deps.clock.sleep(0);
       }
     }
     return { versions };

@@ -118,6 +118,8 @@ export const RESYNC_LIST_MAX = 100_000;
 export const RESYNC_LIST_BYTES_MAX = 32 * MIB;
 /** Keys compared before what they lack is recorded and sent: one commit for each so many. */
 export const RESYNC_BATCH_KEYS = 512;
+/** Keys compared before others in the process get their turn. */
+export const RESYNC_KEYS_PER_TURN = 128;
 /** Rows of a job (intents, named versions) are cut at this size, and read so many at a time. */
 export const RESYNC_ROW_BYTES = 64 * 1024;
 export const RESYNC_ROWS_MAX = 10_000;

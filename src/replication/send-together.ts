@@ -26,6 +26,9 @@ export interface TogetherRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Versions that are made ready before others get their turn. */
+const VERSIONS_PER_TURN = 64;
+
 const AGAIN: TogetherOutcome = { kind: "again" };
 const ALONE: TogetherOutcome = { kind: "alone" };
 
@@ -68,6 +71,7 @@ async function sendNow(objects: Objects, target: SendTarget, request: TogetherRe
     const headers = newObjectHeaders(version, marks, { mtime: true, etag: true });
     pieces.push(...encodeIngestItem({ key, versionId, headers, body }));
     sent.push(at);
+    if (sent.length % VERSIONS_PER_TURN === 0) await target.clock.sleep(0);
   }
   if (sent.length === 0) return out;
   const results = await ingest.putAll(pieces, sent.length);

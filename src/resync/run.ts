@@ -278,9 +278,11 @@ export class ResyncRun {
     const { pass, cursor } = this.state;
     const turn = passesOf(this.#record) === 1 ? undefined : inPass.bind(undefined, this.#record, pass);
     let batch: KeyWork[] = [];
+    let count = 0;
     for await (const steps of await this.#walk(cursor)) {
       for (const step of steps) {
         signal.throwIfAborted();
+        if (++count % limits.RESYNC_KEYS_PER_TURN === 0) await this.#deps.clock.sleep(0);
         const work = step.kind === "equal" ? this.#equalWork(step) : this.#keyWork(step, scope, turn);
         if (work !== undefined) batch.push(work);
         if (batch.length < limits.RESYNC_BATCH_KEYS) continue;

@@ -6,6 +6,7 @@ import type { Iam } from "../iam/types.ts";
 import type { TraceSink } from "../observe/trace.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { Clients } from "../runtime/giving-way.ts";
 import type { Random } from "../runtime/random.ts";
 import type { ReplicationApi } from "./replication-api.ts";
 
@@ -75,6 +76,8 @@ export interface S3Deps {
   readonly nodeName?: string | undefined;
   /** Whom a request is from; absent: the peer of its connection. */
   readonly clientAddress?: ClientAddressOf | undefined;
+  /** Is told of every client that is served, so that background work gives way. */
+  readonly clients?: Clients | undefined;
   /** Slows down whoever sends bad signatures; absent: nobody is slowed down. */
   readonly failures?: Failures | undefined;
   /** Admin API, health, metrics, console: asked first for paths under /minio/ and /resilver/, and for a form posted to /. */

@@ -54,9 +54,14 @@ export function createS3Handler(deps: S3Deps): S3Handler {
  * with a body go the way of S3's.
  */
 function isSystemPath(url: string): boolean {
-  if (url.startsWith(`${INGEST_PATH}?`) || url.startsWith(`${RECONCILE_PATH}?`)) return false;
+  if (isPeerCall(url)) return false;
   return url.startsWith("/minio/") || url.startsWith("/resilver/") || url === "/minio" || url.startsWith("/minio?");
 }
+
+const isPeerCall = (url: string): boolean => url.startsWith(`${INGEST_PATH}?`) || url.startsWith(`${RECONCILE_PATH}?`);
+
+/** What belongs to background work, a question how far it is included: it does not give way to itself. */
+const isBackground = (url: string): boolean => isPeerCall(url) || url.includes("?replication-");
 
 /** Nothing of S3 is posted to the root: a form there is a call of STS. */
 function isForm(incoming: IncomingMessage, url: string): boolean {
@@ -92,7 +97,9 @@ async function handle(shared: Shared, incoming: IncomingMessage, response: Serve
   const requestId = deps.clock.nowNs().toString(16).toUpperCase();
   const request = new S3Request(deps, incoming, response, NOWHERE, requestId);
   const progress: Progress = { request, operation: "Unknown", status: 0, bytesOut: 0, firstByteMs: startMs, head: [] };
+  const clients = isBackground(incoming.url ?? "/") ? undefined : deps.clients;
   shared.running++;
+  clients?.begin();
   let reply: Reply | undefined;
   try {
     reply = await answer(shared, progress);
@@ -105,6 +112,7 @@ async function handle(shared: Shared, incoming: IncomingMessage, response: Serve
     if (reply?.stream !== undefined) await abandon(reply.stream).catch(() => undefined);
   } finally {
     shared.running--;
+    clients?.end(deps.clock.nowMs());
     const record = recordOf(progress, startMs);
     deps.observe.request(record);
     if (deps.trace?.active === true) deps.trace.publish(traceOf(progress, record));

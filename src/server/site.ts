@@ -22,6 +22,7 @@ import type { TraceRecord } from "../observe/trace.ts";
 import { createRequestObserver } from "../observe/requests.ts";
 import { createReplication } from "../resync/create-replication.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { Clients, givingWay } from "../runtime/giving-way.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { createS3Handler } from "../s3/listener.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
@@ -79,7 +80,8 @@ const SERVER_HEADER = "MinIO";
 
 export async function openSite(options: SiteOptions): Promise<Site> {
   const { settings, format, log } = options;
-  const clock = systemClock();
+  const clients = new Clients();
+  const clock = givingWay(systemClock(), clients);
   const openedMs = clock.nowMs();
   const random = systemRandom;
   const index = await openLmdbIndex({ path: join(settings.dir, "index") });
@@ -191,6 +193,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     observe: observer,
     trace: feeds.trace,
     nodeName,
+    clients,
     ...callers,
     fallback: (request, response, url) => {
       const [path, query] = splitUrl(url);
