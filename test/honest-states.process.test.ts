@@ -154,6 +154,27 @@ test("what waits is told exactly and alike, also right after kill -9, and is not
   });
 });
 
+test("a target that holds its breath is unreachable, and costs its source nothing but rows", async () => {
+  there.server.process.kill("SIGSTOP");
+  try {
+    for (let i = 0; i < 20; i++) await put(`breath-${i}`, 10);
+    await until(
+      async () => (await metrics<Stats>("")).Stats[arn]?.state === "UNREACHABLE",
+      WAIT_MS,
+      () => here.text("GET", BUCKET, { query: { "replication-metrics": "" } }),
+    );
+    const { versions, bytes } = await told();
+    assert.deepEqual([versions, bytes], [20, 200]);
+  } finally {
+    there.server.process.kill("SIGCONT");
+  }
+  await until(
+    async () => (await metrics<Stats>("")).Stats[arn]?.state === "CAUGHT_UP",
+    WAIT_MS,
+    () => here.text("GET", BUCKET, { query: { "replication-metrics": "" } }),
+  );
+});
+
 test("what can never go is told with its reason, does not hold up others, and stays told when the target is away", async () => {
   await there.kill();
   const id = await put("lost", LARGE);

@@ -9,7 +9,7 @@ import { systemRandom } from "../../runtime/random.ts";
 import { MIB } from "../limits.ts";
 import type { BlobStore, WriteOptions, WrittenBlob } from "./blobs.ts";
 import { blobContract, bodyOf, readAll, type BlobSite } from "./contract.ts";
-import { CrashFiles } from "./crash-files.ts";
+import { CrashFiles, type Torn } from "./crash-files.ts";
 import { DirectorySyncs } from "./directory-syncs.ts";
 import { openBlobStore } from "./store.ts";
 
@@ -61,6 +61,16 @@ const linked =
     return { ...blob, ref: await store.link(blob.ref) };
   };
 
+/** Every change of names has happened; of bytes that were not synced so many are there, the first half of them as zeros. */
+const torn = (kept: (length: number) => number): Torn => ({
+  hasHappened: () => true,
+  bytes(synced, written) {
+    const bytes = Buffer.from(written.subarray(0, synced.length + kept(written.length - synced.length)));
+    bytes.fill(0, synced.length, (synced.length + bytes.length) >> 1);
+    return bytes;
+  },
+});
+
 test("what was answered survives a crash at any later moment; what was not leaves only garbage", async () => {
   const small = randomBytes(100_000);
   const large = randomBytes(MIB + 7);
@@ -69,7 +79,16 @@ test("what was answered survives a crash at any later moment; what was not leave
     [write(large), large],
     [linked(small), small],
   ];
-  for (const [operation, bytes] of cases) {
+  // Nothing but what was synced; all names with zeros or half of their bytes; only the names.
+  const tears: (Torn | undefined)[] = [
+    undefined,
+    torn((length) => length),
+    torn((length) => length >> 1),
+    torn(() => 0),
+  ];
+  for (const { operation, bytes, tear } of cases.flatMap(([operation, bytes]) =>
+    tears.map((tear) => ({ operation, bytes, tear })),
+  )) {
     for (let call = 1, finished = false; !finished; call++) {
       const files = new CrashFiles();
       let store = await openBlobStore({ directory: "/site", files, random: systemRandom });
@@ -77,7 +96,7 @@ test("what was answered survives a crash at any later moment; what was not leave
       files.dieAt(files.calls + call);
       const blob = await operation(store).catch(() => undefined);
       finished = blob !== undefined;
-      files.crash();
+      files.crash(tear);
       store = await openBlobStore({ directory: "/site", files, random: systemRandom });
       assert.ok((await readAll(store, before)).equals(small));
       if (blob !== undefined) assert.ok((await readAll(store, blob)).equals(bytes));
