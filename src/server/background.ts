@@ -7,7 +7,7 @@ const COLLECT_EVERY_MS = 30_000;
 /** While the disk is short of space: what a delete freed takes writes again soon. */
 const COLLECT_LOW_MS = 2000;
 const DISK_LOW =
-  "the disk is nearly full: new objects are refused (XMinioStorageFull) until there is room; deletes work";
+  "the disk is nearly full: new objects, or large ones, are refused (XMinioStorageFull) until there is room; deletes work";
 /** A sweep reads the names of all blob files: rarely, and only for what a crash left. */
 const SWEEP_EVERY_MS = 24 * 3_600_000;
 /** A server that is started anew each night sweeps too. */

@@ -21,6 +21,7 @@ export class DiskSpace {
   #room: Room = { above: 0, trusted: 0 };
   #taken = 0;
   #writes = 0;
+  #refused = false;
   #asking: Promise<Room> | undefined;
 
   constructor(files: FileLayer, path: string) {
@@ -43,9 +44,11 @@ export class DiskSpace {
     return undefined;
   }
 
-  /** The reserve is in use: bodies are refused. */
+  /** Bodies are refused: the reserve is in use, or one was larger than what is left since the last time that was asked. */
   async low(): Promise<boolean> {
-    return (await this.#look()).above <= 0;
+    const refused = this.#refused;
+    this.#refused = false;
+    return (await this.#look()).above <= 0 || refused;
   }
 
   async #ask(wanted: number, taken: number): Promise<void> {
@@ -56,7 +59,10 @@ export class DiskSpace {
       this.#taken = 0;
       this.#writes = 0;
     }
-    if (this.#taken + wanted > room.above) throw new StoreError("XMinioStorageFull");
+    if (this.#taken + wanted > room.above) {
+      this.#refused = true;
+      throw new StoreError("XMinioStorageFull");
+    }
     this.#taken += taken;
   }
 
