@@ -55,3 +55,20 @@ test("a document whose client goes before its last byte was handed out ends", as
   incoming.destroy();
   await assert.rejects(read, (error) => hasCode(error, "IncompleteBody"));
 });
+
+test("a document in pieces of a byte is copied together: an object for each of millions would take all memory", async () => {
+  const request = requestOf(10_000);
+  const { incoming } = request;
+  const read = readDocument(request, 10_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  const piece = Buffer.from("a");
+  for (let i = 0; i < 10_000; i++) {
+    piece[0] = i < 9000 ? 97 : 98;
+    incoming.push(piece);
+  }
+  incoming.complete = true;
+  incoming.push(null);
+  const document = await read;
+  assert.equal(document.length, 10_000);
+  assert.equal(document.subarray(0, 8000).indexOf("b"), -1, "what had come was no longer held as pieces");
+});

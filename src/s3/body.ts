@@ -11,6 +11,7 @@ import type { ChecksumAlgorithm } from "../model/version.ts";
 import type { IncomingBody } from "../objects/types.ts";
 import { ChunkedDecoder, decodeAwsChunked } from "../protocol/aws-chunked.ts";
 import { freeMemory, OwnedBytes } from "../runtime/owned-bytes.ts";
+import { PiecedBytes } from "../runtime/pieced-bytes.ts";
 import type { HeaderView } from "./attributes.ts";
 import { DOCUMENTS_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
 import { invalidArgument, type S3Request } from "./request.ts";
@@ -235,23 +236,21 @@ function gather(request: S3Request, limit: number, room: (bytes: number) => bool
   // Gone before anybody read: no event would come any more, and the request would count as one in work for ever.
   if (incoming.destroyed) return Promise.reject(new StoreError("IncompleteBody"));
   return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
-    let length = 0;
+    const pieces = new PiecedBytes();
     let settled = false;
     const fail = (error: unknown): void => {
       settled = true;
-      pieces.length = 0;
+      pieces.clear();
       reject(error as Error);
     };
     incoming.on("data", (chunk: Buffer) => {
-      length += chunk.length;
       if (settled) return;
-      if (length > limit) return fail(new StoreError("EntityTooLarge"));
+      if (pieces.length + chunk.length > limit) return fail(new StoreError("EntityTooLarge"));
       if (!room(chunk.length)) return fail(new StoreError("SlowDownWrite"));
-      pieces.push(chunk);
+      pieces.add(chunk);
     });
     incoming.on("end", () => {
-      if (!settled) resolve(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length));
+      if (!settled) resolve(pieces.whole());
     });
     incoming.on("error", (cause) => fail(new StoreError("IncompleteBody", { cause })));
     // Also of a body that had arrived whole, and was destroyed before it was handed out.

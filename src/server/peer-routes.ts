@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { readWhole } from "../admin/body.ts";
 import { directAddress } from "../iam/client-address.ts";
 import type { ClientAddressOf } from "../iam/client-address.ts";
 import type { Failures } from "../iam/failures.ts";
@@ -102,14 +103,7 @@ async function purges(deps: PeerDeps, { request, response, bucket }: PeerCall): 
 }
 
 async function gathered(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > PURGES_BYTES_MAX) throw new StoreError("EntityTooLarge");
-    chunks.push(chunk);
-  }
-  const body = Buffer.concat(chunks);
+  const body = await readWhole(request, PURGES_BYTES_MAX, "EntityTooLarge");
   const signed = request.headers["x-amz-content-sha256"];
   if (signed !== createHash("sha256").update(body).digest("hex")) throw new StoreError("XAmzContentSHA256Mismatch");
   return body;
