@@ -27,6 +27,11 @@ test("--replicate switches off what it does not list, but add keeps metadata-syn
   assert.equal(rule.deleteReplication, false);
   assert.equal(rule.existingObjectReplication, false);
   assert.equal(rule.replicaModifications, true);
+  const old = changeRule({ rules: [rule], role: "" }, "r1", { replicate: "Delete,replica-metadata-sync" }).rules[0];
+  assert.deepEqual(
+    [old?.deleteReplication, old?.replicaModifications, old?.deleteMarkerReplication],
+    [true, true, false],
+  );
   assert.throws(() => newRule({ ...plain, replicate: "" }, []), /Invalid --replicate/);
   assert.throws(() => newRule({ ...plain, replicate: "deletes" }, []), /Invalid --replicate/);
 });

@@ -10,6 +10,9 @@ const KINDS = {
   "metadata-sync": "replicaModifications",
 } as const satisfies Readonly<Record<string, keyof ReplicationRule>>;
 
+/** Names that scripts have for them (replication.md 1.2). */
+const ALIASES: Readonly<Record<string, keyof typeof KINDS>> = { "replica-metadata-sync": "metadata-sync" };
+
 type Switches = Pick<ReplicationRule, (typeof KINDS)[keyof typeof KINDS]>;
 
 export interface NewRule {
@@ -37,8 +40,9 @@ export interface RuleChange {
 function readSwitches(list: string): Switches {
   const names = list
     .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== "")
+    .map((name) => ALIASES[name] ?? name);
   for (const name of names) {
     if (!Object.hasOwn(KINDS, name)) {
       throw new CommandError(
