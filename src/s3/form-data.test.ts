@@ -57,3 +57,24 @@ test("forms without file or boundary, or cut off, are refused", async () => {
   await refused(Buffer.from('--xYz\r\nContent-Disposition: form-data; name="a"\r\n\r\nb'), TYPE, "IncompleteBody");
   await refused(form([["a", "x".repeat(1024 * 1024 + 100)]], Buffer.from("")), TYPE, "MalformedPOSTRequest");
 });
+
+test("a field that comes byte by byte costs its length, not the square of it", async (t) => {
+  const { concat } = Buffer;
+  const { copy } = Buffer.prototype;
+  let copied = 0;
+  t.mock.method(Buffer, "concat", (list: readonly Uint8Array[], length?: number) => {
+    const whole = concat(list, length);
+    copied += whole.length;
+    return whole;
+  });
+  t.mock.method(Buffer.prototype, "copy", function (this: Buffer, ...to: Parameters<typeof copy>) {
+    const length = copy.apply(this, to);
+    copied += length;
+    return length;
+  });
+  const value = "x".repeat(20_000);
+  const { fields } = await readForm(split(form([["key", value]], Buffer.from("file")), 1), TYPE);
+  t.mock.restoreAll();
+  assert.equal(fields["key"], value);
+  assert.ok(copied < 10 * value.length, `${copied} bytes copied`);
+});

@@ -38,6 +38,8 @@ function boundaryOf(contentType: string): string {
 class Cutter {
   readonly #source: AsyncIterator<Buffer>;
   #held: Buffer = Buffer.alloc(0);
+  /** Where `#held` ends, with room behind it that nobody has seen: bytes that come one by one are not copied each time. */
+  #memory: Buffer = this.#held;
 
   constructor(body: AsyncIterable<Buffer>) {
     this.#source = body[Symbol.asyncIterator]();
@@ -46,14 +48,30 @@ class Cutter {
   async #more(): Promise<boolean> {
     const next = await this.#source.next();
     if (next.done) return false;
-    this.#held = this.#held.length === 0 ? next.value : Buffer.concat([this.#held, next.value]);
+    this.#hold(next.value);
     return true;
+  }
+
+  #hold(bytes: Buffer): void {
+    const length = this.#held.length;
+    if (length === 0) {
+      this.#held = this.#memory = bytes;
+      return;
+    }
+    let start = this.#held.byteOffset - this.#memory.byteOffset;
+    if (start + length + bytes.length > this.#memory.length) {
+      this.#memory = Buffer.allocUnsafeSlow(2 * (length + bytes.length));
+      this.#held.copy(this.#memory);
+      start = 0;
+    }
+    bytes.copy(this.#memory, start + length);
+    this.#held = this.#memory.subarray(start, start + length + bytes.length);
   }
 
   /** Bytes before `delimiter`, which is taken too; at most `limit` of them. */
   async until(delimiter: Buffer, limit: number): Promise<Buffer> {
-    for (;;) {
-      const at = this.#held.indexOf(delimiter);
+    for (let from = 0; ; from = Math.max(this.#held.length - delimiter.length + 1, 0)) {
+      const at = this.#held.indexOf(delimiter, from);
       if (at > limit || (at < 0 && this.#held.length > limit + delimiter.length))
         throw malformed("a field is too long");
       if (at >= 0) {
