@@ -7,6 +7,7 @@ import { heldBy, idOf, type Held } from "./peek.ts";
 import { simRandom, type Dice } from "./random.ts";
 import { BUCKET } from "./site.ts";
 import type { Place } from "./network.ts";
+import { simClock, type SimTime } from "./time.ts";
 import type { World } from "./world.ts";
 
 export class MinioDouble implements Place {
@@ -17,9 +18,10 @@ export class MinioDouble implements Place {
   readonly fake: FakeTarget;
   readonly #life = new Life();
 
-  constructor(dice: Dice) {
+  constructor(dice: Dice, time: SimTime) {
     const random = simRandom(dice);
-    this.fake = new FakeTarget(BUCKET, () => random.uuid());
+    const { nowNs } = simClock(time, { ms: 0, stepNs: 1 }, this.#life);
+    this.fake = new FakeTarget(BUCKET, () => random.uuid(), nowNs);
   }
 
   listener(): ReturnType<NonNullable<Place["listener"]>> {

@@ -44,7 +44,7 @@ export class World {
     this.profile = profile;
     this.dice = dice;
     this.network = new Network(this.time, dice.fork("network"), profile.network, (text) => this.note(text));
-    this.minio = profile.minio ? new MinioDouble(dice.fork("minio")) : undefined;
+    this.minio = profile.minio ? new MinioDouble(dice.fork("minio"), this.time) : undefined;
     const around = {
       time: this.time,
       network: this.network,

@@ -50,10 +50,12 @@ export class FakeTarget {
   #port = 0;
 
   readonly #uuid: () => string;
+  readonly #nowNs: () => bigint;
 
-  constructor(bucket = "dst", uuid: () => string = randomUUID) {
+  constructor(bucket = "dst", uuid: () => string = randomUUID, nowNs = () => BigInt(Date.now()) * 1_000_000n) {
     this.bucket = bucket;
     this.#uuid = uuid;
+    this.#nowNs = nowNs;
   }
 
   get endpoint(): string {
@@ -297,7 +299,7 @@ export class FakeTarget {
     if (old === undefined) return;
     const set = seen.method === "DELETE" ? [] : (parseXml(body).child("TagSet")?.all("Tag") ?? []);
     const tags = new URLSearchParams(set.map((tag) => [tag.value("Key") ?? "", tag.value("Value") ?? ""])).toString();
-    const tagsTime = seen.method === "DELETE" ? old.tagsTime : BigInt(Date.now()) * 1_000_000n;
+    const tagsTime = seen.method === "DELETE" ? old.tagsTime : this.#nowNs();
     const version = { ...old, tags, tagsTime };
     this.store.change(version);
     answer(response, 200, idHeader(version.versionId));
