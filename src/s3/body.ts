@@ -250,11 +250,15 @@ function gather(request: S3Request, limit: number, room: (bytes: number) => bool
       pieces.add(chunk);
     });
     incoming.on("end", () => {
-      if (!settled) resolve(pieces.whole());
+      if (settled) return;
+      settled = true;
+      resolve(pieces.whole());
     });
     incoming.on("error", (cause) => fail(new StoreError("IncompleteBody", { cause })));
-    // Also of a body that had arrived whole, and was destroyed before it was handed out.
-    incoming.on("close", () => fail(new StoreError("IncompleteBody")));
+    // Also of a body that had arrived whole, and was destroyed before it was handed out. Of no other: an error costs a stack.
+    incoming.on("close", () => {
+      if (!settled) fail(new StoreError("IncompleteBody"));
+    });
   });
 }
 
