@@ -70,7 +70,8 @@ class Cutter {
 
   /** Bytes before `delimiter`, which is taken too; at most `limit` of them. */
   async until(delimiter: Buffer, limit: number): Promise<Buffer> {
-    for (let from = 0; ; from = Math.max(this.#held.length - delimiter.length + 1, 0)) {
+    let from = 0;
+    for (;;) {
       const at = this.#held.indexOf(delimiter, from);
       if (at > limit || (at < 0 && this.#held.length > limit + delimiter.length))
         throw malformed("a field is too long");
@@ -79,6 +80,7 @@ class Cutter {
         this.#held = this.#held.subarray(at + delimiter.length);
         return out;
       }
+      from = Math.max(this.#held.length - delimiter.length + 1, 0);
       if (!(await this.#more())) throw new StoreError("IncompleteBody");
     }
   }
