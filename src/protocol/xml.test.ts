@@ -2,10 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
-import { booleanOf, document, integerOf, parseXml, parseXmlRoot, tag, wrap } from "./xml.ts";
+import { booleanOf, document, escapeXml, integerOf, parseXml, parseXmlRoot, tag, unescapeXml, wrap } from "./xml.ts";
 
 const parse = (text: string): ReturnType<typeof parseXml> => parseXml(Buffer.from(text));
 const refused = (error: unknown): boolean => hasCode(error, "MalformedXML");
+
+test("what was escaped is told as it was, without a parser", () => {
+  assert.equal(
+    unescapeXml("the server&#39;s &quot;time&#x22; &amp;lt; &unknown; &#99999999; &"),
+    `the server's "time" &lt; &unknown; &#99999999; &`,
+  );
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), (text) => {
+      assert.equal(unescapeXml(escapeXml(text)), text.toWellFormed());
+    }),
+  );
+});
 
 test("any text survives rendering and parsing", () => {
   fc.assert(

@@ -133,6 +133,17 @@ export function escapeXml(text: string): string {
   return UNSAFE.test(whole) ? whole.replace(UNSAFE_ALL, escapeChar) : whole;
 }
 
+const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
+/** The text that `escapeXml`, or another's way of writing it, stands for; what is no entity stays as it is. */
+export function unescapeXml(text: string): string {
+  return text.replaceAll(/&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|(\w+));/g, (whole, decimal, hex, name) => {
+    if (name !== undefined) return ENTITIES[name as string] ?? whole;
+    const point = decimal === undefined ? Number.parseInt(hex as string, 16) : Number(decimal);
+    return point > 0x10_ff_ff ? whole : String.fromCodePoint(point);
+  });
+}
+
 /** `<name>escaped text</name>`. */
 export function tag(name: string, text: string | number | boolean): string {
   return `<${name}>${typeof text === "string" ? escapeXml(text) : text}</${name}>`;

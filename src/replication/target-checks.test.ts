@@ -17,3 +17,12 @@ test("plain HTTP at a TLS port, which a HEAD cannot be told, is guessed at", asy
   const refusal = checkBucketThere(answering(403, { "x-minio-error-code": "AccessDenied" }), "NoSuchBucket");
   await assert.rejects(refusal, (error: Error) => /AccessDenied/.test(error.message) && !/https/.test(error.message));
 });
+
+test("a target's words are told without the entities of XML", async () => {
+  const body = Buffer.from("<Error><Code>RequestTimeTooSkewed</Code><Message>the server&#39;s time</Message></Error>");
+  const client = { bucket: "b", request: () => Promise.resolve({ status: 403, headers: {}, body }) };
+  await assert.rejects(
+    checkBucketThere(client as unknown as TargetClient, "NoSuchBucket"),
+    /RequestTimeTooSkewed \(the server's time\)/,
+  );
+});

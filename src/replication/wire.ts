@@ -4,6 +4,7 @@
  */
 import { StoreError } from "../model/errors.ts";
 import * as names from "../protocol/replication-headers.ts";
+import { unescapeXml } from "../protocol/xml.ts";
 import { RETRY_AFTER_CAP_MS } from "./limits.ts";
 
 export interface TargetRequest {
@@ -104,7 +105,9 @@ const MESSAGE = /<Message>([^<]*)<\/Message>/;
 export function errorOf(response: TargetResponse): { code: string; message: string } {
   const text = response.body.subarray(0, 16_384).toString("utf8");
   const code = CODE.exec(text)?.[1] ?? /"Code":"([^"]*)"/.exec(text)?.[1] ?? response.headers[names.ERROR_CODE];
-  const message = MESSAGE.exec(text)?.[1] ?? response.headers[names.ERROR_DESC]?.replace(/^"|"$/g, "");
+  const written = MESSAGE.exec(text)?.[1];
+  const inHeader = response.headers[names.ERROR_DESC]?.replace(/^"|"$/g, "");
+  const message = written === undefined ? inHeader : unescapeXml(written);
   return { code: code ?? `HTTP${response.status}`, message: message ?? `the target answered ${response.status}` };
 }
 
