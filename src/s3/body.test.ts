@@ -7,7 +7,7 @@ import { objectBody, readDocument } from "./body.ts";
 import type { S3Request } from "./request.ts";
 
 /** A request whose client goes while others before it are in work. */
-function requestOf(length: number): S3Request {
+function requestOf(length: number, kind: "user" | "anonymous" = "user"): S3Request {
   const incoming = new IncomingMessage(new Socket());
   incoming.headers["content-length"] = String(length);
   const header = (name: string): string | undefined => incoming.headers[name] as string | undefined;
@@ -16,6 +16,7 @@ function requestOf(length: number): S3Request {
     headers: incoming.headers,
     header,
     bodyAuth: { kind: "plain" },
+    identity: { kind },
     readBody: () => undefined,
   };
   return request as unknown as S3Request;
@@ -71,4 +72,20 @@ test("a document in pieces of a byte is copied together: an object for each of m
   const document = await read;
   assert.equal(document.length, 10_000);
   assert.equal(document.subarray(0, 8000).indexOf("b"), -1, "what had come was no longer held as pieces");
+});
+
+test("strangers who send documents slowly, and many, do not keep callers with an account from sending theirs", async () => {
+  const half = 8 * 1024 * 1024;
+  const slow = Array.from({ length: 8 }, () => requestOf(half, "anonymous"));
+  const reads = slow.map((request) => readDocument(request, half).catch((error: unknown) => error));
+  for (const { incoming } of slow) incoming.push(Buffer.alloc(half - 1));
+  const known = requestOf(half);
+  const read = readDocument(known, half);
+  known.incoming.push(Buffer.alloc(half));
+  known.incoming.complete = true;
+  known.incoming.push(null);
+  assert.equal((await read).length, half);
+  for (const { incoming } of slow) incoming.destroy();
+  const codes = (await Promise.all(reads)).map((error) => (error as { code: string }).code);
+  assert.deepEqual(new Set(codes), new Set(["SlowDownWrite", "IncompleteBody"]));
 });

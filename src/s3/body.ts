@@ -14,6 +14,7 @@ import { freeMemory, OwnedBytes } from "../runtime/owned-bytes.ts";
 import { PiecedBytes } from "../runtime/pieced-bytes.ts";
 import type { HeaderView } from "./attributes.ts";
 import { DOCUMENTS_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BODY_BYTES_MAX } from "./limits.ts";
+import { STRANGERS_DOCUMENTS_BYTES_MAX } from "./limits.ts";
 import { invalidArgument, type S3Request } from "./request.ts";
 
 const CHECKSUM_PREFIX = "x-amz-checksum-";
@@ -207,20 +208,27 @@ async function* streamed(
   request.longRunning();
 }
 
-/** Bytes of documents that this process is reading. */
-let documentBytes = 0;
+interface Reading {
+  readonly most: number;
+  bytes: number;
+}
+
+/** Documents that this process is reading. */
+const reading: Reading = { most: DOCUMENTS_BYTES_MAX, bytes: 0 };
+const readingOfStrangers: Reading = { most: STRANGERS_DOCUMENTS_BYTES_MAX, bytes: 0 };
 
 /** As `gather`, for documents. SlowDownWrite when those under way are too many: some are read before anybody is asked. */
 async function gatherDocument(request: S3Request, limit: number): Promise<Buffer> {
+  const all = request.identity.kind === "anonymous" ? readingOfStrangers : reading;
   let own = 0;
   try {
     return await gather(request, limit, (bytes) => {
       own += bytes;
-      documentBytes += bytes;
-      return documentBytes <= DOCUMENTS_BYTES_MAX;
+      all.bytes += bytes;
+      return all.bytes <= all.most;
     });
   } finally {
-    documentBytes -= own;
+    all.bytes -= own;
   }
 }
 

@@ -18,6 +18,8 @@ export const POLICY_BYTES_MAX = 20 * 1024;
 export const REPLICATION_CONFIG_BYTES_MAX = 2 * 1024 * 1024;
 /** Documents that a process reads at one time, all together. */
 export const DOCUMENTS_BYTES_MAX = 64 * 1024 * 1024;
+/** Those of callers without an account: they must not keep the others from sending theirs. */
+export const STRANGERS_DOCUMENTS_BYTES_MAX = 16 * 1024 * 1024;
 /** A document that a peer answers on a client's behalf. */
 export const PEER_DOCUMENT_BYTES_MAX = 1024 * 1024;
 /** 1000 keys of 1024 bytes, entity-escaped. */
