@@ -28,6 +28,25 @@ export async function readExactly(file: ReadableFile, ref: BlobRef, position: nu
   return into;
 }
 
+/** How pieces get to where they are handed on. */
+export interface PieceReader {
+  /** Memory for one piece, and back. */
+  borrow(): Buffer;
+  giveBack(memory: Buffer): void;
+  /** Memory of so many bytes that does not come back. */
+  memory(bytes: number): Buffer;
+  /** Fills `into` with the stored bytes at `at`. Whoever checks them on other threads does it here. */
+  fetch(into: Buffer, at: number): Promise<Buffer>;
+  /** What of them may be handed on, in the same memory; undefined: they are damaged. */
+  checked(stored: Buffer, at: number): Buffer | undefined;
+}
+
+/** All on the calling thread, but the read itself. */
+export function pieceReader(file: ReadableFile, ref: BlobRef, checked: PieceReader["checked"]): PieceReader {
+  const fetch = (into: Buffer, at: number): Promise<Buffer> => readExactly(file, ref, at, into);
+  return { borrow, giveBack, memory: Buffer.allocUnsafeSlow, fetch, checked };
+}
+
 export interface Span {
   /** Stored bytes [from, to), in whole blocks or packages. */
   readonly from: number;
@@ -40,8 +59,6 @@ export interface Span {
   readonly unit: number;
   /** See BlobStore.read. */
   readonly lent: boolean;
-  /** What may be handed on of the stored bytes that were read at `at`, in the same memory; undefined: they are damaged. */
-  readonly checked: (stored: Buffer, at: number) => Buffer | undefined;
 }
 
 /** Memory of the reads under way in full pieces. */
@@ -52,8 +69,8 @@ let ringBytes = 0;
  * Their memory goes round in a ring of this read alone. A piece is overwritten when the third one after it is asked for
  * (lent: the next one); whoever sends pieces waits until the one before has left.
  */
-export async function* readAhead(file: ReadableFile, ref: BlobRef, span: Span): AsyncGenerator<Buffer> {
-  const { from, to, behind, piece, unit, lent, checked } = span;
+export async function* readAhead(reader: PieceReader, ref: BlobRef, span: Span): AsyncGenerator<Buffer> {
+  const { from, to, behind, piece, unit, lent } = span;
   const slots = Math.min(lent ? LENT_RING_PIECES : READ_RING_PIECES, Math.ceil((to - from) / piece));
   const full = slots * PIECE_BYTES;
   const held = ringBytes + full <= READ_RINGS_BYTES ? full : 0;
@@ -67,8 +84,8 @@ export async function* readAhead(file: ReadableFile, ref: BlobRef, span: Span): 
   const fetch = (at: number): Promise<Buffer> => {
     const slot = turn++ % slots;
     const length = at + size < to ? size : to + behind - at;
-    const memory = (ring[slot] ??= pooled ? borrow() : Buffer.allocUnsafeSlow(Math.min(size, to - at) + behind));
-    return readExactly(file, ref, at, memory.subarray(0, length));
+    const memory = (ring[slot] ??= pooled ? reader.borrow() : reader.memory(Math.min(size, to - at) + behind));
+    return reader.fetch(memory.subarray(0, length), at);
   };
   let next: Promise<Buffer> | undefined = fetch(from);
   try {
@@ -77,7 +94,7 @@ export async function* readAhead(file: ReadableFile, ref: BlobRef, span: Span): 
       next = at + size < to ? fetch(at + size) : undefined;
       // A failure that nobody waits for yet is told when this piece has left; unhandled it would end the process.
       next?.catch(() => undefined);
-      const good = checked(stored, at);
+      const good = reader.checked(stored, at);
       if (good === undefined) throw new BlobDamagedError(ref.id, "corrupt");
       yield good;
     }
@@ -85,6 +102,6 @@ export async function* readAhead(file: ReadableFile, ref: BlobRef, span: Span): 
     // The file is closed after this: a read under way must not meet a closed (or reused) descriptor.
     await next?.catch(() => undefined);
     ringBytes -= held;
-    if (pooled) for (const memory of ring) giveBack(memory);
+    if (pooled) for (const memory of ring) reader.giveBack(memory);
   }
 }

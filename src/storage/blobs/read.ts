@@ -5,7 +5,7 @@ import { BLOCK_BYTES, PIECE_BYTES, PIECE_MEMORY_BYTES } from "../limits.ts";
 import { BlobDamagedError } from "./blobs.ts";
 import { codeOf, type FileLayer, type ReadableFile } from "./files.ts";
 import { blocksMatch, fileLength, parseTail, tailLength } from "./format.ts";
-import { borrow, giveBack, readAhead, readExactly, type Span } from "./read-ahead.ts";
+import { borrow, giveBack, pieceReader, readAhead, readExactly } from "./read-ahead.ts";
 
 /** The disk itself says that what it holds is not what was written. */
 const DAMAGED_CODES = new Set(["EIO", "EUCLEAN", "EBADMSG", "EISDIR", "ELOOP"]);
@@ -81,6 +81,6 @@ async function readLong(file: ReadableFile, ref: BlobRef, { from, to, lent }: Bl
   const tail = await readExactly(file, ref, ref.size, Buffer.allocUnsafeSlow(tailLength(ref.size)));
   const table = parseTail(tail, ref);
   if (table === undefined) throw new BlobDamagedError(ref.id, "corrupt");
-  const checked: Span["checked"] = (data, at) => (blocksMatch(data, at / BLOCK_BYTES, table) ? data : undefined);
-  return readAhead(file, ref, { from, to, behind: 0, piece: PIECE_BYTES, unit: BLOCK_BYTES, lent, checked });
+  const reader = pieceReader(file, ref, (data, at) => (blocksMatch(data, at / BLOCK_BYTES, table) ? data : undefined));
+  return readAhead(reader, ref, { from, to, behind: 0, piece: PIECE_BYTES, unit: BLOCK_BYTES, lent });
 }

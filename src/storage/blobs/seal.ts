@@ -32,8 +32,11 @@ export const packageCount = (size: number): number => Math.ceil(size / PACKAGE_B
 /** Stored bytes of a sealed blob of `size` plain ones. */
 export const sealedSize = (size: number): number => size + TAG_BYTES * (packageCount(size) + 1);
 
-/** Plain bytes in whole packages of `stored` bytes. */
-const openedSize = (stored: number): number => stored - TAG_BYTES * Math.ceil(stored / SEALED_PACKAGE_BYTES);
+/** Plain bytes in whole packages that take `stored` bytes, the closing tag among them where it `closes`. */
+export function openedSize(stored: number, closes: boolean): number {
+  const packages = closes ? stored - CLOSING_BYTES : stored;
+  return packages - TAG_BYTES * Math.ceil(packages / SEALED_PACKAGE_BYTES);
+}
 
 /** Plain bytes of a sealed blob of `stored` ones; undefined when no blob has that many. */
 export function plainSize(stored: number): number | undefined {
@@ -165,7 +168,7 @@ export class Opener {
    */
   inPlace(stored: Buffer, position: number, closes: number | undefined): Buffer | undefined {
     const packages = closes === undefined ? stored : stored.subarray(0, -TAG_BYTES);
-    const plain = stored.subarray(0, openedSize(packages.length));
+    const plain = stored.subarray(0, openedSize(stored.length, closes !== undefined));
     if (!this.packages(position / SEALED_PACKAGE_BYTES, packages, plain)) return undefined;
     return closes !== undefined && !this.closing(closes, stored.subarray(packages.length)) ? undefined : plain;
   }

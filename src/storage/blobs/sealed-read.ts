@@ -8,11 +8,13 @@ import { PIECE_BYTES, PIECE_MEMORY_BYTES } from "../limits.ts";
 import { BlobDamagedError } from "./blobs.ts";
 import type { FileLayer, ReadableFile } from "./files.ts";
 import { inlineBytes, inlineState } from "./format.ts";
-import { readAhead, type Span } from "./read-ahead.ts";
+import { pieceReader, readAhead, readExactly, type PieceReader } from "./read-ahead.ts";
 import { readFailure, type FileRange } from "./read.ts";
+import { isWorthTheWay, type ThreadOpener } from "./thread-opener.ts";
 import {
   CLOSING_BYTES,
   openAtOnce,
+  openedSize,
   Opener,
   packageSpan,
   plainSize,
@@ -48,6 +50,7 @@ export async function* readSealedRow(
 
 /** Plain bytes of the sealed blob file at `path`, in pieces as `readFile` gives them; see BlobStore.read. */
 export async function* readSealedFile(
+  threads: ThreadOpener | undefined,
   sealKey: Uint8Array,
   files: FileLayer,
   path: string,
@@ -62,12 +65,11 @@ export async function* readSealedFile(
     file = await files.open(path);
     // Behind the last package is the closing tag: whoever reads to the end learns that it is the end.
     const behind = end === size ? CLOSING_BYTES : 0;
-    const opener = new Opener(sealKey);
-    const checked: Span["checked"] = (stored, at) =>
-      opener.inPlace(stored, at, at + stored.length === ref.size ? size : undefined);
-    const span = { from, to, behind, piece: PIECE_STORED_BYTES, unit: SEALED_PACKAGE_BYTES, lent, checked };
+    const sealed = { file, ref, size, key: sealKey };
+    const span = { from, to, behind, piece: PIECE_STORED_BYTES, unit: SEALED_PACKAGE_BYTES, lent };
+    const away = threads !== undefined && isWorthTheWay(to - from);
     let at = first * PACKAGE_BYTES;
-    for await (const piece of readAhead(file, ref, span)) {
+    for await (const piece of readAhead(away ? onThreads(threads, sealed) : here(sealed), ref, span)) {
       const wanted = piece.subarray(Math.max(0, start - at), Math.min(piece.length, end - at));
       at += piece.length;
       yield wanted;
@@ -77,4 +79,39 @@ export async function* readSealedFile(
   } finally {
     await file?.close();
   }
+}
+
+interface SealedFile {
+  readonly file: ReadableFile;
+  readonly ref: BlobRef;
+  /** Plain bytes. */
+  readonly size: number;
+  readonly key: Uint8Array;
+}
+
+/** The closing tag is looked at by whoever reads up to the end. */
+const closesAt = ({ ref, size }: SealedFile, stored: Buffer, at: number): number | undefined =>
+  at + stored.length === ref.size ? size : undefined;
+
+/** Opens on the calling thread. */
+function here(sealed: SealedFile): PieceReader {
+  const opener = new Opener(sealed.key);
+  return pieceReader(sealed.file, sealed.ref, (stored, at) => opener.inPlace(stored, at, closesAt(sealed, stored, at)));
+}
+
+/** Opens on other threads. */
+function onThreads(threads: ThreadOpener, sealed: SealedFile): PieceReader {
+  const { key, file, ref } = sealed;
+  return {
+    borrow: () => threads.borrow(),
+    giveBack: (memory) => threads.giveBack(memory),
+    memory: (bytes) => threads.memory(bytes),
+    async fetch(into, at) {
+      const stored = await readExactly(file, ref, at, into);
+      const good = await threads.open({ key, stored, position: at, closes: closesAt(sealed, stored, at) });
+      if (!good) throw new BlobDamagedError(ref.id, "corrupt");
+      return stored;
+    },
+    checked: (opened, at) => opened.subarray(0, openedSize(opened.length, closesAt(sealed, opened, at) !== undefined)),
+  };
 }
