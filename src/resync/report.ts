@@ -9,7 +9,7 @@ import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
-import { optionsOf, type ResyncRecord, type VerifyLevel, type VerifyReport } from "./record.ts";
+import { optionsOf, type Counters, type ResyncRecord, type VerifyLevel, type VerifyReport } from "./record.ts";
 
 /** Raised when a member changes its meaning. */
 const REPORT_FORMAT = 1;
@@ -39,13 +39,17 @@ const LOOKED: Readonly<Record<VerifyLevel, string>> = {
 };
 
 /** In one sentence: what was looked at, and what it showed. */
-export function statementOf(verify: VerifyReport | undefined, onlyAtTarget: number): string {
+export function statementOf(
+  verify: VerifyReport | undefined,
+  { onlyAtTarget, outOfScope }: Pick<Counters, "onlyAtTarget" | "outOfScope">,
+): string {
   if (verify === undefined) return "Not verified.";
   const level = verify.level ?? "identity";
   const what = `${verify.compared} versions compared at level ${level} (${LOOKED[level]})`;
   const exempt = verify.exempt ?? 0;
   const but = exempt === 0 ? "" : ` but for ${exempt} that cannot be replicated`;
-  const more = onlyAtTarget === 0 ? "" : ` ${onlyAtTarget} more are only at the target.`;
+  const left = outOfScope === 0 ? "" : ` ${outOfScope} were left out, as asked for.`;
+  const more = (onlyAtTarget === 0 ? "" : ` ${onlyAtTarget} more are only at the target.`) + left;
   if (verify.different > 0) return `Different: ${verify.different} differ of ${what}.${more}`;
   return `Equal${but}: ${what}.${more}`;
 }
@@ -116,7 +120,7 @@ function reportOf(record: ResyncRecord, site: string): object {
     activeSeconds: (record.activeMs ?? 0) / 1000,
     state: record.state,
     error: record.error,
-    statement: statementOf(verify, counters.onlyAtTarget),
+    statement: statementOf(verify, counters),
     lost: damage === undefined ? undefined : { ...damage },
     counters,
     verify,

@@ -122,7 +122,9 @@ export class VerifySide implements Looked {
         signal.throwIfAborted();
         const isFinal = error instanceof ListingError && error.permanent;
         if (isFinal || ++failures === ATTEMPTS)
-          throw new CannotLook(`${this.name}: ${(error as Error).message}`, { cause: error });
+          throw new CannotLook(`${this.name}: ${(error as Error).message.replace(/^the target's /, "its ")}`, {
+            cause: error,
+          });
         await this.#options.clock.sleep(RETRY_MS * failures, signal);
       }
     }

@@ -17,6 +17,8 @@ export interface ResyncDetail {
   readonly alreadyEqual: number;
   readonly notReplicable: number;
   readonly onlyAtTarget: number;
+  /** Not asked for: younger than `--older-than`, or not named. */
+  readonly outOfScope?: number | undefined;
   /** Bytes moved. */
   readonly bytes: number;
   readonly versionsPerSecond: number;
@@ -67,7 +69,7 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
     ...(damage === undefined
       ? []
       : [`Damage at the target: ${damage.missing} missing, ${damage.corrupt} corrupt of ${damage.examined} examined`]),
-    ...(verify === undefined ? [] : [verifyLine(verify)]),
+    ...(verify === undefined ? [] : [verifyLine(verify, detail.outOfScope ?? 0)]),
     ...limitLines(detail),
     ...samples.map((sample) => `${sample.key} (${sample.versionId}): ${sample.reason}`),
     ...(detail.error === undefined ? [] : [`Error: ${detail.error}`]),
@@ -75,8 +77,12 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
   ];
 }
 
-function verifyLine({ level, compared, different, exempt = 0 }: NonNullable<ResyncDetail["verify"]>): string {
-  const at = level === undefined ? "" : ` at level ${level}`;
+function verifyLine(
+  { level, compared, different, exempt = 0 }: NonNullable<ResyncDetail["verify"]>,
+  leftOut: number,
+): string {
+  const others = leftOut === 0 ? "" : `; ${leftOut} were left out, as asked for`;
+  const at = (level === undefined ? "" : ` at level ${level}`) + others;
   const but = exempt === 0 ? "" : ` but for ${exempt} that cannot be replicated`;
   return different === 0
     ? `Verified: equal${but}, ${compared} versions compared${at}`

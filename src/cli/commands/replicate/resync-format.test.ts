@@ -102,6 +102,11 @@ test("what a server counts ahead is shown: total, time left, damage and the clos
   assert.match(resyncStatusText({ target: [ended] }), /Verified: 2 of 40 versions differ$/);
   const but = { ...ended, verify: { level: "metadata", compared: 40, different: 0, exempt: 3 } };
   assert.match(resyncStatusText({ target: [but] }), /Verified: equal but for 3 that cannot be replicated, 40 versions/);
+  const part = { ...but, outOfScope: 2 };
+  assert.match(
+    resyncStatusText({ target: [part] }),
+    /, 40 versions compared at level metadata; 2 were left out, as asked for/,
+  );
   const sample = { key: "a", versionId: "v", reason: "AccessDenied" };
   const both = { ...ended, samples: [sample], verify: { ...ended.verify, samples: [sample, { ...sample, key: "b" }] } };
   assert.deepEqual(resyncStatusText({ target: [both] }).match(/[ab] \(v\)/g), ["a (v)", "b (v)"]);
