@@ -115,15 +115,16 @@ export class Activity {
 
   sent(transfer: { bytes: number; tookMs: number; lagMs: number; large: boolean; first: boolean }): void {
     const now = this.#clock.nowMs();
+    // A clock that was set back since the write would tell of versions that arrived before they were written.
+    const [tookMs, lagMs] = [Math.max(0, transfer.tookMs), Math.max(0, transfer.lagMs)];
     this.#sent.add(now, transfer.bytes);
     if (transfer.bytes > 0) {
-      this.#transfers.total.add(now, transfer.bytes, transfer.tookMs);
-      this.#transfers[transfer.large ? "large" : "small"].add(now, transfer.bytes, transfer.tookMs);
+      this.#transfers.total.add(now, transfer.bytes, tookMs);
+      this.#transfers[transfer.large ? "large" : "small"].add(now, transfer.bytes, tookMs);
     }
     // Retries would tell how long a target was away, not how far replication is behind.
     if (!transfer.first) return;
     const { avg, max } = this.#lag;
-    const lagMs = transfer.lagMs;
     this.#lag = { curr: lagMs, avg: avg === 0 ? lagMs : avg + SMOOTHING * (lagMs - avg), max: Math.max(max, lagMs) };
   }
 

@@ -154,7 +154,7 @@ describe("working off the change log", { timeout: 20_000 }, () => {
 
   test("more than a repeat's budget that a target refused arrive at once when it lets them", async () => {
     fake.interfere = (request) => (request.method === "PUT" ? { status: 403, code: "AccessDenied" } : undefined);
-    const many = 400;
+    const many = 120;
     await Promise.all(Array.from({ length: many }, (_, i) => site.put(`k${i}`)));
     await until(async () => (await pendingWork(site.index, arn)).failing.count === many);
     fake.interfere = () => undefined;
