@@ -251,6 +251,7 @@ test("mc: keys, defaults of buckets, and encrypted copies in both forms", async 
   const bytes = bodyOf(200 * KIB);
   writeFileSync(file, bytes);
   await run("cp", file, "here/tools/default");
+  assert.match(await run("encrypt", "set", "sse-s3", "made", "here/tools"), /encrypted with sse-s3\n/);
   await run("encrypt", "clear", "here/tools");
   assert.match(await run("encrypt", "info", "here/tools"), /not enabled/);
   const key = CUSTOMER.toString("base64").replace(/=+$/, "");

@@ -19,7 +19,10 @@ after(cleanUp);
 /** The form of a printed `curl` command. */
 function formOf(command: string): FormData {
   const form = new FormData();
-  for (const [, name = "", value = ""] of command.matchAll(/-F '([^=]+)=([^']*)'/g)) form.append(name, value);
+  for (const [, inQuotes, bare = ""] of command.matchAll(/-F (?:'([^']*)'|(\S+))/g)) {
+    const [name = "", ...value] = (inQuotes ?? bare).split("=");
+    if (name !== "file") form.append(name, value.join("="));
+  }
   return form;
 }
 
@@ -48,6 +51,8 @@ test("downloads: one, all below a prefix, an old version; and the list of what w
 test("uploads: one key, or any that begins so", async () => {
   const { mc } = runner;
   const [one] = (await mc("share upload here/given/in --json")).objects;
+  // Scripts run the line as it is, split at its blanks.
+  assert.doesNotMatch(String(one?.["share"]), /'/);
   const post = async (form: FormData): Promise<number> => {
     form.append("file", new Blob(["sent"]), "name");
     return (await fetch(`${server.url}/given/`, { method: "POST", body: form })).status;

@@ -77,6 +77,10 @@ async function refused(answer: Promise<Answer>, status: number, code: string): P
 
 const stored = async (path: string): Promise<Answer> => call(port, { method: "GET", path: `/forms/${path}` });
 
+test("a form is posted to the bucket, not to a key", async () => {
+  await refused(post({}, { bucket: "forms/key" }), 405, "MethodNotAllowed");
+});
+
 test("both signatures store the file under its key, and say 204", async () => {
   const modern = await post(form4());
   assert.equal(modern.status, 204, modern.body);

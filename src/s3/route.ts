@@ -207,7 +207,10 @@ function matches(row: Row, request: S3Request): boolean {
   return row.header === undefined || request.headers[row.header] !== undefined;
 }
 
-/** The operation a request asks for. Throws the fault of a bad bucket name, and BadRequest for what no row matches. */
+/**
+ * The operation a request asks for. Throws the fault of a bad bucket name, MethodNotAllowed for a form that is posted to a
+ * key, and BadRequest for what else no row matches.
+ */
 export function findOperation(request: S3Request): Operation {
   const { target, method } = request;
   if (method === "POST" && target.rawPath === INGEST_PATH) return ingest;
@@ -222,6 +225,8 @@ export function findOperation(request: S3Request): Operation {
     if (row.query === undefined && !bare && method !== "GET" && method !== "HEAD") checkSubResources(request);
     return row.operation;
   }
+  const isForm = method === "POST" && request.header("content-type")?.startsWith("multipart/form-data") === true;
+  if (isForm && level === OBJECT) throw new StoreError("MethodNotAllowed");
   throw new StoreError("BadRequest", {
     message: `An unsupported API call for method: ${method} at '${request.incoming.url ?? ""}'`,
   });

@@ -48,7 +48,8 @@ async function set(ctx: CommandContext, args: readonly string[]): Promise<number
   const algorithm = word.toLowerCase();
   const keyId = algorithm === "sse-kms" ? rest[0] : undefined;
   const text = rest.at(-1) ?? "";
-  const wellFormed = (algorithm === "sse-s3" && rest.length === 1) || (algorithm === "sse-kms" && rest.length === 2);
+  // Scripts name a key with sse-s3 too, where there is none to choose: the answer says what is used.
+  const wellFormed = algorithm === "sse-s3" || (algorithm === "sse-kms" && rest.length === 2);
   if (!wellFormed) throw new UsageError(`expected ${SET_USAGE}`);
   const target = bucketTarget(ctx, text);
   const encryption: BucketEncryption = keyId === undefined ? { kind: "SSE-S3" } : { kind: "SSE-KMS", keyId };

@@ -174,7 +174,8 @@ async function shareDownload(ctx: CommandContext, args: readonly string[], flags
   return 0;
 }
 
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/** As a shell reads it; bare where it may be, for scripts that split the line at its blanks. */
+const quoted = (text: string): string => (/^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 async function shareUpload(ctx: CommandContext, args: readonly string[], flags: ParsedFlags): Promise<number> {
   const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET/KEY");
