@@ -111,9 +111,13 @@ try {
   await Promise.all([source.pause(), target.pause()]);
   const filling = { bucket: "bench", count: objects, body };
   const sent = { targets: { [arn]: "COMPLETED" } } as const;
-  await fillDirectory({ ...filling, dir: join(source.dir, "site"), replication: sent });
+  const fillings = [fillDirectory({ ...filling, dir: join(source.dir, "site"), replication: sent })];
+  const replication = { replica: true, targets: {} } as const;
   if (loss >= 1) rmSync(join(target.dir, "site"), { recursive: true });
-  else await fillDirectory({ ...filling, dir: join(target.dir, "site"), replication: { replica: true, targets: {} } });
+  else fillings.push(fillDirectory({ ...filling, dir: join(target.dir, "site"), replication }));
+  const filledFrom = performance.now();
+  await Promise.all(fillings);
+  process.stderr.write(`filled in ${((performance.now() - filledFrom) / 1000).toFixed(0)} s\n`);
   source = await startSite(workers, source);
   target = await startSite(workers, target);
   if (loss >= 1) await makeBucket(new S3Client(endpoint(target)), "bench");

@@ -165,10 +165,12 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     const again = await site.put(two.key, "newer");
     const absent = systemRandom.uuid() as ObjectVersion["versionId"];
     const named = [{ key: two.key }, { key: one.key, versionId: one.versionId }, { key: "k0005", versionId: absent }];
-    const done = await resync({}, { named });
+    // The beginning of other keys is none of them.
+    const unknown = { key: "k000" };
+    const done = await resync({}, { named: [...named, unknown] });
     assert.deepEqual(
       [done.total, done.counters.compared, done.counters.sent, done.counters.notReplicable],
-      [4, 4, 3, 1],
+      [5, 5, 3, 2],
     );
     assert.deepEqual(
       new Set(fake.versions.map(({ versionId }) => versionId)),
@@ -176,6 +178,7 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     );
     assert.deepEqual([done.verify?.compared, done.verify?.different], [3, 0]);
     assert.ok(done.samples.some(({ versionId }) => versionId === absent));
+    assert.ok(done.samples.some(({ key }) => key === unknown.key));
     assert.ok(!fake.seen.some(({ query }) => query.has("versions")));
   });
 

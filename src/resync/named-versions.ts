@@ -1,6 +1,6 @@
 /** The versions that a resync was given one by one (a file, or all that failed), as rows of the job. */
 import { compareUtf8 } from "../model/key-order.ts";
-import type { Arn, BucketName, ObjectKey, VersionId } from "../model/names.ts";
+import { NULL_VERSION, type Arn, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import { RESYNC_ROW_BYTES } from "../replication/limits.ts";
@@ -98,9 +98,11 @@ export async function* namedInOrder(
 async function* allOf(objects: Objects, bucket: BucketName, key: string): AsyncGenerator<Listed> {
   for await (const found of listHere(objects, bucket, "", key)) {
     // The key itself comes first among those that begin with it.
-    if (found.key === key) yield { key, versionIds: found.versions.map(({ versionId }) => versionId) };
-    return;
+    if (found.key === key) return yield { key, versionIds: found.versions.map(({ versionId }) => versionId) };
+    break;
   }
+  // A key that is not here must not be left out in silence: it stands as a version that is not here.
+  yield { key, versionIds: [NULL_VERSION] };
 }
 
 /** Every version whose last attempt to reach the target failed. */

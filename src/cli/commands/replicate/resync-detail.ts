@@ -1,5 +1,5 @@
 /** What a Resilver server tells of a resync beyond MinIO's members: totals, time left, damage, the closing check. Pure. */
-import { formatBinarySize, formatRate, formatSpan } from "../../format.ts";
+import { formatBinarySize, formatSpan } from "../../format.ts";
 
 interface Sample {
   readonly key: string;
@@ -82,6 +82,7 @@ function verifyLine(
   leftOut: number,
 ): string {
   const others = leftOut === 0 ? "" : `; ${leftOut} were left out, as asked for`;
+  if (compared === 0) return `Verified: there was nothing to compare${others}`;
   const at = (level === undefined ? "" : ` at level ${level}`) + others;
   const but = exempt === 0 ? "" : ` but for ${exempt} that cannot be replicated`;
   return different === 0
@@ -91,7 +92,8 @@ function verifyLine(
 
 function limitLines({ limits }: ResyncDetail): string[] {
   if (limits === undefined || (limits.bytesPerSecond === 0 && limits.inFlight === 0)) return [];
-  const rate = limits.bytesPerSecond === 0 ? "any rate" : `at most ${formatRate(limits.bytesPerSecond)}`;
-  const count = limits.inFlight === 0 ? "" : `, ${limits.inFlight} versions at a time`;
+  const rate = limits.bytesPerSecond === 0 ? "any rate" : `at most ${formatBinarySize(limits.bytesPerSecond)}/s`;
+  const count =
+    limits.inFlight === 0 ? "" : `, ${limits.inFlight} ${limits.inFlight === 1 ? "version" : "versions"} at a time`;
   return [`Limits: ${rate}${count}`];
 }

@@ -107,6 +107,14 @@ test("what a server counts ahead is shown: total, time left, damage and the clos
     resyncStatusText({ target: [part] }),
     /, 40 versions compared at level metadata; 2 were left out, as asked for/,
   );
+  const limited = { ...running, limits: { bytesPerSecond: 20 * 1024, inFlight: 1 } };
+  const shown = resyncStatusText({ target: [limited] });
+  assert.match(shown, /Limits: at most 20 KiB\/s, 1 version at a time$/);
+  const none = { ...ended, outOfScope: 7, verify: { level: "metadata", compared: 0, different: 0 } };
+  assert.match(
+    resyncStatusText({ target: [none] }),
+    /Verified: there was nothing to compare; 7 were left out, as asked for$/,
+  );
   const sample = { key: "a", versionId: "v", reason: "AccessDenied" };
   const both = { ...ended, samples: [sample], verify: { ...ended.verify, samples: [sample, { ...sample, key: "b" }] } };
   assert.deepEqual(resyncStatusText({ target: [both] }).match(/[ab] \(v\)/g), ["a (v)", "b (v)"]);

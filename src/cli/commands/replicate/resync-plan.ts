@@ -47,7 +47,7 @@ export function planText(url: string, arn: string, plan: Forecast): string {
     );
   lines.push(row("Time", timeText(plan)));
   for (const { key, versionId, reason } of plan.samples) lines.push(`   ${key} (${versionId}): ${reason}`);
-  if (plan.refusal !== undefined) lines.push(row("Would be refused", `${plan.refusal} (see --force)`));
+  if (plan.refusal !== undefined) lines.push(row("A start fails", `${plan.refusal} (see --force)`));
   return lines.join("\n");
 }
 
