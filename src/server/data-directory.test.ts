@@ -83,6 +83,11 @@ test("a site whose index is gone or damaged is not started as an empty one", () 
   refusal(/index of .* is gone .* bring everything back from a peer/);
   writeFileSync(join(dir, "index", "data.mdb"), "");
   refusal(/is gone/);
+  rmSync(join(dir, "index"), { recursive: true });
+  writeFileSync(join(dir, "index"), "");
+  refusal(/cannot be used: a part of the path is a file/);
+  rmSync(join(dir, "index"));
+  mkdirSync(join(dir, "index"));
   writeFileSync(join(dir, "index", "data.mdb"), Buffer.alloc(9000));
   refusal(/is damaged \(page 0 is no meta page/);
   const damage = explainedDamage(dir, new Error("MDB_CORRUPTED: Located page was wrong type"));

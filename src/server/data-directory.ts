@@ -53,14 +53,16 @@ function explained(dir: string, error: unknown): unknown {
   return reason === undefined ? error : new UsageError(`${where} cannot be used: ${reason} (${message})`);
 }
 
-/** Makes DIR when absent, or checks that it is ours and not newer than this program. Throws UsageError. */
-export function openDataDirectory(dir: string): Format {
+function asUsage<T>(dir: string, work: () => T): T {
   try {
-    return openFormat(dir);
+    return work();
   } catch (error) {
     throw explained(dir, error);
   }
 }
+
+/** Makes DIR when absent, or checks that it is ours and not newer than this program. Throws UsageError. */
+export const openDataDirectory = (dir: string): Format => asUsage(dir, () => openFormat(dir));
 
 function openFormat(dir: string): Format {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -124,7 +126,7 @@ const PEER_HAS_IT = "Put back a copy of the directory, or start on an empty one 
  */
 export function refuseDamagedIndex(dir: string): void {
   const path = join(dir, "index");
-  const fault = indexFileFault(path);
+  const fault = asUsage(dir, () => indexFileFault(path));
   if (fault === undefined || (fault === "missing" && !existsSync(join(dir, "blobs")))) return;
   throw new UsageError(
     fault === "missing"
