@@ -53,8 +53,6 @@ export const SLABS_PER_BODY_MAX = 4;
 export const SLABS_IN_FLIGHT_MAX = 64;
 /** A large body is flushed to disk each time it has grown by this much. */
 export const FLUSH_EVERY_BYTES = 16 * MIB;
-/** Threads of a process that open sealed packages; each is started when the others have work. */
-export const OPENER_THREADS_MAX = 2;
 /** Hashing threads of a process; each is started when it is first needed. */
 export const PUMP_THREADS_MAX = 2;
 /** Directories under `blobs/`: one for each value of the first byte of the blob id. */

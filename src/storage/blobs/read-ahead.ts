@@ -35,7 +35,7 @@ export interface PieceReader {
   giveBack(memory: Buffer): void;
   /** Memory of so many bytes that does not come back. */
   memory(bytes: number): Buffer;
-  /** Fills `into` with the stored bytes at `at`. Whoever checks them on other threads does it here. */
+  /** Fills `into` with the stored bytes at `at`. Whoever checks them on another thread does it here. */
   fetch(into: Buffer, at: number): Promise<Buffer>;
   /** What of them may be handed on, in the same memory; undefined: they are damaged. */
   checked(stored: Buffer, at: number): Buffer | undefined;

@@ -50,7 +50,7 @@ export async function* readSealedRow(
 
 /** Plain bytes of the sealed blob file at `path`, in pieces as `readFile` gives them; see BlobStore.read. */
 export async function* readSealedFile(
-  threads: ThreadOpener | undefined,
+  thread: ThreadOpener | undefined,
   sealKey: Uint8Array,
   files: FileLayer,
   path: string,
@@ -67,9 +67,9 @@ export async function* readSealedFile(
     const behind = end === size ? CLOSING_BYTES : 0;
     const sealed = { file, ref, size, key: sealKey };
     const span = { from, to, behind, piece: PIECE_STORED_BYTES, unit: SEALED_PACKAGE_BYTES, lent };
-    const away = threads !== undefined && isWorthTheWay(to - from);
+    const away = thread !== undefined && isWorthTheWay(to - from);
     let at = first * PACKAGE_BYTES;
-    for await (const piece of readAhead(away ? onThreads(threads, sealed) : here(sealed), ref, span)) {
+    for await (const piece of readAhead(away ? onThread(thread, sealed) : here(sealed), ref, span)) {
       const wanted = piece.subarray(Math.max(0, start - at), Math.min(piece.length, end - at));
       at += piece.length;
       yield wanted;
@@ -99,16 +99,16 @@ function here(sealed: SealedFile): PieceReader {
   return pieceReader(sealed.file, sealed.ref, (stored, at) => opener.inPlace(stored, at, closesAt(sealed, stored, at)));
 }
 
-/** Opens on other threads. */
-function onThreads(threads: ThreadOpener, sealed: SealedFile): PieceReader {
+/** Opens on another thread. */
+function onThread(thread: ThreadOpener, sealed: SealedFile): PieceReader {
   const { key, file, ref } = sealed;
   return {
-    borrow: () => threads.borrow(),
-    giveBack: (memory) => threads.giveBack(memory),
-    memory: (bytes) => threads.memory(bytes),
+    borrow: () => thread.borrow(),
+    giveBack: (memory) => thread.giveBack(memory),
+    memory: (bytes) => thread.memory(bytes),
     async fetch(into, at) {
       const stored = await readExactly(file, ref, at, into);
-      const good = await threads.open({ key, stored, position: at, closes: closesAt(sealed, stored, at) });
+      const good = await thread.open({ key, stored, position: at, closes: closesAt(sealed, stored, at) });
       if (!good) throw new BlobDamagedError(ref.id, "corrupt");
       return stored;
     },

@@ -40,7 +40,7 @@ class FileBlobStore implements BlobStore {
   readonly #random: Random;
   readonly #syncs: DirectorySyncs;
   readonly #pump: Pump;
-  readonly #openers: ThreadOpener | undefined;
+  readonly #opener: ThreadOpener | undefined;
   readonly #inlineMax: number;
   readonly #inlineIds: InlineIds;
   readonly #space: DiskSpace;
@@ -53,7 +53,7 @@ class FileBlobStore implements BlobStore {
     this.#inlineIds = new InlineIds(options.random);
     this.#syncs = new DirectorySyncs(this.#files);
     this.#pump = options.files === undefined ? threadPump() : inlinePump(options.files);
-    this.#openers = options.files === undefined ? new ThreadOpener() : undefined;
+    this.#opener = options.files === undefined ? new ThreadOpener() : undefined;
     this.#space = new DiskSpace(this.#files, options.directory);
     this.#inlineMax = options.inlineMax ?? INLINE_BYTES_MAX;
     assert(this.#inlineMax <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");
@@ -154,7 +154,7 @@ class FileBlobStore implements BlobStore {
     if (sealKey !== undefined) {
       if (ref.inline) return readSealedRow(sealKey, ref, start, end, inlineRow);
       const range = { ref, start, end, lent: lent === true };
-      return readSealedFile(this.#openers, sealKey, this.#files, this.#path(ref.id), range);
+      return readSealedFile(this.#opener, sealKey, this.#files, this.#path(ref.id), range);
     }
     assert(start >= 0 && start <= end && end <= ref.size, "a range within the blob");
     if (ref.inline) return readInline(ref, start, end, inlineRow);
@@ -219,7 +219,7 @@ class FileBlobStore implements BlobStore {
   }
 
   async close(): Promise<void> {
-    await this.#openers?.close();
+    await this.#opener?.close();
     await this.#pump.close();
   }
 

@@ -1,11 +1,11 @@
 /**
- * Threads that open sealed packages while the piece before is sent: a process that serves on one thread would do both in
- * turn.
+ * A thread that opens sealed packages while the piece before is sent: a process that serves on one thread would do both in
+ * turn. One is enough: it opens twice as much as the serving thread can send.
  */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { assert } from "../../runtime/assert.ts";
-import { FREE_PIECES_MAX, OPENER_THREADS_MAX, PIECE_MEMORY_BYTES, SMALL_BODY_BYTES_MAX } from "../limits.ts";
+import { FREE_PIECES_MAX, PIECE_MEMORY_BYTES, SMALL_BODY_BYTES_MAX } from "../limits.ts";
 import type { FromOpener, ToOpener } from "./opener-messages.ts";
 import { Opener } from "./seal.ts";
 
@@ -38,10 +38,6 @@ class OpenerThread {
     this.#worker.on("exit", () => this.#end(undefined));
   }
 
-  get load(): number {
-    return this.#waiting.size;
-  }
-
   open({ stored, ...job }: OpenJob): Promise<boolean> {
     const { buffer, byteOffset, length } = stored;
     assert(buffer instanceof SharedArrayBuffer && byteOffset === 0, "memory of an opener");
@@ -71,9 +67,9 @@ class OpenerThread {
   }
 }
 
-/** Each thread is started when it is first needed. */
+/** The thread is started when it is first needed. */
 export class ThreadOpener {
-  #threads: OpenerThread[] = [];
+  #thread: OpenerThread | undefined;
   readonly #free: Buffer[] = [];
 
   /** Memory for one piece. */
@@ -96,21 +92,12 @@ export class ThreadOpener {
     if (!isWorthTheWay(job.stored.length)) {
       return new Opener(job.key).inPlace(job.stored, job.position, job.closes) !== undefined;
     }
-    return this.#thread().open(job);
+    if (this.#thread?.ended !== false) this.#thread = new OpenerThread();
+    return this.#thread.open(job);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.stop()));
-    this.#threads = [];
-  }
-
-  /** The least loaded thread; a new one while all have work and there may be more. */
-  #thread(): OpenerThread {
-    this.#threads = this.#threads.filter((thread) => !thread.ended);
-    const least = this.#threads.toSorted((a, b) => a.load - b.load)[0];
-    if (least !== undefined && (least.load === 0 || this.#threads.length >= OPENER_THREADS_MAX)) return least;
-    const thread = new OpenerThread();
-    this.#threads.push(thread);
-    return thread;
+    await this.#thread?.stop();
+    this.#thread = undefined;
   }
 }
