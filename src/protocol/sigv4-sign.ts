@@ -49,6 +49,16 @@ function scopeOf(request: SigningCredentials, date: string): CredentialScope {
   return { date: date.slice(0, 8), region: request.region, service: request.service ?? "s3" };
 }
 
+/** Names of the last request, and those of them that are signed, sorted: requests of a kind follow one another. */
+let last: { readonly names: readonly string[]; readonly signed: readonly string[] } = { names: [], signed: [] };
+
+function signedNames(names: readonly string[]): readonly string[] {
+  if (names.length === last.names.length && names.every((name, i) => name === last.names[i])) return last.signed;
+  const signed = names.filter((name) => !UNSIGNED_HEADERS.has(name)).sort();
+  last = { names, signed };
+  return signed;
+}
+
 /** The given headers plus `x-amz-date`, `x-amz-content-sha256`, `x-amz-security-token` and `authorization`. */
 export function signRequest(request: RequestToSign): Record<string, string> {
   const date = amzDate(request.nowMs);
@@ -58,9 +68,7 @@ export function signRequest(request: RequestToSign): Record<string, string> {
     "x-amz-content-sha256": request.payloadHash,
   };
   if (request.sessionToken) headers["x-amz-security-token"] = request.sessionToken;
-  const names = Object.keys(headers)
-    .filter((name) => !UNSIGNED_HEADERS.has(name))
-    .sort();
+  const names = signedNames(Object.keys(headers));
   const scope = scopeOf(request, date);
   const signature = signatureOf(
     {

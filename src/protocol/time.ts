@@ -117,9 +117,16 @@ function parseAny(text: string): UnixNs | undefined {
 
 /** `20261123T004005Z`, the form of `x-amz-date`. */
 export function amzDate(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second === lastSigned.second) return lastSigned.text;
   const iso = new Date(ms).toISOString();
-  return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+  const text = `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+  lastSigned = { second, text };
+  return text;
 }
+
+/** The last second that was written: requests of one second carry the same. */
+let lastSigned = { second: NaN, text: "" };
 
 const AMZ_DATE = /^\d{8}T\d{6}Z$/;
 
