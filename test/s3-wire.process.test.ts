@@ -80,6 +80,9 @@ test("presigned URLs work, expire, and are checked whatever the body claims", as
     });
   assert.equal(await (await fetch(make({}))).text(), "hello");
   assert.equal((await fetch(make({ nowMs: Date.now() - 61_000 }))).status, 403);
+  const hashed = await fetch(make({ method: "PUT" }), { method: "PUT", headers: { "x-amz-content-sha256": "none" } });
+  assert.equal(hashed.status, 400);
+  assert.match(await hashed.text(), /<Code>XAmzContentSHA256Mismatch</);
   const forged = new URL(make({ method: "PUT", path: "/b-1/forged" }));
   forged.searchParams.set("X-Amz-Signature", "0".repeat(64));
   // MinIO once let this through: an unsigned-trailer hash beside a presigned query whose signature nobody checked.

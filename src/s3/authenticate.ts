@@ -7,7 +7,7 @@ import { StoreError } from "../model/errors.ts";
 import type { ChunkedMode } from "../protocol/aws-chunked.ts";
 import { chunkedMode } from "../protocol/aws-chunked.ts";
 import { checkSignatureTime2, parseAuthorization2, verifySignature2 } from "../protocol/sigv2.ts";
-import type { ChunkSigning, SignedRequest } from "../protocol/sigv4.ts";
+import type { ChunkSigning, ParsedSignature, SignedRequest } from "../protocol/sigv4.ts";
 import { authScheme, checkSignatureTime, chunkSigning, equalText, parseAuthorization } from "../protocol/sigv4.ts";
 import { UNSIGNED_PAYLOAD, verifySignature, type SigningKeyCache } from "../protocol/sigv4.ts";
 import type { Identity } from "../iam/types.ts";
@@ -80,7 +80,7 @@ async function authenticateV4(
   checkSignatureTime(parsed, deps.clock.nowMs());
   const identity = await identityOf(request, parsed.accessKey);
   const genuine = verifySignature(signed, parsed, identity.secretKey, keys);
-  if (!genuine) throw await slowly(request, new StoreError("SignatureDoesNotMatch"));
+  if (!genuine) throw await slowly(request, new StoreError(forgedCode(parsed)));
   if (!tokenFits(identity, parsed.sessionToken)) throw await slowly(request, new StoreError("InvalidTokenId"));
   const mode = chunkedMode(parsed.payloadHash);
   if (mode === undefined) checkPayloadHash(parsed.payloadHash);
@@ -115,9 +115,21 @@ async function authenticateV2(request: S3Request, signed: SignedRequest): Promis
   request.identity = identity;
 }
 
+/** A presigned URL used beside a hash that is none: MinIO's clients expect to be told of the hash, not of the signature. */
+function forgedCode({ kind, payloadHash }: ParsedSignature): string {
+  if (kind === "header" || chunkedMode(payloadHash) !== undefined || bindsOrWaives(payloadHash)) {
+    return "SignatureDoesNotMatch";
+  }
+  return "XAmzContentSHA256Mismatch";
+}
+
+function bindsOrWaives(payloadHash: string): boolean {
+  return payloadHash === UNSIGNED_PAYLOAD || SHA256_HEX.test(payloadHash);
+}
+
 /** Any other word would leave the body unbound without saying so, or its chunk headers would be stored as data. */
 function checkPayloadHash(payloadHash: string): void {
-  if (payloadHash === UNSIGNED_PAYLOAD || SHA256_HEX.test(payloadHash)) return;
+  if (bindsOrWaives(payloadHash)) return;
   throw new StoreError("InvalidArgument", {
     message:
       "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- word that this server knows, or a valid sha256 value.",

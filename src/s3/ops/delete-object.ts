@@ -1,21 +1,16 @@
 /** DeleteObject: a marker, a purge, or either as a peer sends it (replication.md 3.7, 3.8). */
-import { StoreError } from "../../model/errors.ts";
 import { authorize, authorizeFor } from "../authorize.ts";
 import { bypassesGovernance } from "../lock-request.ts";
 import { deleteConditions } from "../read-conditions.ts";
 import { replicaSource, sourceDeleteMarker } from "../replica.ts";
 import type { Operation, S3Request } from "../request.ts";
+import { forceDelete } from "./force-delete.ts";
 
 export const deleteObject: Operation = {
   name: "DeleteObject",
   async run(request) {
     const { selector } = request;
-    if (request.header("x-minio-force-delete") === "true") {
-      throw new StoreError("NotImplemented", {
-        message:
-          "Deleting a prefix with all its versions in one request is not available; list and delete its versions.",
-      });
-    }
+    if (request.header("x-minio-force-delete") === "true") return forceDelete(request);
     await authorizeDelete(request);
     const source = await replicaSource(request, "s3:ReplicateDelete");
     const result = await request.deps.objects.delete({

@@ -48,8 +48,8 @@ function withoutRepeats(objects: readonly ObjectToDelete[]): ObjectToDelete[] {
 
 type Outcome = DeletedObject | DeleteObjectsFault;
 
-/** Removals of versions first, then markers: one request may do both to a key. */
-async function deleteAll(
+/** What became of each, in their order. Removals of versions first, then markers: one request may do both to a key. */
+export async function deleteAll(
   request: S3Request,
   objects: readonly ObjectToDelete[],
   source: ReplicaSource | undefined,
