@@ -87,6 +87,17 @@ test("TLS 1.2 and 1.3, nothing older, and no plain HTTP", { skip }, async () => 
   assert.match(await plainly.text(), /XMinioInsecureClientRequest.*https:/);
 });
 
+test("TLS 1.2 only with suites that are sealed and forward secret, also by another name", { skip }, async () => {
+  for (const servername of ["localhost", "other.example"]) {
+    for (const ciphers of ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"]) {
+      (await handshake({ maxVersion: "TLSv1.2", ciphers, servername })).destroy();
+    }
+    for (const ciphers of ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"]) {
+      await assert.rejects(handshake({ maxVersion: "TLSv1.2", ciphers, servername }), /handshake failure/, ciphers);
+    }
+  }
+});
+
 test("mc: refused with words, then with the authority in certs/CAs, or --insecure", { skip }, async () => {
   const config = join(folder, "mc");
   const { fails, mc } = mcRunner({ tls: server }, config);

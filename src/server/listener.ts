@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { Socket, type AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { renderErrorXml } from "../protocol/error-document.ts";
-import { dateWarning, readCertificates, watchCertificates } from "./certificates.ts";
+import { dateWarning, readCertificates, TLS_POLICY, watchCertificates } from "./certificates.ts";
 import type { CertificateFiles, Certificates } from "./certificates.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { configureServer, SERVER_OPTIONS } from "../s3/listener.ts";
@@ -51,7 +51,7 @@ function makeServer(
       ...SERVER_OPTIONS,
       cert: certificates.cert,
       key: certificates.key,
-      minVersion: "TLSv1.2",
+      ...TLS_POLICY,
       SNICallback: (name, done) => done(null, certificates?.context(name)),
     },
     handler,
@@ -62,7 +62,7 @@ function makeServer(
       certificates = readCertificates(options) ?? certificates;
       if (certificates === undefined) return;
       warnOfDates(certificates, options.warn);
-      server.setSecureContext({ cert: certificates.cert, key: certificates.key, minVersion: "TLSv1.2" });
+      server.setSecureContext({ cert: certificates.cert, key: certificates.key, ...TLS_POLICY });
     } catch (error) {
       options.warn(`certificates not reloaded, the old ones stay in use: ${(error as Error).message}`);
     }
