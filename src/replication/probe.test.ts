@@ -42,6 +42,14 @@ describe("trying a target", { timeout: 20_000 }, () => {
     await assert.rejects(validate(), { code: "InvalidRequest", message: /lacks s3:ReplicateDelete/ });
   });
 
+  test("a target that knows no dry runs is tried for real, and nothing stays there", async () => {
+    fake.knowsDryRuns = false;
+    for (const deleteReplication of [true, false]) await validate({ deleteReplication });
+    assert.deepEqual(fake.versions, []);
+    fake.interfere = ({ method }) => (method === "DELETE" ? { status: 403, code: "AccessDenied" } : undefined);
+    await assert.rejects(validate(), { code: "InvalidRequest", message: /lacks s3:ReplicateDelete.*stays there/ });
+  });
+
   test("only what a rule needs is asked for, and only when it begins to need it", async () => {
     fake.interfere = ({ method }) => (method === "DELETE" ? { status: 403, code: "AccessDenied" } : undefined);
     const modest = { deleteMarkerReplication: false, deleteReplication: false };

@@ -127,12 +127,15 @@ const lacks = (right: string, { code, message }: { code: string; message: string
     message: `The replication user lacks ${right} at the target: ${code} (${message})`,
   });
 
-/** replication.md 2.5: a PUT and up to two DELETEs that the target must refuse with ReplicationPermissionCheck. */
+/**
+ * replication.md 2.5: a PUT and up to two DELETEs that the target must refuse with ReplicationPermissionCheck. False: it knows
+ * no dry runs (a MinIO before 2022) and has stored what was put, which is purged again.
+ */
 export async function checkWrites(
   client: TargetClient,
   probe: ProbeObject,
   needs: WriteNeeds = { markers: true, purges: true },
-): Promise<void> {
+): Promise<boolean> {
   const headers = {
     ...sourceHeaders({}, probe.nowNs),
     [REPLICATION_STATUS]: REPLICA,
@@ -160,9 +163,16 @@ export async function checkWrites(
     const answer = await ask(client, request);
     const error = errorOf(answer);
     if (error.code === "ReplicationPermissionCheck") continue;
+    if (request === put && answer.status < 300) {
+      const purged = await ask(client, { ...purge, query: put.query });
+      if (purged.status >= 300)
+        throw lacks(`s3:ReplicateDelete (the object ${probe.key} stays there)`, errorOf(purged));
+      return false;
+    }
     if (answer.status >= 500) throw unreachableTarget(`${right}: ${error.code} ${error.message}`);
     throw lacks(right, error);
   }
+  return true;
 }
 
 /**

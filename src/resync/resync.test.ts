@@ -126,6 +126,17 @@ describe("resync", { timeout: 120_000 }, () => {
     assert.deepEqual([done.verify?.different, done.verify?.samples], [0, []]);
   });
 
+  test("what a target takes and does not keep as it was is told, however often it is sent", async () => {
+    site.clock.aheadMs = 60_000;
+    const versions = await fill(3);
+    fake.keepsTimes = false;
+    await start();
+    const done = await finished();
+    assert.equal(done.counters.sent, versions.length);
+    assert.equal(done.verify?.different, versions.length);
+    assert.equal(done.verify?.samples?.[0]?.reason, "modification time");
+  });
+
   test("only what was lost moves; what only the target has stays", async () => {
     const versions = await fill(40);
     await start();

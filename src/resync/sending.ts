@@ -216,12 +216,13 @@ export class Sending {
       if (outcome.kind === "refused" || outcome.kind === "purgedThere") return EXEMPT;
       if (outcome.kind === "sent" && local.kind === "version") await this.#settle(bucket, local.version);
       // A marker's time cannot be changed at every target, and a null version there may win by its exact time.
-      if (outcome.kind !== "alreadyEqual" || version.kind === "delete-marker" || versionId === NULL_VERSION)
-        return EQUAL;
-      if (outcome.fixed !== undefined) return EXEMPT;
+      if (version.kind === "delete-marker" || versionId === NULL_VERSION) return EQUAL;
+      if (outcome.kind === "alreadyEqual" && outcome.fixed !== undefined) return EXEMPT;
       const now = await this.#deps.objects.version({ bucket: bucket.name, key, versionId });
       if (now === undefined || now.version.kind !== "object") return EQUAL;
       why = await this.look(bucket, now.version);
+      // What is not as it was sent a moment ago, the target does not keep (the time of large objects, an old MinIO).
+      if (why !== undefined && outcome.kind === "sent") return { kind: "different", why };
     }
     return why === undefined ? EQUAL : { kind: "different", why };
   }

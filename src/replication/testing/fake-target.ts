@@ -45,6 +45,10 @@ export class FakeTarget {
   onTagged: (version: FakeVersion) => void = () => undefined;
   /** Whether the listing knows `metadata=true`. */
   listsMetadata = true;
+  /** Whether it refuses what is only to be tried: an old MinIO does it. */
+  knowsDryRuns = true;
+  /** Whether an object has the time that its source gave it: an old MinIO gives those of several parts its own. */
+  keepsTimes = true;
   readonly #uploads = new Map<string, FakeUpload>();
   #server: Server | undefined;
   #port = 0;
@@ -142,7 +146,7 @@ export class FakeTarget {
 
   #objectCall(seen: SeenRequest, body: Buffer, response: ServerResponse): void {
     const { method, query, headers } = seen;
-    if (headers["x-minio-source-replication-check"] !== undefined)
+    if (this.knowsDryRuns && headers["x-minio-source-replication-check"] !== undefined)
       return fail(response, 400, "ReplicationPermissionCheck");
     const id = query.get("versionId") ?? "";
     if (id !== "" && id !== "null" && !UUID.test(id)) return fail(response, 400, "InvalidArgument");
@@ -179,7 +183,8 @@ export class FakeTarget {
     if (this.#refused(seen, response)) return;
     const etag = header(seen.headers, "x-minio-source-etag") || md5(body);
     const versionId = seen.query.get("versionId") || this.#uuid();
-    this.store.put({ key: seen.key, versionId, headers: flat(seen.headers), body, etag });
+    const mtime = this.keepsTimes ? undefined : this.#nowNs();
+    this.store.put({ key: seen.key, versionId, headers: flat(seen.headers), body, etag, mtime });
     answer(response, 200, { etag: `"${etag}"`, ...idHeader(versionId) });
   }
 
@@ -234,7 +239,7 @@ export class FakeTarget {
       body: Buffer.concat(parts.map((part) => part.body)),
       etag,
       partSizes: parts.map((part) => part.body.length),
-      mtime: timeOf(headers, "x-minio-source-mtime"),
+      mtime: this.keepsTimes ? timeOf(headers, "x-minio-source-mtime") : this.#nowNs(),
     });
     this.#uploads.delete(id);
     const text = `<CompleteMultipartUploadResult><ETag>&#34;${etag}&#34;</ETag></CompleteMultipartUploadResult>`;
