@@ -332,6 +332,18 @@ test("a client's purge of what a peer has purged already is carried on, once: th
   assert.equal(await waiting(site), 1);
 });
 
+test("a peer's purge of what was sent from here is looked after at its targets: a MinIO may have got it once more", async () => {
+  const { objects, ...site } = await replicating("Enabled");
+  const sent = (await put(objects, "sent")).version;
+  const replica = (await put(objects, "replica", { versionId: UNSEEN.versionId, source: fromPeer(10n * SECOND) }))
+    .version;
+  const before = await waiting({ objects, ...site });
+  await objects.delete({ ...AT, versionId: replica.versionId, source: fromPeer(11n * SECOND) });
+  assert.equal(await waiting({ objects, ...site }), before);
+  await objects.delete({ ...AT, versionId: sent.versionId, source: fromPeer(12n * SECOND) });
+  assert.equal(await waiting({ objects, ...site }), before + 1);
+});
+
 test("nothing is purged unseen where no rule carries it, where versions may be locked, or by the null id", async () => {
   const [locked, uncarried] = [await replicating("Enabled"), await replicating("Enabled")];
   await locked.objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, objectLock: {} }));

@@ -269,12 +269,24 @@ async function purge(
   if (stays) return { commit, result: { bucket, deleteMarker: false } };
   const by = removerOf(context, request);
   if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
+  const told = fromPeer && old !== undefined && versionId !== NULL_VERSION ? sentTo(bucket, old) : arns;
   rows.putLogRows(commit, context, bucket, {
-    arns,
+    arns: told,
     version: { key: request.key, versionId },
     operation: "purge",
     size: 0,
     time: context.clock.nowNs(),
   });
-  return { commit, result, poke: arns };
+  return { commit, result, poke: told };
+}
+
+/**
+ * Targets that had this version from here. A MinIO remembers no purges: what was on its way to it when it purged the version
+ * brought it back there, so it is looked at once more.
+ */
+function sentTo(bucket: Bucket, old: Version): Arn[] {
+  const tags = old.kind === "object" ? old.tags?.value : undefined;
+  const had = old.replication.targets;
+  const arns = rows.followers(bucket, { key: old.key, operation: "purge", tags, fromPeer: false });
+  return arns.filter((arn) => had[arn] !== undefined);
 }
