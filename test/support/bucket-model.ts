@@ -141,7 +141,9 @@ export function readOf(version: ModelVersion, query: ReadQuery): ReadAnswer {
   const asked = query.range === undefined ? undefined : rangeOf(query.range, size);
   if (asked === "empty") return failed(416, "InvalidRange");
   slice ??= asked;
-  if (slice === undefined) return { status: 200, code: "", body };
+  // Content-Range cannot speak of no bytes.
+  if (slice === undefined || size === 0) return { status: 200, code: "", body };
   const [first, last] = slice;
+  if (last < first) return { status: 206, code: "", body: body.subarray(first, first) };
   return { status: 206, code: "", body: body.subarray(first, last + 1), range: `bytes ${first}-${last}/${size}` };
 }
