@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
-import type { AdminCall, AdminClient } from "../client/admin-client.ts";
-import { AdminError } from "../client/errors.ts";
+import type { AdminCall } from "../client/admin-client.ts";
 import { TEST_ROOT } from "../iam/testing.ts";
 import { bucketName } from "../objects/testing.ts";
 import { routeAt, ROUTES } from "./handler.ts";
 import { bucketParameter } from "./request.ts";
+import { addUser, body, get, policyOf, put, refused, sealed, SECRET } from "./testing-calls.ts";
 import type { TestAdmin } from "./testing.ts";
 import { testAdmin } from "./testing.ts";
 
@@ -17,50 +17,6 @@ before(async () => {
   admin = await testAdmin();
 });
 after(() => admin.close());
-
-const SECRET = "user secret";
-const body = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-const put = (path: string, query: Record<string, string>, value?: unknown): AdminCall => ({
-  method: "PUT",
-  path,
-  query,
-  ...(value !== undefined && { body: body(value) }),
-});
-const sealed = (call: AdminCall): AdminCall => ({ ...call, sealed: true });
-const get = (path: string, query: Record<string, string | string[]> = {}): AdminCall => ({
-  method: "GET",
-  path,
-  query,
-});
-
-/** The call must be refused with this status and code. */
-async function refused(client: AdminClient, call: AdminCall, status: number, code: string): Promise<AdminError> {
-  let caught: AdminError | undefined;
-  await assert.rejects(client.call(call), (error) => {
-    assert.ok(error instanceof AdminError, String(error));
-    assert.deepEqual([error.status, error.code], [status, code]);
-    caught = error;
-    return true;
-  });
-  return caught ?? assert.fail();
-}
-
-async function statusOf(client: AdminClient, call: AdminCall): Promise<number> {
-  const response = await client.stream(call);
-  await response.bytes();
-  return response.status;
-}
-
-async function addUser(name: string, ...policies: string[]): Promise<AdminClient> {
-  await admin.iam.users.put(name, { secretKey: SECRET, enabled: true });
-  await admin.iam.policies.map({ kind: "user", name }, policies);
-  return admin.client(name, SECRET);
-}
-
-function policyOf(...actions: string[]): string {
-  const where = actions[0]?.startsWith("s3:") === true ? { Resource: "arn:aws:s3:::*" } : {};
-  return JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: actions, ...where }] });
-}
 
 test("paths and names that nobody signed cost no more than their length", () => {
   // So long that a look at each slash from each slash would not end.
@@ -117,7 +73,7 @@ test("who may ask: signatures, keys, bodies", async () => {
   assert.equal(((await anonymous.json()) as Json)["Code"], "AccessDenied");
   await refused(admin.client("nobody", SECRET), get("info"), 403, "InvalidAccessKeyId");
   await refused(admin.client(TEST_ROOT.accessKey, "wrong secret"), get("info"), 403, "SignatureDoesNotMatch");
-  const error = await refused(await addUser("powerless"), get("info"), 403, "AccessDenied");
+  const error = await refused(await addUser(admin, "powerless"), get("info"), 403, "AccessDenied");
   assert.equal(error.resource, "/minio/admin/v3/info");
   assert.ok(error.requestId !== "" && error.hostId === "host");
   await admin.iam.users.setEnabled("powerless", false);
@@ -130,186 +86,6 @@ test("who may ask: signatures, keys, bodies", async () => {
   );
   const large = { method: "PUT", path: "add-user", query: { accessKey: "large" }, body: Buffer.alloc(262_273) };
   await refused(admin.root, large, 400, "XMinioAdminConfigTooLarge");
-});
-
-test("users: add, list, inspect, disable, remove", async () => {
-  const add = sealed(put("add-user", { accessKey: "ann" }, { secretKey: SECRET, status: "enabled" }));
-  assert.equal(await statusOf(admin.root, add), 200);
-  const ann = admin.client("ann", SECRET);
-  const info = await admin.root.json<Json>(get("user-info", { accessKey: "ann" }));
-  assert.equal(info["status"], "enabled");
-  assert.equal("policyName" in info || "memberOf" in info || "secretKey" in info, false);
-  assert.equal((await ann.json<Json>(get("user-info", { accessKey: "ann" })))["status"], "enabled", "its own");
-  await refused(ann, get("user-info", { accessKey: "powerless" }), 403, "AccessDenied");
-  await ann.call(sealed(put("add-user", { accessKey: "ann" }, { secretKey: "its own new secret", status: "enabled" })));
-  await refused(ann, get("accountinfo"), 403, "SignatureDoesNotMatch");
-  assert.ok("ann" in (await admin.root.sealedJson<Json>(get("list-users"))));
-  await admin.root.call(put("set-user-status", { accessKey: "ann", status: "disabled" }));
-  assert.equal((await admin.root.json<Json>(get("user-info", { accessKey: "ann" })))["status"], "disabled");
-  await refused(
-    admin.root,
-    put("set-user-status", { accessKey: "ann", status: "odd" }),
-    400,
-    "XMinioAdminInvalidArgument",
-  );
-  await refused(
-    admin.root,
-    put("set-user-status", { accessKey: TEST_ROOT.accessKey, status: "disabled" }),
-    400,
-    "XMinioAdminInvalidArgument",
-  );
-  await refused(
-    admin.root,
-    { method: "DELETE", path: "remove-user", query: { accessKey: TEST_ROOT.accessKey } },
-    403,
-    "XMinioIAMActionNotAllowed",
-  );
-  assert.equal(await statusOf(admin.root, { method: "DELETE", path: "remove-user", query: { accessKey: "ann" } }), 200);
-  await refused(admin.root, get("user-info", { accessKey: "ann" }), 404, "XMinioAdminNoSuchUser");
-  await refused(
-    admin.root,
-    sealed(put("add-user", { accessKey: TEST_ROOT.accessKey }, { secretKey: SECRET })),
-    403,
-    "XMinioInvalidIAMCredentials",
-  );
-});
-
-test("groups: members, policies, status, removal", async () => {
-  await addUser("gina");
-  const members = (isRemove: boolean, list: string[]) =>
-    put("update-group-members", {}, { group: "staff", members: list, groupStatus: "", isRemove });
-  await admin.root.call(members(false, ["gina"]));
-  await admin.root.call(
-    put("set-user-or-group-policy", { policyName: "readonly,diagnostics", userOrGroup: "staff", isGroup: "true" }),
-  );
-  const group = await admin.root.json<Json>(get("group", { group: "staff" }));
-  assert.deepEqual(
-    [group["name"], group["status"], group["members"], group["policy"]],
-    ["staff", "enabled", ["gina"], "diagnostics,readonly"],
-  );
-  assert.deepEqual((await admin.root.json<Json>(get("user-info", { accessKey: "gina" })))["memberOf"], ["staff"]);
-  assert.deepEqual(await admin.root.json(get("groups")), ["staff"]);
-  await refused(admin.root, members(true, []), 400, "XMinioAdminGroupNotEmpty");
-  await admin.root.call(put("set-group-status", { group: "staff", status: "disabled" }));
-  assert.equal((await admin.root.json<Json>(get("group", { group: "staff" })))["status"], "disabled");
-  await admin.root.call(members(true, ["gina"]));
-  await admin.root.call(members(true, []));
-  await refused(admin.root, get("group", { group: "staff" }), 404, "XMinioAdminNoSuchGroup");
-});
-
-test("policies: create, show in both forms, map in both forms, remove", async () => {
-  const create = {
-    method: "PUT",
-    path: "add-canned-policy",
-    query: { name: "getter" },
-    body: Buffer.from(policyOf("s3:GetObject")),
-  };
-  await admin.root.call(create);
-  const shown = await admin.root.json<Json>(get("info-canned-policy", { name: "getter", v: "2" }));
-  assert.equal(shown["PolicyName"], "getter");
-  assert.ok("CreateDate" in shown && "UpdateDate" in shown);
-  const document = await admin.root.json<Json>(get("info-canned-policy", { name: "getter" }));
-  assert.deepEqual(document, shown["Policy"]);
-  assert.equal(
-    "CreateDate" in (await admin.root.json<Json>(get("info-canned-policy", { name: "readonly", v: "2" }))),
-    false,
-  );
-  const all = await admin.root.json<Json>(get("list-canned-policies"));
-  for (const name of ["getter", "readwrite", "readonly", "writeonly", "diagnostics", "consoleAdmin"])
-    assert.ok(name in all, name);
-
-  await addUser("paul");
-  const change = (verb: string, policies: string[], type = "application/octet-stream"): AdminCall =>
-    sealed({
-      method: "POST",
-      path: `idp/builtin/policy/${verb}`,
-      body: body({ policies, user: "paul" }),
-      headers: { "content-type": type },
-    });
-  const attached = await admin.root.sealedJson<Json>(change("attach", ["getter", "readonly"]));
-  assert.deepEqual(attached["policiesAttached"], ["getter", "readonly"]);
-  await refused(admin.root, change("attach", ["getter"]), 400, "XMinioAdminPolicyChangeAlreadyApplied");
-  await refused(admin.root, change("attach", ["none"]), 404, "XMinioAdminNoSuchPolicy");
-  await refused(admin.root, change("attach", ["writeonly"], "application/json"), 400, "BadRequest");
-  const remove = { method: "DELETE", path: "remove-canned-policy", query: { name: "getter" } };
-  await refused(admin.root, remove, 400, "XMinioIAMPolicyInUse");
-  const entities = await admin.root.sealedJson<Json>(get("idp/builtin/policy-entities", { user: ["paul"] }));
-  assert.deepEqual(entities["userMappings"], [{ user: "paul", policies: ["getter", "readonly"] }]);
-  assert.equal("policyMappings" in entities, false);
-  const byPolicy = await admin.root.sealedJson<Json>(get("idp/builtin/policy-entities", { policy: "getter" }));
-  assert.deepEqual(byPolicy["policyMappings"], [{ policy: "getter", users: ["paul"], groups: [] }]);
-  const detached = await admin.root.sealedJson<Json>(change("detach", ["getter", "writeonly"]));
-  assert.deepEqual(detached["policiesDetached"], ["getter"]);
-  assert.equal(await statusOf(admin.root, remove), 200);
-  await admin.root.call(put("set-user-or-group-policy", { policyName: "", userOrGroup: "paul", isGroup: "false" }));
-  assert.equal("policyName" in (await admin.root.json<Json>(get("user-info", { accessKey: "paul" }))), false);
-
-  await refused(admin.root, { ...create, body: Buffer.from("{}") }, 400, "MalformedPolicy");
-  await refused(admin.root, { ...create, body: Buffer.from("{") }, 400, "XMinioMalformedIAMPolicy");
-  await refused(admin.root, { ...create, query: { name: "a,b" } }, 400, "PolicyInvalidName");
-  await refused(admin.root, { ...create, body: Buffer.alloc(20 * 1024 + 1, " ") }, 400, "EntityTooLarge");
-  await refused(admin.root, { ...create, body: Buffer.alloc(0) }, 411, "MissingContentLength");
-  await refused(admin.root, get("info-canned-policy", { name: "nope", v: "2" }), 404, "XMinioAdminNoSuchPolicy");
-});
-
-test("service accounts: own ones without rights, others' only with them", async () => {
-  const sam = await addUser("sam", "readonly");
-  const other = await addUser("other");
-  const add = (value: Json): AdminCall => sealed(put("add-service-account", {}, value));
-  const policy: unknown = JSON.parse(policyOf("s3:GetObject"));
-  const wanted = add({ accessKey: "samkey", secretKey: SECRET, name: "ci", policy });
-  const made = await sam.sealedJson<{ credentials: Json }>(wanted);
-  assert.deepEqual(made.credentials, { accessKey: "samkey", secretKey: SECRET, expiration: "1970-01-01T00:00:00Z" });
-  await refused(other, add({ targetUser: "sam" }), 403, "AccessDenied");
-  await refused(sam, add({ targetUser: TEST_ROOT.accessKey }), 403, "AccessDenied");
-  await refused(sam, add({ accessKey: "samkey", secretKey: SECRET }), 400, "XMinioIAMServiceAccountNotAllowed");
-  await refused(sam, add({ accessKey: "sam", secretKey: SECRET }), 403, "XMinioIAMActionNotAllowed");
-
-  const info = await sam.sealedJson<Json>(get("info-service-account", { accessKey: "samkey" }));
-  assert.deepEqual(
-    [info["parentUser"], info["accountStatus"], info["impliedPolicy"], info["name"]],
-    ["sam", "on", false, "ci"],
-  );
-  assert.match(info["policy"] as string, /s3:GetObject/);
-  await refused(other, get("info-service-account", { accessKey: "samkey" }), 404, "XMinioInvalidIAMCredentials");
-  const self = admin.client("samkey", SECRET);
-  await refused(self, get("info-access-key", { accessKey: "" }), 404, "XMinioAdminNoSuchAccessKey");
-  const listed = await sam.sealedJson<{ accounts: Json[] }>(get("list-service-accounts", { user: "sam" }));
-  assert.deepEqual(
-    listed.accounts.map((account) => account["accessKey"]),
-    ["samkey"],
-  );
-  assert.deepEqual(await other.sealedJson(get("list-service-accounts")), { accounts: null });
-  await refused(other, get("list-service-accounts", { user: "sam" }), 403, "AccessDenied");
-  const bulk = await admin.root.sealedJson<Record<string, Json>>(
-    get("list-access-keys-bulk", { listType: "svcacc-only", all: "true" }),
-  );
-  const expiration = "1970-01-01T00:00:00Z";
-  const entry = { accessKey: "samkey", parentUser: "", accountStatus: "", impliedPolicy: false, expiration };
-  assert.deepEqual(bulk, { sam: { stsKeys: null, serviceAccounts: [entry] } });
-  await refused(
-    admin.root,
-    get("list-access-keys-bulk", { listType: "all", all: "true", users: "sam" }),
-    400,
-    "InvalidRequest",
-  );
-
-  const update = sealed({
-    method: "POST",
-    path: "update-service-account",
-    query: { accessKey: "samkey" },
-    body: body({ newStatus: "off", newPolicy: {} }),
-  });
-  assert.equal(await statusOf(sam, update), 204);
-  const changed = await sam.sealedJson<Json>(get("info-access-key", { accessKey: "samkey" }));
-  assert.deepEqual(
-    [changed["accountStatus"], changed["impliedPolicy"], changed["userType"]],
-    ["off", true, "Service Account"],
-  );
-  const remove = { method: "DELETE", path: "delete-service-account", query: { accessKey: "samkey" } };
-  await refused(other, remove, 404, "XMinioInvalidIAMCredentials");
-  assert.equal(await statusOf(sam, remove), 204);
-  await refused(sam, remove, 404, "XMinioInvalidIAMCredentials");
 });
 
 test("remote targets are handed on with their flags; errors and statuses are the protocol's", async () => {
@@ -334,12 +110,12 @@ test("remote targets are handed on with their flags; errors and statuses are the
   await refused(admin.root, sealed(put("set-remote-target", { bucket: "none" }, target)), 404, "NoSuchBucket");
   await refused(admin.root, put("set-remote-target", { bucket: "src" }, target), 400, "XMinioAdminConfigBadJSON");
   await refused(
-    await addUser("reader", "readonly"),
+    await addUser(admin, "reader", "readonly"),
     get("list-remote-targets", { bucket: "src", type: "" }),
     403,
     "AccessDenied",
   );
-  const replicator = await addUser("replicator", "ReplicationAdminPolicy");
+  const replicator = await addUser(admin, "replicator", "ReplicationAdminPolicy");
   await replicator.call(get("list-remote-targets", { bucket: "src", type: "" }));
 });
 
@@ -386,7 +162,7 @@ test("info keeps its arrays consistent, and the account sees its buckets", async
     (account["Buckets"] as Json[]).map((bucket) => [bucket["name"], bucket["access"]]),
     [["src", { read: true, write: true }]],
   );
-  const nothing = await (await addUser("blind")).json<Json>(get("accountinfo"));
+  const nothing = await (await addUser(admin, "blind")).json<Json>(get("accountinfo"));
   assert.deepEqual(nothing["Buckets"], []);
 });
 
@@ -403,7 +179,7 @@ test("service: acts after its answer, in both forms, never on a dry run", async 
   ]);
   await refused(admin.root, service({ action: "explode" }), 400, "MalformedPOSTRequest");
   await admin.iam.policies.put("stopper", policyOf("admin:ServiceStop"));
-  await refused(await addUser("stopper", "stopper"), service({ action: "restart" }), 403, "AccessDenied");
+  await refused(await addUser(admin, "stopper", "stopper"), service({ action: "restart" }), 403, "AccessDenied");
 });
 
 test("health needs no name and says what peers and probes look for", async () => {
@@ -481,13 +257,13 @@ test("metrics: who may read them, and what each endpoint shows", async () => {
     token({ exp, sub: "blind", iss: "prometheus" }, SECRET),
   ];
   for (const bearer of bad) assert.equal((await look("/v2/metrics/cluster", bearer)).status, 403, bearer ?? "none");
-  await addUser("watcher", "diagnostics");
+  await addUser(admin, "watcher", "diagnostics");
   const watcher = token({ exp, sub: "watcher", iss: "prometheus" }, SECRET, "HS256", "sha256");
   assert.equal((await look("/v2/metrics/node", watcher)).status, 200);
 });
 
 test("every call but those about oneself names the right it needs, and nobody else gets in", async () => {
-  const nobody = await addUser("outsider");
+  const nobody = await addUser(admin, "outsider");
   for (const route of ROUTES) {
     if (!Array.isArray(route.actions)) continue;
     const query = Object.fromEntries(route.query.map((name) => [name, "x"]));
