@@ -2,15 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Arn } from "../model/names.ts";
-import { systemRandom } from "../runtime/random.ts";
-import { Scheduler } from "./scheduler.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
+import { runScheduler, type RunningScheduler } from "./testing/running.ts";
 import { enableRule, SRC, statusOf, targetJson, testSite, until, type TestSite } from "./testing/site.ts";
 
 let site: TestSite;
 let arn: Arn;
-let ended: Promise<void>;
-const stop = new AbortController();
+let running: RunningScheduler;
 const [first, second] = [new FakeTarget(), new FakeTarget()];
 
 before(async () => {
@@ -18,13 +16,10 @@ before(async () => {
   site = await testSite();
   arn = await site.targets.set(SRC, { ...targetJson(first), endpoint: `${first.endpoint}, ${second.endpoint}` });
   await enableRule(site, arn);
-  const scheduler = new Scheduler({ ...site, random: systemRandom, warn: (message) => assert.fail(message) });
-  site.onPoke = (arns) => arns.forEach((one) => scheduler.poke(one));
-  ended = scheduler.run(stop.signal);
+  running = runScheduler(site, (message) => assert.fail(message));
 });
 after(async () => {
-  stop.abort();
-  await ended;
+  await running.stop();
   await site.close();
   await Promise.all([first.stop(), second.stop()]);
 });

@@ -2,19 +2,17 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Arn } from "../model/names.ts";
-import { systemRandom } from "../runtime/random.ts";
 import { REFUSED_IN_A_ROW, SMALL_IN_FLIGHT_MAX, TRIES_AT_ONCE_MAX } from "./limits.ts";
 import { pendingWork } from "./log.ts";
-import { Scheduler } from "./scheduler.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
+import { runScheduler, type RunningScheduler } from "./testing/running.ts";
 import { replicateTo, testSite, until, type TestSite } from "./testing/site.ts";
 
 describe("a target that refuses", { timeout: 60_000 }, () => {
   let site: TestSite;
   let fake: FakeTarget;
   let arn: Arn;
-  let stop: AbortController;
-  let ended: Promise<void>;
+  let running: RunningScheduler;
   const warnings: string[] = [];
 
   beforeEach(async () => {
@@ -22,16 +20,10 @@ describe("a target that refuses", { timeout: 60_000 }, () => {
     fake = new FakeTarget();
     await fake.start();
     arn = await replicateTo(site, fake);
-    const { index, objects, clock, targets } = site;
-    const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
-    const scheduler = new Scheduler({ index, objects, clock, targets, random: systemRandom, warn });
-    site.onPoke = (arns) => arns.forEach((poked) => scheduler.poke(poked));
-    stop = new AbortController();
-    ended = scheduler.run(stop.signal);
+    running = runScheduler(site, (message, error) => warnings.push(`${message}: ${String(error)}`));
   });
   afterEach(async () => {
-    stop.abort();
-    await ended;
+    await running.stop();
     await site.close();
     await fake.stop();
     assert.deepEqual(warnings.splice(0), []);

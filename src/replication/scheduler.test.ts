@@ -7,18 +7,16 @@ import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { logRowKey, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow, encodeTimedRow } from "../storage/records.ts";
 import { logRange, pendingWork } from "./log.ts";
-import { Scheduler } from "./scheduler.ts";
-import { systemRandom } from "../runtime/random.ts";
 import type { TargetRecord } from "./target-record.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
+import { runScheduler, type RunningScheduler } from "./testing/running.ts";
 import { asKey, replicateTo, SRC, statusOf, testSite, until, type TestSite } from "./testing/site.ts";
 
 describe("working off the change log", { timeout: 20_000 }, () => {
   let site: TestSite;
   let fake: FakeTarget;
   let arn: Arn;
-  let stop: AbortController;
-  let ended: Promise<void>;
+  let running: RunningScheduler;
   const warnings: string[] = [];
 
   beforeEach(async () => {
@@ -29,21 +27,15 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     start();
   });
   afterEach(async () => {
-    stop.abort();
-    await ended;
+    await running.stop();
     await site.close();
     await fake.stop();
     assert.deepEqual(warnings.splice(0), []);
   });
 
-  function start(): Scheduler {
-    const { index, objects, clock, targets } = site;
-    const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
-    const scheduler = new Scheduler({ index, objects, clock, targets, random: systemRandom, warn });
-    site.onPoke = (arns) => arns.forEach((poked) => scheduler.poke(poked));
-    stop = new AbortController();
-    ended = scheduler.run(stop.signal);
-    return scheduler;
+  function start(): RunningScheduler["scheduler"] {
+    running = runScheduler(site, (message, error) => warnings.push(`${message}: ${String(error)}`));
+    return running.scheduler;
   }
   const idle = async (): Promise<boolean> => (await pendingWork(site.index, arn)).count === 0;
 
@@ -56,8 +48,7 @@ describe("working off the change log", { timeout: 20_000 }, () => {
   });
 
   test("a target that cannot even be connected to leaves the others theirs, and is named", async () => {
-    stop.abort();
-    await ended;
+    await running.stop();
     const { bucket, index } = { ...site, bucket: await site.objects.bucket(SRC) };
     const key = namedRowKey(SPACE.targets, bucket.id);
     const row = decodeRow<{ targets: TargetRecord[] }>((await index.get(key)) as Buffer);
@@ -79,8 +70,7 @@ describe("working off the change log", { timeout: 20_000 }, () => {
       ],
     );
     await index.commit(new CommitBuilder().put(key, encodeRow(row)));
-    stop.abort();
-    await ended;
+    await running.stop();
     warnings.splice(0);
   });
 
@@ -140,8 +130,7 @@ describe("working off the change log", { timeout: 20_000 }, () => {
         await site.put(`k${restarted}`);
         await until(async () => (await pendingWork(site.index, arn)).failing.count === 1);
         if (restarted) {
-          stop.abort();
-          await ended;
+          await running.stop();
         }
         site.clock.aheadMs -= aheadMs / 2;
         fake.interfere = () => undefined;
@@ -171,8 +160,7 @@ describe("working off the change log", { timeout: 20_000 }, () => {
   });
 
   test("what was under way when the process ended is sent by the next one", async () => {
-    stop.abort();
-    await ended;
+    await running.stop();
     const version = await site.put("k");
     assert.equal(fake.versions.length, 0);
     start();

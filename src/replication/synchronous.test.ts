@@ -3,17 +3,15 @@ import { after, before, test } from "node:test";
 import type { Arn } from "../model/names.ts";
 import { bodyOf, PLAIN } from "../objects/testing.ts";
 import type { Objects } from "../objects/objects.ts";
-import { systemRandom } from "../runtime/random.ts";
-import { Scheduler } from "./scheduler.ts";
 import { withSynchronousTargets } from "./synchronous.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
+import { runScheduler, type RunningScheduler } from "./testing/running.ts";
 import { asKey, replicateTo, SRC, statusOf, targetJson, testSite, type TestSite } from "./testing/site.ts";
 
 let site: TestSite;
 let arn: Arn;
 let objects: Objects;
-let ended: Promise<void>;
-const stop = new AbortController();
+let running: RunningScheduler;
 const fake = new FakeTarget();
 
 before(async () => {
@@ -21,14 +19,11 @@ before(async () => {
   site = await testSite();
   arn = await replicateTo(site, fake);
   const warn = (message: string): void => assert.fail(message);
-  const scheduler = new Scheduler({ ...site, random: systemRandom, warn });
-  site.onPoke = (arns) => arns.forEach((one) => scheduler.poke(one));
-  ended = scheduler.run(stop.signal);
+  running = runScheduler(site, warn);
   objects = withSynchronousTargets({ ...site, warn });
 });
 after(async () => {
-  stop.abort();
-  await ended;
+  await running.stop();
   await site.close();
   await fake.stop();
 });
