@@ -86,7 +86,7 @@ interface Arithmetic {
   readonly load: (offset: number) => number[];
   readonly store: (offset: number) => number[];
   readonly constant: (step: number) => number[];
-  /** The round's function of three locals. */
+  /** The round's function of three locals; what is on the stack already is a term that it will be added to. */
   readonly mix: (round: number, b: number, c: number, d: number) => number[];
   /** Rotates what is on the stack. */
   readonly rotate: (by: number) => number[];
@@ -99,7 +99,9 @@ const PLAIN: Arithmetic = {
   constant: (step) => i32(CONSTANT[step] as number),
   mix(round, b, c, d) {
     if (round === 0) return [...get(c), ...get(d), I32_XOR, ...get(b), I32_AND, ...get(d), I32_XOR];
-    if (round === 1) return [...get(b), ...get(c), I32_XOR, ...get(d), I32_AND, ...get(c), I32_XOR];
+    // Its halves have no bit in common: one is added to what lies below before the other, which waits for `b`, is known.
+    if (round === 1)
+      return [...get(d), ...i32(-1), I32_XOR, ...get(c), I32_AND, I32_ADD, ...get(d), ...get(b), I32_AND];
     if (round === 2) return [...get(c), ...get(d), I32_XOR, ...get(b), I32_XOR];
     return [...get(d), ...i32(-1), I32_XOR, ...get(b), I32_OR, ...get(c), I32_XOR];
   },

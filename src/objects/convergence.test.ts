@@ -332,7 +332,7 @@ test("a client's purge of what a peer has purged already is carried on, once: th
   assert.equal(await waiting(site), 1);
 });
 
-test("a peer's purge of what was sent from here is looked after at its targets: a MinIO may have got it once more", async () => {
+test("a peer's purge of what was sent from here is told to its targets: a MinIO may have got it once more", async () => {
   const { objects, ...site } = await replicating("Enabled");
   const sent = (await put(objects, "sent")).version;
   const replica = (await put(objects, "replica", { versionId: UNSEEN.versionId, source: fromPeer(10n * SECOND) }))

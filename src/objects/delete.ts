@@ -282,7 +282,7 @@ async function purge(
 
 /**
  * Targets that had this version from here. A MinIO remembers no purges: what was on its way to it when it purged the version
- * brought it back there, so it is looked at once more.
+ * brought it back there, so it is told once more.
  */
 function sentTo(bucket: Bucket, old: Version): Arn[] {
   const tags = old.kind === "object" ? old.tags?.value : undefined;
