@@ -6,7 +6,7 @@ import { TEST_ROOT } from "../iam/testing.ts";
 import { bucketName } from "../objects/testing.ts";
 import { routeAt, ROUTES } from "./handler.ts";
 import { bucketParameter } from "./request.ts";
-import { addUser, body, get, policyOf, put, refused, sealed, SECRET } from "./testing-calls.ts";
+import { addUser, get, policyOf, put, refused, sealed, SECRET } from "./testing-calls.ts";
 import type { TestAdmin } from "./testing.ts";
 import { testAdmin } from "./testing.ts";
 
