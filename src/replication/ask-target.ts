@@ -1,9 +1,11 @@
 /** What a target has of one object version: a HEAD, and how its answer differs from what is here (replication.md 4). */
 import type { ObjectVersion } from "../model/version.ts";
+import { parseTagging } from "../protocol/s3-xml-bucket.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import { compareObject, remoteOfHead, type Comparison, type RemoteObject } from "./compare.ts";
 import type { SendMarks } from "./headers.ts";
 import type { SendContext } from "./sender.ts";
+import { taggingRequest } from "./target-tags.ts";
 import { errorOf, failedAnswer, type SendOutcome } from "./wire.ts";
 
 export const SLOW_DOWN = ["SlowDownRead", "SlowDownWrite"];
@@ -50,7 +52,28 @@ export async function ask(
     return { answer: { kind: busy ? "busy" : "failed", outcome: failedAnswer(head) } };
   }
   const remote = remoteOfHead(head);
-  if (remote !== undefined) return { answer: compareObject(version, remote), remote };
+  if (remote !== undefined) return withTags(context, version, remote);
   const reason = "the target's HEAD has no usable Last-Modified";
   return { answer: { kind: "failed", outcome: { kind: "retry", code: "BadAnswer", reason, network: false } } };
+}
+
+/**
+ * The comparison, with tags asked for where the HEAD told only their count. Where they may not be read they count as
+ * different: the copy that follows repeats what is known here, and no proof calls them equal.
+ */
+async function withTags(
+  context: AskContext,
+  version: ObjectVersion,
+  told: RemoteObject,
+): Promise<{ answer: RemoteAnswer; remote: RemoteObject }> {
+  const known = compareObject(version, told);
+  const decided = known.kind === "content" || known.kind === "newerThere";
+  if (decided || told.tags !== undefined || told.tagsTime !== undefined) return { answer: known, remote: told };
+  const request = { ...taggingRequest(version.key, version.versionId), signal: context.request.signal };
+  const found = await context.target.client.request(request);
+  if (found.status === 403) return { answer: { kind: "registers", what: "tags" }, remote: told };
+  if (found.status === 404) return { answer: { kind: "absent" }, remote: told };
+  if (found.status !== 200) return { answer: { kind: "failed", outcome: failedAnswer(found) }, remote: told };
+  const remote = { ...told, tags: parseTagging(found.body) };
+  return { answer: compareObject(version, remote), remote };
 }

@@ -5,8 +5,9 @@
  */
 import { hasCode } from "../model/errors.ts";
 import { NULL_VERSION, parseVersionId, type VersionId } from "../model/names.ts";
+import { taggingRequest } from "./target-tags.ts";
 import * as wire from "../protocol/replication-headers.ts";
-import { renderTagging } from "../protocol/s3-xml-bucket.ts";
+import { parseTagging, renderTagging } from "../protocol/s3-xml-bucket.ts";
 import { httpDate, msOf, parseRfc3339Nano } from "../protocol/time.ts";
 import { parseXml, type XmlElement } from "../protocol/xml.ts";
 import type { RemoteIds, RemoteVersion } from "./remote-ids.ts";
@@ -148,20 +149,14 @@ class Generic {
     const mtime = parseRfc3339Nano(head.headers[META_MTIME] ?? known.mtime ?? "");
     if (mtime !== undefined) headers["last-modified"] = httpDate(msOf(mtime));
     for (const name of [META_ID, META_ETAG, META_MTIME]) delete headers[name];
-    if (request.headers?.[wire.TAGGING_DIRECTIVE] === "ACCESS") headers["x-amz-tagging"] = await this.#tags(key, query);
+    if (request.headers?.[wire.TAGGING_DIRECTIVE] === "ACCESS")
+      headers["x-amz-tagging"] = await this.#tags(key, known.id);
     return { ...head, headers };
   }
 
-  async #tags(key: string, query: { versionId: string }): Promise<string | undefined> {
-    const found = await this.#inner.request({
-      method: "GET",
-      key,
-      query: { ...query, tagging: "" },
-      payload: "hashed",
-    });
-    if (found.status !== 200) return undefined;
-    const set = parseXml(found.body).child("TagSet")?.all("Tag") ?? [];
-    return new URLSearchParams(set.map((tag) => [tag.value("Key") ?? "", tag.value("Value") ?? ""])).toString();
+  async #tags(key: string, versionId: string): Promise<string | undefined> {
+    const found = await this.#inner.request(taggingRequest(key, versionId));
+    return found.status === 200 ? new URLSearchParams(parseTagging(found.body)).toString() : undefined;
   }
 
   async #put(request: TargetRequest, key: string, versionId: VersionId): Promise<TargetResponse> {

@@ -27,9 +27,10 @@ export async function sendMetadata(
   if (await changedHere(context, version)) return changedMeanwhile;
   const { answer, remote: after } = await ask(context, version);
   if (answer.kind === "failed" || answer.kind === "busy") return answer.outcome;
-  // A user without the right to see locks is shown none: only tags, or locks that were to be seen, can be missed.
-  const missed = answer.kind === "registers" && (answer.what === "tags" || showsLocks(remote) || showsLocks(after));
-  if (!missed) return outcome;
+  if (answer.kind !== "registers") return outcome;
+  // A user without the right to see tags or locks is shown none: only what was to be seen can be missed.
+  const shown = answer.what === "tags" ? showsTags(after) : showsLocks(remote) || showsLocks(after);
+  if (!shown) return outcome;
   const reason = `the target took the ${answer.what} off: its own may be newer`;
   return { kind: "retry", code: "MetadataNotTaken", reason, network: false, afterMs: METADATA_AGAIN_MS };
 }
@@ -55,6 +56,8 @@ const hasRegisters = (version: ObjectVersion): boolean => hasTags(version) || ve
 /** Peers of this kind tell exact times, and merge by them. */
 const takesOff = (context: SendContext, remote: RemoteObject | undefined): remote is RemoteObject =>
   context.target.mergesAsMinio === true && remote !== undefined && remote.mtime === undefined;
+
+const showsTags = (remote: RemoteObject | undefined): boolean => (remote?.tags ?? remote?.tagsTime) !== undefined;
 
 const showsLocks = (remote: RemoteObject | undefined): boolean =>
   Boolean(remote?.metadata?.[LOCK_MODE] ?? remote?.metadata?.[LOCK_HOLD]);

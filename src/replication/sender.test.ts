@@ -122,6 +122,25 @@ describe("one version to one target", () => {
     assert.equal(fake.seen[0]?.headers["x-amz-tagging-directive"], "ACCESS");
   });
 
+  test("tags that a target tells only the count of are asked for: another value is another value", async () => {
+    fake.tellsTags = false;
+    const version = await site.put("k", "v", { t: "1" });
+    await send(version);
+    await site.objects.setTags({ bucket: SRC, key: version.key, versionId: version.versionId }, { t: "2" });
+    assert.deepEqual(await send(version, true), { kind: "sent", bytes: 0, what: "metadata" });
+    assert.equal(fake.find("k", version.versionId)?.tags, "t=2");
+    assert.deepEqual(await send(version, true), { kind: "alreadyEqual" });
+  });
+
+  test("tags that may not be read are sent again, and never called equal", async () => {
+    fake.tellsTags = false;
+    fake.interfere = ({ method, query }) =>
+      method === "GET" && query.has("tagging") ? { status: 403, code: "AccessDenied" } : undefined;
+    const version = await site.put("k", "v", { t: "1" });
+    await send(version);
+    assert.deepEqual(await send(version, true), { kind: "sent", bytes: 0, what: "metadata" });
+  });
+
   test("changed tags travel as a metadata copy", async () => {
     const version = await site.put("k");
     await send(version);

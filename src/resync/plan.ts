@@ -55,6 +55,7 @@ export function planKey(
 
 const NONE = new Map<string, RemoteVersion>();
 const ABSENT: Verdict = { kind: "send", ask: false, why: "absent" };
+const UNSEEN: Verdict = { kind: "send", ask: true, why: "its metadata is not listed", unsure: true };
 const UNLISTED: Verdict = { kind: "send", ask: true, why: "not listed", unsure: true };
 
 function judge(version: Version, twin: RemoteVersion | undefined, scope: Scope): Verdict {
@@ -72,9 +73,8 @@ function compare(version: Version, twin: RemoteVersion): Verdict {
   const found = compareObject(version, twin);
   switch (found.kind) {
     case "equal":
-      return hasUnseenRegisters(version, twin)
-        ? { kind: "send", ask: true, why: "registers are not listed", unsure: true }
-        : found;
+      // A listing without metadata says nothing of tags and locks either: a HEAD does.
+      return twin.metadata === undefined ? UNSEEN : found;
     case "newerThere":
       return { kind: "notReplicable", why: "the target holds a newer null version" };
     case "content":
@@ -93,10 +93,4 @@ function compareMarker(version: Version, twin: RemoteVersion): Verdict {
   // In the same millisecond the target decides, by the exact time.
   if (twin.mtimeMs > ours) return { kind: "notReplicable", why: "the target holds a newer null version" };
   return { kind: "send", ask: false, why: version.kind === twin.kind ? "modification time" : "kind" };
-}
-
-/** A listing without metadata says nothing of tags and locks: where there are some here, they have to be asked for. */
-function hasUnseenRegisters(version: Version, twin: RemoteVersion): boolean {
-  if (version.kind !== "object" || twin.kind !== "object" || twin.metadata !== undefined) return false;
-  return version.tags !== undefined || version.retention !== undefined || version.legalHold !== undefined;
 }

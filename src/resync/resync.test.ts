@@ -137,6 +137,35 @@ describe("resync", { timeout: 120_000 }, () => {
     assert.equal(done.verify?.samples?.[0]?.reason, "modification time");
   });
 
+  /** A target that tells how many tags a version has, and those of `k` older than here. */
+  async function staleTags(): Promise<Version> {
+    Object.assign(fake, { tellsTags: false, listsMetadata: false });
+    const version = await site.put("k", "v", { t: "1" });
+    await start();
+    await finished();
+    const there = fake.find("k", version.versionId);
+    assert.equal(there?.tags, "t=1");
+    await site.objects.setTags({ bucket: SRC, key: version.key, versionId: version.versionId }, { t: "2" });
+    return version;
+  }
+
+  test("tags of which the target tells only the count are looked at, and mended", async () => {
+    const version = await staleTags();
+    await start("", "again");
+    const done = await finished();
+    assert.equal(fake.find("k", version.versionId)?.tags, "t=2");
+    assert.deepEqual([done.counters.sent, done.verify?.different], [1, 0]);
+  });
+
+  test("tags that the target does not let us read are not called equal", async () => {
+    await staleTags();
+    fake.interfere = ({ method, query }) =>
+      method === "GET" && query.has("tagging") ? { status: 403, code: "AccessDenied" } : undefined;
+    await start("", "again");
+    const done = await finished();
+    assert.deepEqual([done.verify?.different, done.verify?.samples?.[0]?.reason], [1, "tags"]);
+  });
+
   test("only what was lost moves; what only the target has stays", async () => {
     const versions = await fill(40);
     await start();
@@ -201,20 +230,23 @@ describe("resync", { timeout: 120_000 }, () => {
     assert.equal(fake.find(version.key, version.versionId)?.tags, "a=1");
   });
 
-  test("a target that lists no metadata is asked only about versions with tags or locks", async () => {
+  test("a target that lists no metadata is asked about every version: what it shows more than here is found", async () => {
     fake.listsMetadata = false;
-    await fill(30);
-    await site.put("tagged", "x", { t: "1" });
+    const versions = await fill(30);
     await start();
     await finished();
+    const stale = versions[7] as Version;
+    const there = fake.find(stale.key, stale.versionId);
+    assert.ok(there !== undefined);
+    fake.store.change({ ...there, tags: "stale=1" });
     fake.seen.length = 0;
     await start();
     const done = await finished();
-    assert.equal(done.counters.alreadyEqual, 31);
-    assert.deepEqual(
-      new Set(fake.seen.filter((request) => request.method === "HEAD").map((request) => request.key)),
-      new Set(["", "tagged"]),
-    );
+    assert.deepEqual([done.counters.alreadyEqual, done.counters.sent], [29, 1]);
+    assert.equal(fake.find(stale.key, stale.versionId)?.tags, "");
+    assert.deepEqual([done.verify?.level, done.verify?.different], ["metadata", 0]);
+    const asked = new Set(fake.seen.filter(({ method }) => method === "HEAD").map(({ key }) => key));
+    assert.ok(versions.every(({ key }) => asked.has(key)));
   });
 
   test("what no rule sends and what is damaged here is counted and named", async () => {

@@ -165,9 +165,9 @@ export class ResyncRun {
     return this.#report({ compared, different: 0, exempt: notReplicable, samples: [] });
   }
 
-  /** With the level at which the listings were compared; bytes were never read on both sides. */
+  /** What a listing did not show was asked for, one by one; bytes were never read on both sides. */
   #report(report: Omit<VerifyReport, "level">): VerifyReport {
-    return { level: this.#metadata.wanted ? "metadata" : "identity", ...report };
+    return { level: "metadata", ...report };
   }
 
   async #enter(phase: ResyncPhase): Promise<void> {

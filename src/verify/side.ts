@@ -1,7 +1,8 @@
 /** One of the two buckets that are compared: any S3 that lists versions, a Resilver among them. */
 import { RESILVER, SOURCE_PROXY_REQUEST, TAGGING_DIRECTIVE } from "../protocol/replication-headers.ts";
-import { parseXml } from "../protocol/xml.ts";
+import { parseTagging } from "../protocol/s3-xml-bucket.ts";
 import { remoteOfHead } from "../replication/compare.ts";
+import { taggingRequest } from "../replication/target-tags.ts";
 import { errorOf, type TargetClient, type TargetRequest, type TargetResponse } from "../replication/wire.ts";
 import { placeOf } from "../reconcile/places.ts";
 import { RECONCILE_PATH, RemoteSide } from "../reconcile/remote.ts";
@@ -158,16 +159,9 @@ export class VerifySide implements Looked {
   }
 
   async #tags({ key, versionId }: Seen): Promise<Tags> {
-    const answer = await this.#ask({
-      method: "GET",
-      key,
-      query: { tagging: "", versionId },
-      headers: NO_PROXY,
-      payload: "hashed",
-    });
+    const answer = await this.#ask(taggingRequest(key, versionId));
     if (answer.status !== 200) throw this.#refused(answer, `the tags of ${key} (${versionId}) cannot be read`);
-    const set = parseXml(answer.body, { maxBytes: answer.body.length }).child("TagSet");
-    return Object.fromEntries((set?.children ?? []).map((tag) => [tag.value("Key") ?? "", tag.value("Value") ?? ""]));
+    return parseTagging(answer.body);
   }
 
   /** Reads every byte; `take` gets them in order. Undefined: done; text: why they cannot be read. */

@@ -49,6 +49,8 @@ export class FakeTarget {
   knowsDryRuns = true;
   /** Whether an object has the time that its source gave it: an old MinIO gives those of several parts its own. */
   keepsTimes = true;
+  /** Whether HEAD tells tags to who asks for them: an old MinIO tells their count. */
+  tellsTags = true;
   readonly #uploads = new Map<string, FakeUpload>();
   #server: Server | undefined;
   #port = 0;
@@ -283,7 +285,7 @@ export class FakeTarget {
     const version = this.#named(seen, response);
     if (version === undefined) return;
     answer(response, 200, {
-      ...objectHeaders(version, seen),
+      ...objectHeaders(version, seen, this.tellsTags),
       "content-length": String(version.body.length),
     });
   }
@@ -291,7 +293,8 @@ export class FakeTarget {
   #get(seen: SeenRequest, response: ServerResponse): void {
     const version = this.#named(seen, response);
     if (version === undefined) return;
-    if (!seen.query.has("tagging")) return answer(response, 200, objectHeaders(version, seen), version.body);
+    if (!seen.query.has("tagging"))
+      return answer(response, 200, objectHeaders(version, seen, this.tellsTags), version.body);
     const tags = [...new URLSearchParams(version.tags)].map(
       ([key, value]) => `<Tag><Key>${escapeXml(key)}</Key><Value>${escapeXml(value)}</Value></Tag>`,
     );
@@ -379,9 +382,9 @@ const md5 = (bytes: Buffer): string => createHash("md5").update(bytes).digest("h
 /** Of a null version nothing is told (3.9). */
 const idHeader = (id: string): Record<string, string> => (id === "null" ? {} : { "x-amz-version-id": id });
 
-function objectHeaders(version: FakeVersion, seen: SeenRequest): Record<string, string> {
+function objectHeaders(version: FakeVersion, seen: SeenRequest, tellsTags: boolean): Record<string, string> {
   const count = new URLSearchParams(version.tags).size;
-  const access = header(seen.headers, "x-amz-tagging-directive") === "ACCESS";
+  const access = tellsTags && header(seen.headers, "x-amz-tagging-directive") === "ACCESS";
   const sums = header(seen.headers, "x-amz-checksum-mode") === "ENABLED" ? version.checksums : {};
   return {
     ...version.metadata,
