@@ -99,6 +99,8 @@ export const RESYNC_JOBS_MAX = 10;
 export const RESYNC_IN_FLIGHT_MAX = 48;
 /** The same to a target that takes many small versions in one request: two under way, and one being made ready. */
 export const RESYNC_IN_FLIGHT_INGEST_MAX = 768;
+/** And while clients are served here: one request, so that source and target work in turns and the clients beside them. */
+export const RESYNC_IN_FLIGHT_CLIENTS_MAX = 256;
 /** Bytes of object bodies in flight of one resync. */
 export const RESYNC_BYTES_IN_FLIGHT_MAX = 256 * MIB;
 export const RESYNC_PAGE = 1000;

@@ -54,6 +54,8 @@ export interface ReplicationDeps {
   /** PEM roots trusted for targets. */
   readonly ca?: readonly string[] | (() => readonly string[]) | undefined;
   readonly warn: (message: string, error: unknown) => void;
+  /** Clients are being served in this process: a resync leaves them room; absent: never. */
+  readonly clientsAreServed?: (() => boolean) | undefined;
   /** Follows every version that is sent; absent: nobody ever does. */
   readonly trace?: TraceSink | undefined;
   /** Set in processes that never `start`: reaches the one that does; no ARNs named: look at everything. */
@@ -121,7 +123,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
   const forgotten = new ForgottenTargets({ index, clock, warn });
   const peers = new PeerReads({ index, targets, clock, warn });
-  const { sealer, saveReport } = deps;
+  const { sealer, saveReport, clientsAreServed } = deps;
   const jobs = new ResyncJobs({
     index,
     objects,
@@ -131,6 +133,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     random,
     site: deps.nodeName,
     saveReport,
+    clientsAreServed,
     warn,
   });
   const bytes = {

@@ -57,6 +57,8 @@ export interface JobsDeps {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
+  /** Clients are being served in this process; absent: never. */
+  readonly clientsAreServed?: (() => boolean) | undefined;
   /** This site, as reports name it. */
   readonly site: string;
   /** Keeps a report as a file; it never rejects. */

@@ -37,6 +37,8 @@ import type { DifferentStep, EqualCounts, EqualStep } from "./walk-digests.ts";
 
 export interface RunDeps extends SendingDeps {
   readonly index: OrderedIndex;
+  /** Clients are being served in this process; absent: never. */
+  readonly clientsAreServed?: (() => boolean) | undefined;
 }
 
 export interface RunJob {
@@ -240,10 +242,11 @@ export class ResyncRun {
     const usual = together ? limits.RESYNC_IN_FLIGHT_INGEST_MAX : limits.RESYNC_IN_FLIGHT_MAX;
     await this.#intents.load(state.cursor);
     const most = this.#job.limits;
+    const { clientsAreServed = () => false } = this.#deps;
     const pool = new OrderedPool<KeyResult>(
       {
         get maxTasks() {
-          return most().inFlight || usual;
+          return most().inFlight || (together && clientsAreServed() ? limits.RESYNC_IN_FLIGHT_CLIENTS_MAX : usual);
         },
         maxWeight: limits.RESYNC_BYTES_IN_FLIGHT_MAX,
       },

@@ -129,6 +129,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     blobs,
     scrub: () => config.live.scrub,
     saveReport: reportFiles(settings.dir, warn),
+    clientsAreServed: () => clients.areServed(clock.nowMs()),
     warn,
   });
   if (options.background) poke = (arns) => replication.poke(arns);
