@@ -101,6 +101,8 @@ export const RESYNC_IN_FLIGHT_MAX = 48;
 export const RESYNC_IN_FLIGHT_INGEST_MAX = 768;
 /** And while clients are served here: one request, so that source and target work in turns and the clients beside them. */
 export const RESYNC_IN_FLIGHT_CLIENTS_MAX = 256;
+/** And a pause after each, for what the garbage of its work costs them. */
+export const RESYNC_CLIENTS_PAUSE_MS = 50;
 /** Bytes of object bodies in flight of one resync. */
 export const RESYNC_BYTES_IN_FLIGHT_MAX = 256 * MIB;
 export const RESYNC_PAGE = 1000;

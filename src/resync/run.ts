@@ -368,6 +368,8 @@ export class ResyncRun {
       if (reason !== undefined) samples.push({ key, versionId, reason });
     }
     this.state.ahead = addCounters(this.state.ahead, sum);
+    const { clock, clientsAreServed } = this.#deps;
+    if (clientsAreServed?.() === true) await clock.sleep(limits.RESYNC_CLIENTS_PAUSE_MS, this.#job.signal);
     return { counts: addCounters(NO_COUNTS, sum), samples };
   }
 
