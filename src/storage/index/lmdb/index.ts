@@ -4,9 +4,10 @@
  * batches, and a killed process leaves either the whole of its last transaction or nothing of it.
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
-import { dirname, extname } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { StoreError } from "../../../model/errors.ts";
+import { keepPagesFew } from "../../../runtime/resident-pages.ts";
 import { BATCH_BYTES_MAX, BATCH_COMMITS_MAX } from "../../limits.ts";
 import type { Digest } from "../digest/digest.ts";
 import { digestOfRange, partsOfRange, type DigestPart, type PlaceRange } from "../digest/query.ts";
@@ -32,9 +33,11 @@ class LmdbIndex implements OrderedIndex {
   #failure: StoreError | undefined;
   #closing: Promise<void> | undefined;
   #whenIdle: (() => void) | undefined;
+  readonly #letPagesBe: () => void;
 
   constructor(options: StoreOptions) {
     this.#store = new LmdbStore(options);
+    this.#letPagesBe = keepPagesFew(join(options.path, "data.mdb"));
     // The same extension as this file: `.ts` from the source tree, `.js` from the built one.
     this.#writer = new Worker(new URL(`./writer${extname(import.meta.url)}`, import.meta.url), { workerData: options });
     this.#writer.unref();
@@ -89,6 +92,7 @@ class LmdbIndex implements OrderedIndex {
       this.#writer.postMessage("close");
       await ended;
     }
+    this.#letPagesBe();
     await this.#store.close();
   }
 
