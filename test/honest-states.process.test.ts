@@ -117,6 +117,12 @@ async function put(key: string, size: number): Promise<string> {
 }
 
 test("what waits is told exactly and alike, also right after kill -9, and is not green while nobody was asked", async () => {
+  // Until it was asked for the first time nothing is known of the target.
+  await until(
+    async () => numbersOf(await metrics<Stats>("")).state === "CAUGHT_UP",
+    WAIT_MS,
+    () => here.text("GET", BUCKET, { query: { "replication-metrics": "" } }),
+  );
   assert.equal((await told()).state, "CAUGHT_UP");
   await there.kill();
   const sizes = [0, 1, 1000, 40_000, LARGE];
