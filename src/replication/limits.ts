@@ -2,7 +2,7 @@
 const MIB = 1024 * 1024;
 
 /** Requests in flight to one target for small objects, markers, purges and metadata. */
-export const SMALL_IN_FLIGHT_MAX = 64;
+export const SMALL_IN_FLIGHT_MAX = 128;
 /** The same to a target that takes many small versions in one request: enough to fill one while another is under way. */
 export const SMALL_IN_FLIGHT_INGEST_MAX = 512;
 /** Requests of many small versions under way to one target. */
@@ -11,7 +11,7 @@ export const INGEST_REQUESTS_MAX = 2;
 export const LARGE_OBJECT_BYTES = 64 * MIB;
 export const LARGE_IN_FLIGHT_MAX = 4;
 /** Connections to one target: both lanes, parts of large objects, a resync beside them. */
-export const TARGET_CONNECTIONS_MAX = 160;
+export const TARGET_CONNECTIONS_MAX = 224;
 /** Reads on behalf of clients from one target at the same time, beside all of the above; further ones wait. */
 export const PEER_READS_MAX = 64;
 /** A peer that is asked for a version on behalf of a client has this long to begin its answer. */
