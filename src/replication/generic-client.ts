@@ -155,7 +155,8 @@ class Generic {
   }
 
   async #tags(key: string, versionId: string): Promise<string | undefined> {
-    const found = await this.#inner.request(taggingRequest(key, versionId));
+    // Without the header of MinIO that other servers would be sent, and signed, for nothing.
+    const found = await this.#inner.request({ ...taggingRequest(key, versionId), headers: {} });
     return found.status === 200 ? new URLSearchParams(parseTagging(found.body)).toString() : undefined;
   }
 

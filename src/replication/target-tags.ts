@@ -1,4 +1,4 @@
-/** Tags of a version at a target that does not tell them with a HEAD (replication.md 3.9: older MinIO, plain S3). */
+/** Tags of a version at a target that does not tell them with a HEAD (an older MinIO, plain S3). */
 import { SOURCE_PROXY_REQUEST } from "../protocol/replication-headers.ts";
 import type { TargetRequest } from "./wire.ts";
 
