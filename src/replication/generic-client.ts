@@ -5,12 +5,12 @@
  */
 import { hasCode } from "../model/errors.ts";
 import { NULL_VERSION, parseVersionId, type VersionId } from "../model/names.ts";
-import { taggingRequest } from "./target-tags.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import { parseTagging, renderTagging } from "../protocol/s3-xml-bucket.ts";
 import { httpDate, msOf, parseRfc3339Nano } from "../protocol/time.ts";
 import { parseXml, type XmlElement } from "../protocol/xml.ts";
 import type { RemoteIds, RemoteVersion } from "./remote-ids.ts";
+import { taggingRequest } from "./target-tags.ts";
 import { REMOTE_SEARCH_PAGES_MAX } from "./limits.ts";
 import type { TargetClient, TargetRequest, TargetResponse } from "./wire.ts";
 
