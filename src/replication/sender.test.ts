@@ -54,6 +54,14 @@ describe("one version to one target", () => {
     return Object.fromEntries(found.map(([name, value]) => [name.replace("x-minio-source-replication-", ""), value]));
   }
 
+  test("a key that the target can not hold is not replicable, and its purge has nothing to do there", async () => {
+    fake.interfere = ({ key }) => (key.includes("//") ? { status: 400, code: "XMinioInvalidObjectName" } : undefined);
+    const at = await site.put("a//b", "x");
+    for (const ask of [false, true]) assert.equal((await send(at, ask)).kind, "refused");
+    await site.objects.delete({ bucket: SRC, key: at.key, versionId: at.versionId });
+    assert.equal((await send(at)).kind, "purged");
+  });
+
   test("locks go out with the object, to the millisecond, and with their times; later ones as metadata", async () => {
     await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, objectLock: {} }));
     const put = async (until: string): Promise<ObjectVersion> => {

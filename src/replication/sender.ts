@@ -37,6 +37,7 @@ import {
   changedMeanwhile,
   errorOf,
   failedAnswer,
+  refusesName,
   failedSend,
   isPurgedThere,
   type SendOutcome,
@@ -360,5 +361,6 @@ async function sendPurge(context: SendContext, time: UnixNs): Promise<SendOutcom
   });
   if (answer.status < 300) return { kind: "purged" };
   const { code } = errorOf(answer);
-  return code === "NoSuchVersion" || code === "NoSuchKey" ? { kind: "purged" } : failedAnswer(answer);
+  const absent = code === "NoSuchVersion" || code === "NoSuchKey" || refusesName(code);
+  return absent ? { kind: "purged" } : failedAnswer(answer);
 }

@@ -117,9 +117,15 @@ function retryAfterMs(response: TargetResponse): number | undefined {
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_CAP_MS) : undefined;
 }
 
-/** A failed answer as an outcome: everything is tried again, since rights and buckets can be mended at the target. */
+/** The target takes no key like this one: two slashes in a row, or a name longer than its file system has. */
+const NAME_REFUSALS: readonly string[] = ["XMinioInvalidObjectName", "KeyTooLongError"];
+
+export const refusesName = (code: string): boolean => NAME_REFUSALS.includes(code);
+
+/** A failed answer as an outcome: all but names are tried again soon, since rights and buckets can be mended there. */
 export function failedAnswer(response: TargetResponse): SendOutcome {
   const { code, message } = errorOf(response);
+  if (refusesName(code)) return { kind: "refused", reason: message, code };
   const afterMs = retryAfterMs(response);
   const base = { kind: "retry", reason: message, code, network: false } as const;
   return afterMs === undefined ? base : { ...base, afterMs };

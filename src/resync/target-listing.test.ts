@@ -13,10 +13,10 @@ function listing(inner: string, name = "ListVersionsResult"): TargetResponse {
   return { status: 200, headers: {}, body: Buffer.from(`<${name}>${inner}</${name}>`) };
 }
 
-function list(request: Answers): AsyncGenerator<RemoteKey> {
+function list(request: Answers, prefix = ""): AsyncGenerator<RemoteKey> {
   const client: Pick<TargetClient, "request"> = { request };
   const { signal } = new AbortController();
-  return listTarget(client, { resyncId: "r", prefix: "", afterKey: "", signal, metadata: { wanted: true } });
+  return listTarget(client, { resyncId: "r", prefix, afterKey: "", signal, metadata: { wanted: true } });
 }
 
 async function keysOf(keys: AsyncGenerator<RemoteKey>): Promise<string[]> {
@@ -56,4 +56,11 @@ test("an answer that is no listing, or never comes to an end, is not taken for a
     listing("<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>"),
   ];
   for (const answer of answers) await assert.rejects(keysOf(list(async () => answer)), ListingError);
+});
+
+test("a prefix that cannot begin a key at the target has none there; the whole bucket is never found empty so", async () => {
+  const body = Buffer.from("<Error><Code>XMinioInvalidObjectName</Code></Error>");
+  const refused = async (): Promise<TargetResponse> => ({ status: 400, headers: {}, body });
+  assert.deepEqual(await keysOf(list(refused, "a//b")), []);
+  await assert.rejects(keysOf(list(refused)), ListingError);
 });

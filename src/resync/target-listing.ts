@@ -4,7 +4,7 @@ import { RESILVER_RESYNC, SOURCE_PROXY_REQUEST } from "../protocol/replication-h
 import { decodeListing } from "../protocol/uri.ts";
 import { parseXml, type XmlElement } from "../protocol/xml.ts";
 import { parseTagsText, type RemoteObject } from "../replication/compare.ts";
-import { errorOf, type TargetClient } from "../replication/wire.ts";
+import { errorOf, refusesName, type TargetClient } from "../replication/wire.ts";
 import { RESYNC_PAGE } from "../replication/limits.ts";
 
 export type RemoteVersion =
@@ -92,6 +92,8 @@ async function fetchPage(client: Pick<TargetClient, "request">, options: ListOpt
   const answer = await client.request({ method: "GET", query, headers, payload: "hashed", signal: options.signal });
   if (answer.status !== 200) {
     const { code, message } = errorOf(answer);
+    // A MinIO refuses to list what it could never hold, such as keys with two slashes in a row.
+    if (options.prefix !== "" && refusesName(code)) return { items: [] };
     throw new ListingError(
       `the target's versions cannot be listed: ${code} (${message})`,
       answer.status < 500 && answer.status !== 429,
