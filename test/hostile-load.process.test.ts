@@ -231,3 +231,25 @@ test("100-continue is given to those who may write; others get their refusal and
   await refused.closed();
   for (const wire of [welcome, refused]) wire.close();
 });
+
+test("200 descriptors and 1000 connections: no answer but a good one or SlowDown, and afterwards all is well", async () => {
+  const small = await startServer({ descriptors: 200 });
+  assert.match(small.log(), /allows 200 open files: at most \d+ connections/);
+  const body = Buffer.alloc(300 * 1024, 5);
+  await exchange(small.port, { method: "PUT", path: "/b-1" });
+  await exchange(small.port, { method: "PUT", path: "/b-1/k", body });
+  const get = head(small.port, { path: "/b-1/k" });
+  const put = Buffer.concat([head(small.port, { method: "PUT", path: "/b-1/new", body }), body]);
+  for (let round = 0; round < 2; round++) {
+    const wires = Array.from({ length: 1000 }, () => new Wire(small.port));
+    wires.forEach((wire, i) => wire.write(i % 2 === round ? get : put));
+    const answers = await Promise.all(wires.map((wire) => wire.answer()));
+    for (const wire of wires) wire.close();
+    const told = new Set(answers.map(({ status, code }) => `${status} ${code}`));
+    assert.ok(told.delete("200 "), [...told].join());
+    // Nothing: more connections than there may be are closed at once.
+    for (const other of told) assert.match(other, /^(0 |503 SlowDown)$/);
+    assert.ok((await exchange(small.port, { path: "/b-1/k" })).body.equals(body));
+  }
+  assert.equal(await small.stop(), 0);
+});

@@ -30,3 +30,16 @@ export class StoreError extends Error {
 export function hasCode(error: unknown, ...codes: string[]): error is StoreError {
   return error instanceof StoreError && codes.includes(error.code);
 }
+
+/** ENOSPC and its like: the file system takes no more. */
+const FULL: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
+/** The process, or the machine, has no file descriptor left: one comes back with the next request that ends. */
+const NO_DESCRIPTOR: readonly unknown[] = ["EMFILE", "ENFILE"];
+
+/** A failure of the machine as the layers above know it, by the `code` of the system call. StoreErrors pass through. */
+export function asStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const code: unknown = (error as { readonly code?: unknown } | undefined)?.code;
+  if (FULL.includes(code)) return new StoreError("XMinioStorageFull", { cause: error });
+  return new StoreError(NO_DESCRIPTOR.includes(code) ? "SlowDown" : "InternalError", { cause: error });
+}

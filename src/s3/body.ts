@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { checksumHeaderName, parseChecksumAlgorithm } from "../model/checksum.ts";
 import { checksumOf } from "../model/checksum.ts";
-import { StoreError } from "../model/errors.ts";
+import { hasCode, StoreError } from "../model/errors.ts";
 import type { ChecksumAlgorithm } from "../model/version.ts";
 import type { IncomingBody } from "../objects/types.ts";
 import { ChunkedDecoder, decodeAwsChunked } from "../protocol/aws-chunked.ts";
@@ -201,11 +201,16 @@ async function* streamed(
       if (lent) freeMemory(chunk);
     }
   } catch (cause) {
-    throw request.incoming.errored === null ? cause : new StoreError("IncompleteBody", { cause });
+    throw request.incoming.errored === null ? cause : cutShort(cause);
   }
   if (!request.incoming.complete) throw new StoreError("IncompleteBody");
   // What is left is the server's: a slow disk may take long to have all of it.
   request.longRunning();
+}
+
+/** IncompleteBody, unless it was the server who ended it. */
+function cutShort(cause: unknown): StoreError {
+  return hasCode(cause, "RequestTimeout") ? cause : new StoreError("IncompleteBody", { cause });
 }
 
 interface Reading {
@@ -262,7 +267,7 @@ function gather(request: S3Request, limit: number, room: (bytes: number) => bool
       settled = true;
       resolve(pieces.whole());
     });
-    incoming.on("error", (cause) => fail(new StoreError("IncompleteBody", { cause })));
+    incoming.on("error", (cause) => fail(cutShort(cause)));
     // Also of a body that had arrived whole, and was destroyed before it was handed out. Of no other: an error costs a stack.
     incoming.on("close", () => {
       if (!settled) fail(new StoreError("IncompleteBody"));

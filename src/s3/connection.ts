@@ -46,6 +46,17 @@ export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): vo
   else socket.end(refusal(error.code ?? ""), () => socket.destroy());
 }
 
+/**
+ * Tells a client whose body comes too slowly so, if it can still be told; then `end` has to destroy the request. The
+ * answer goes out by itself: Node gives up the connection of a request that is destroyed, and its response with it.
+ */
+export function refuseSlow(socket: Duplex, response: ServerResponse, end: () => void): void {
+  const turn = turns.get(socket);
+  const clean = !response.headersSent && (turn === undefined || turn.first) && socket.writable;
+  if (clean) socket.end(refusal("ERR_HTTP_REQUEST_TIMEOUT"), end);
+  else end();
+}
+
 function refusal(parserCode: string): string {
   const code = CODES[parserCode] ?? "BadRequest";
   const status = code === "RequestTimeout" ? 408 : errorStatus(code);

@@ -40,6 +40,10 @@ export const CONNECTIONS_MAX = 4_000;
 export const REQUESTS_MAX = 2_000;
 /** A connection on which nothing moves for this long is closed, unless the server itself is at work for it. */
 export const IDLE_MS_MAX = 60_000;
+/** While more than half of the requests that may be are under way, each client that is waited for moves so much ... */
+export const PACE_BYTES_MIN = 10 * 1024;
+/** ... between two looks, so far apart; else its request is ended with RequestTimeout. */
+export const PACE_LOOK_MS = 20_000;
 export const HEADERS_MS_MAX = 30_000;
 export const KEEP_ALIVE_MS = 75_000;
 /** What is read and thrown away of a refused body, so that the client sees the answer before the connection closes. */

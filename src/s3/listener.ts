@@ -3,7 +3,7 @@
  * Operations live in `ops/`, the table that finds them in `route.ts`.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { StoreError } from "../model/errors.ts";
+import { asStoreError, StoreError } from "../model/errors.ts";
 import { httpTrace, type TraceRecord } from "../observe/trace.ts";
 import { INGEST_PATH } from "../protocol/ingest.ts";
 import { RECONCILE_PATH } from "../reconcile/remote.ts";
@@ -15,7 +15,7 @@ import { corsAnswer, preflight } from "./cors.ts";
 import type { RequestRecord, S3Deps } from "./deps.ts";
 import { inTurn, refuseUnparsed } from "./connection.ts";
 import * as limits from "./limits.ts";
-import { asStoreError, renderError } from "./render-error.ts";
+import { renderError } from "./render-error.ts";
 import type { Reply } from "./reply.ts";
 import { abandon, pump } from "./reply.ts";
 import { S3Request, type Operation } from "./request.ts";
@@ -255,7 +255,8 @@ function recordOf(progress: Progress, startMs: number): RequestRecord {
     key: target.key,
     status: progress.status === 0 ? 499 : progress.status,
     errorCode: error?.code ?? "",
-    error: error?.code === "InternalError" ? (cause ?? error) : undefined,
+    // SlowDown has a cause when the machine is short of something: the operator must know what.
+    error: error?.code === "InternalError" ? (cause ?? error) : error?.code === "SlowDown" ? cause : undefined,
     accessKey: identity.accessKey,
     remoteAddress: request.client.address,
     userAgent: request.headers["user-agent"] ?? "",

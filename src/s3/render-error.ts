@@ -24,12 +24,6 @@ const SPELLING: Readonly<Record<string, string>> = {
 
 const RETRY_AFTER_SECONDS = "60";
 
-/** The StoreError of anything thrown: what nobody foresaw is InternalError and goes to the log, not to the client. */
-export function asStoreError(error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  return new StoreError("InternalError", { cause: error });
-}
-
 /** Thrown by sub-resources whose refusals are JSON documents: resync start (replication.md 7.1). */
 export class JsonStoreError extends StoreError {}
 

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { PACE_LOOK_MS } from "../s3/limits.ts";
 import { listen } from "./listener.ts";
 
 const OPTIONS = { host: "127.0.0.1", port: 0, certsDir: "/nowhere", keyPassword: undefined, shared: false };
@@ -57,4 +58,22 @@ test("a connection whose answer had begun when the server stopped is closed afte
   response.end("en");
   await received(socket, "been");
   await stopped;
+});
+
+test("a client that lets its request wait is ended while requests are short", { timeout: 5000 }, async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const calls = new EventEmitter();
+  const handler = (request: IncomingMessage): void => void calls.emit("call", request.resume());
+  const listener = await listen(handler, { ...OPTIONS, warn: () => undefined, requestsMax: () => 1 });
+  const socket = connect(listener.port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  const called = once(calls, "call");
+  socket.write("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n");
+  ((await called)[0] as IncomingMessage).on("error", () => undefined);
+  t.mock.timers.tick(PACE_LOOK_MS);
+  t.mock.timers.tick(PACE_LOOK_MS);
+  assert.match(await received(socket, "</Error>"), /^HTTP\/1.1 408 .*RequestTimeout/s);
+  await once(socket, "close");
+  t.mock.timers.reset();
+  await listener.stop();
 });

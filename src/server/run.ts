@@ -90,7 +90,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   endOnFault(log, site);
   const shared = settings.workers > 1;
   const warn = (message: string): void => log.warn(message);
-  listener = await listen(site.handler, { ...settings, shared, warn });
+  listener = await listen(site.handler, { ...settings, shared, warn, requestsMax: site.requestsMax });
   if (shared) {
     workers = await startWorkers({
       script: process.argv[1] as string,
@@ -148,7 +148,8 @@ export async function runFurtherProcess(
   });
   endOnFault(log, site);
   process.on("message", (message: ProcessMessage) => site.told(message));
-  listener = await listen(site.handler, { ...settings, shared: true, warn: (message) => log.warn(message) });
+  const warn = (message: string): void => log.warn(message);
+  listener = await listen(site.handler, { ...settings, shared: true, warn, requestsMax: site.requestsMax });
   await site.start();
   send({ ready: true });
   await stopAsked();

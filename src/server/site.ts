@@ -24,6 +24,7 @@ import { createReplication } from "../resync/create-replication.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { Clients, givingWay } from "../runtime/giving-way.ts";
 import { systemRandom } from "../runtime/random.ts";
+import { REQUESTS_MAX } from "../s3/limits.ts";
 import { createS3Handler } from "../s3/listener.ts";
 import { openBlobStore } from "../storage/blobs/store.ts";
 import { buildDigests, digestsReady } from "../storage/digests.ts";
@@ -59,6 +60,8 @@ export interface SiteOptions {
 
 export interface Site {
   readonly handler: RequestListener;
+  /** Requests that this process may have in work at once, as it is set now. */
+  readonly requestsMax: () => number;
   /** Background work, when this process has it. */
   start(): Promise<void>;
   /** Another process of the site says something. */
@@ -211,6 +214,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   let background: Background | undefined;
   return {
     handler: control.wrap(s3),
+    requestsMax: () => config.live.requestsMax ?? REQUESTS_MAX,
     async start() {
       if (!options.background) return;
       replication.start();

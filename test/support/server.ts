@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly workers?: number | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly args?: readonly string[] | undefined;
+  /** Files and connections that the system lets it have open; absent: as many as the test itself. */
+  readonly descriptors?: number | undefined;
   /** Told the process at once, for tests that kill a start. */
   readonly spawned?: ((child: ChildProcess) => void) | undefined;
 }
@@ -53,7 +55,9 @@ export function startServer(options: StartOptions = {}): Promise<RunningServer> 
     ...(options.args ?? []),
     dir,
   ];
-  const child = spawn(join(repository, "bin", "resilver"), args, {
+  const limit = options.descriptors === undefined ? "" : `ulimit -n ${options.descriptors}; `;
+  const command = ["-c", `${limit}exec "$@"`, "sh", join(repository, "bin", "resilver"), ...args];
+  const child = spawn("/bin/sh", command, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, RESILVER_ROOT_USER: ROOT_USER, RESILVER_ROOT_PASSWORD: ROOT_SECRET, ...options.env },
   });

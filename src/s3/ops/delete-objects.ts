@@ -1,5 +1,5 @@
 /** DeleteObjects: up to 1000 keys, each with a result of its own (s3-api.md section 10). */
-import { StoreError } from "../../model/errors.ts";
+import { asStoreError, StoreError } from "../../model/errors.ts";
 import type { ObjectKey, VersionId } from "../../model/names.ts";
 import { parseObjectKey, parseVersionId } from "../../model/names.ts";
 import type { DeleteConditions, DeleteResult, ReplicaSource } from "../../objects/types.ts";
@@ -12,7 +12,6 @@ import { DELETE_BYTES_MAX } from "../limits.ts";
 import { bypassesGovernance } from "../lock-request.ts";
 import { parseDeleteConditions } from "../read-conditions.ts";
 import { replicaSource } from "../replica.ts";
-import { asStoreError } from "../render-error.ts";
 import { xmlReply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
 

@@ -4,7 +4,7 @@
  * request binds all of it.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { StoreError } from "../../model/errors.ts";
+import { asStoreError, StoreError } from "../../model/errors.ts";
 import type { Objects } from "../../objects/objects.ts";
 import type { IncomingBody, PutRequest } from "../../objects/types.ts";
 import {
@@ -20,7 +20,6 @@ import { RESILVER_PURGED } from "../../protocol/replication-headers.ts";
 import { allowed } from "../authorize.ts";
 import { checksumHeader, readDocument } from "../body.ts";
 import { isReplication, purgedHere } from "../replica.ts";
-import { asStoreError } from "../render-error.ts";
 import { checkMetadataSize } from "../request-checks.ts";
 import { jsonReply } from "../reply.ts";
 import { S3Request, type Operation } from "../request.ts";

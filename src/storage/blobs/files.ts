@@ -3,7 +3,6 @@
  * what was not synced, fail the n-th call, or be full. Errors are those of Node (`code`: ENOENT, ENOSPC, ...).
  */
 import * as fs from "node:fs";
-import { StoreError } from "../../model/errors.ts";
 
 export interface FileStat {
   readonly size: number;
@@ -133,12 +132,4 @@ export const realFiles: FileLayer = {
 export function codeOf(error: unknown): string | undefined {
   const { code } = error as { code?: unknown };
   return typeof code === "string" ? code : undefined;
-}
-
-const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-
-/** A failed write as the layers above know it. StoreErrors pass through. */
-export function writeFailure(error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  return new StoreError(FULL.has(codeOf(error) ?? "") ? "XMinioStorageFull" : "InternalError", { cause: error });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hasCode } from "../../model/errors.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import { BLOCK_BYTES, MIB, PIECE_BYTES, READ_RING_PIECES, READ_RINGS_BYTES } from "../limits.ts";
 import { BlobDamagedError } from "./blobs.ts";
@@ -25,6 +26,19 @@ test("a range that is gathered before it is sent keeps its bytes while many long
   for await (const piece of store.read(ref, start, end)) pieces.push(piece);
   assert.ok(Buffer.concat(pieces).equals(bytes.subarray(start, end)));
   await Promise.all(others.map((read) => read.return?.()));
+});
+
+test("a read for which no descriptor is left is to be tried again, and no damage", async () => {
+  const files = new CrashFiles();
+  const store = await openBlobStore({ directory: "/data", files, random: systemRandom });
+  const body = (async function* () {
+    yield systemRandom.bytes(MIB);
+  })();
+  const { ref } = await store.write(body, { sizeHint: MIB, md5: false, sha256: false });
+  files.failAt(files.calls + 1, "EMFILE");
+  const read = store.read(ref, 0, ref.size)[Symbol.asyncIterator]();
+  await assert.rejects(read.next(), (error) => hasCode(error, "SlowDown"));
+  for await (const piece of store.read(ref, 0, ref.size)) assert.ok(piece.length > 0);
 });
 
 test("lent memory is nobody else's while its piece is held", async () => {

@@ -1,5 +1,5 @@
 /** Reading blob files: aligned to blocks, each block checked before its bytes are handed on. */
-import { StoreError } from "../../model/errors.ts";
+import { asStoreError } from "../../model/errors.ts";
 import type { BlobRef } from "../../model/version.ts";
 import { BLOCK_BYTES, PIECE_BYTES, PIECE_MEMORY_BYTES } from "../limits.ts";
 import { BlobDamagedError } from "./blobs.ts";
@@ -13,11 +13,11 @@ const MISSING_CODES = new Set(["ENOENT", "ENOTDIR"]);
 
 /** A failed read as the layers above know it: damage where the bytes are at fault, else an error that may pass. */
 export function readFailure(blobId: string, error: unknown): Error {
-  if (error instanceof BlobDamagedError || error instanceof StoreError) return error;
+  if (error instanceof BlobDamagedError) return error;
   const code = codeOf(error) ?? "";
   if (MISSING_CODES.has(code)) return new BlobDamagedError(blobId, "missing");
   if (DAMAGED_CODES.has(code)) return new BlobDamagedError(blobId, "corrupt");
-  return new StoreError("InternalError", { cause: error });
+  return asStoreError(error);
 }
 
 export interface FileRange {

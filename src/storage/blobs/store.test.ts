@@ -125,14 +125,20 @@ test("a crash while a new store is made is repaired by the next start", async ()
 });
 
 test("a failing call fails the write with the right code and leaves nothing staged", async () => {
+  const failures = [
+    ["ENOSPC", "XMinioStorageFull"],
+    ["EACCES", "InternalError"],
+    ["EMFILE", "SlowDown"],
+  ] as const;
   for (const size of [100_000, MIB]) {
     for (let call = 1, finished = false; !finished; call++) {
       const files = new CrashFiles();
       const store = await openBlobStore({ directory: "/site", files, random: systemRandom });
-      files.failAt(files.calls + call, call % 2 === 0 ? "ENOSPC" : "EACCES");
+      const [system, told] = failures[call % failures.length] as (typeof failures)[number];
+      files.failAt(files.calls + call, system);
       const result = await write(randomBytes(size))(store).catch((error: unknown) => error);
       finished = !(result instanceof Error);
-      if (!finished) assert.ok(hasCode(result, call % 2 === 0 ? "XMinioStorageFull" : "InternalError"), String(result));
+      if (!finished) assert.ok(hasCode(result, told), String(result));
       if (finished) continue;
       for await (const { id } of store.list()) assert.fail(`${id}: a name that is not durable is taken back`);
     }

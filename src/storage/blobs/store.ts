@@ -1,5 +1,6 @@
 /** The blob store on a file system: DIR/blobs holds the files, DIR/staging those being written. See blobs.ts. */
 import { join } from "node:path";
+import { asStoreError } from "../../model/errors.ts";
 import type { BlobRef } from "../../model/version.ts";
 import { assert } from "../../runtime/assert.ts";
 import type { Random } from "../../runtime/random.ts";
@@ -7,7 +8,7 @@ import { BLOB_DIRECTORIES, INLINE_BYTES_MAX, PIECE_BYTES, SMALL_BODY_BYTES_MAX }
 import { BlobDamagedError, type BlobState, type BlobStore, type WriteOptions, type WrittenBlob } from "./blobs.ts";
 import { digestsOf, type DigestOptions, type Digests } from "./digests.ts";
 import { DirectorySyncs } from "./directory-syncs.ts";
-import { codeOf, realFiles, writeFailure, type FileLayer, type FileStat } from "./files.ts";
+import { codeOf, realFiles, type FileLayer, type FileStat } from "./files.ts";
 import { encodeFile, encodeInline, fileLength, inlineBytes, inlineState, tableCrcOf } from "./format.ts";
 import { inlinePump, type Pump, type PumpBody } from "./pump.ts";
 import { readFailure, readFile } from "./read.ts";
@@ -100,7 +101,7 @@ class FileBlobStore implements BlobStore {
         if (wait !== undefined) await wait;
       }
       if (pumped === undefined) return await this.#finishSmall(id, staged, gathered, size, options);
-      const { stamp, tableCrc, ...result } = await pumped.end().catch(rethrowAsWriteFailure);
+      const { stamp, tableCrc, ...result } = await pumped.end().catch(rethrow);
       pumped = undefined;
       await this.#publish(staged, id);
       return { ...result, size, ref: { id, size: result.size, inline: false, stamp, tableCrc } };
@@ -137,7 +138,7 @@ class FileBlobStore implements BlobStore {
       return { ...ref, id };
     } catch (error) {
       if (codeOf(error) === "ENOENT") throw new BlobDamagedError(ref.id, "missing");
-      if (!NO_LINK_CODES.has(codeOf(error) ?? "")) throw writeFailure(error);
+      if (!NO_LINK_CODES.has(codeOf(error) ?? "")) throw asStoreError(error);
     }
     const options: WriteOptions = { sizeHint: SMALL_BODY_BYTES_MAX + 1, md5: false, sha256: false };
     return { ...ref, ...(await this.write(this.read(ref, 0, ref.size), options)).ref };
@@ -180,7 +181,7 @@ class FileBlobStore implements BlobStore {
     try {
       await this.#files.unlink(this.#path(blobId));
     } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw writeFailure(error);
+      if (codeOf(error) !== "ENOENT") throw asStoreError(error);
     }
   }
 
@@ -255,7 +256,7 @@ class FileBlobStore implements BlobStore {
     if (size <= this.#inlineMax) return this.#inline(pieces, size, options);
     const file = encodeFile(pieces, size);
     const digests: Digests = digestsOf(file.subarray(0, size), options);
-    const stamp = await this.#stage(staged, file).catch(rethrowAsWriteFailure);
+    const stamp = await this.#stage(staged, file).catch(rethrow);
     await this.#publish(staged, id);
     return { ...digests, size, ref: { id, size, inline: false, stamp, tableCrc: tableCrcOf(file) } };
   }
@@ -280,7 +281,7 @@ class FileBlobStore implements BlobStore {
       await this.#named(id, (path) => this.#files.rename(staged, path), staged);
     } catch (error) {
       await this.#files.unlink(staged).catch(() => undefined);
-      throw writeFailure(error);
+      throw asStoreError(error);
     }
   }
 
@@ -328,11 +329,11 @@ class InlineIds {
 
 /** Failures of the file system become StoreErrors here, where they cannot be taken for those of the body. */
 function pumpInto(pumped: PumpBody, chunk: Buffer): Promise<void> | undefined {
-  return pumped.write(chunk)?.catch(rethrowAsWriteFailure);
+  return pumped.write(chunk)?.catch(rethrow);
 }
 
-function rethrowAsWriteFailure(error: unknown): never {
-  throw writeFailure(error);
+function rethrow(error: unknown): never {
+  throw asStoreError(error);
 }
 
 async function* readInline(ref: BlobRef, start: number, end: number, row: Buffer | undefined): AsyncGenerator<Buffer> {
