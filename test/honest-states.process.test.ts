@@ -43,6 +43,7 @@ interface Numbers {
 
 interface TargetStats {
   readonly state: string;
+  readonly reason?: string;
   readonly pendingReplicationCount: number;
   readonly pendingReplicationSize: number;
   readonly failedReplicationCount: number;
@@ -171,6 +172,8 @@ test("a target that holds its breath is unreachable, and costs its source nothin
     );
     const { versions, bytes } = await told();
     assert.deepEqual([versions, bytes], [20, 200]);
+    const { stdout } = await mcOf(here).mc(`replicate status here/${BUCKET}`);
+    assert.match(stdout, /Reason: +away since \d{4}-\S+: ./);
   } finally {
     there.server.process.kill("SIGCONT");
   }
@@ -200,6 +203,8 @@ test("what can never go is told with its reason, does not hold up others, and st
     [numbers.state, numbers.versions, numbers.bytes, numbers.failing, numbers.notReplicable],
     ["NOT_REPLICABLE", 1, LARGE, 1, 1],
   );
+  const { reason } = (await metrics<Stats>("")).Stats[arn] as TargetStats;
+  assert.match(reason ?? "", /^XResilverObjectDamaged: .* \(lost\)$/);
   const [line, ...more] = (await mcOf(here).mc(`replicate backlog here/${BUCKET} --json`)).objects;
   assert.equal(more.length, 0);
   assert.ok(

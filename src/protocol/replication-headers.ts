@@ -26,6 +26,8 @@ export const REPLICATION_READY = "x-minio-replication-ready";
 export const TAGGING_DIRECTIVE = "x-amz-tagging-directive";
 /** Request on every Complete: bytes of the object. */
 export const REPLICATION_ACTUAL_SIZE = "x-minio-replication-actual-object-size";
+/** Response: a version that was purged while its server's own targets still have to be told. */
+export const REPLICATION_DELETE_STATUS = "x-minio-replication-delete-status";
 /** Response: state of a replicated delete marker. */
 export const REPLICATION_DELETE_MARKER_STATUS = "x-minio-replication-deletemarker-status";
 /** Responses to HEAD: code, and message in quotes. */

@@ -1,4 +1,5 @@
 /** What a target has of one object version: a HEAD, and how its answer differs from what is here (replication.md 4). */
+import { NULL_VERSION } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import { parseTagging } from "../protocol/s3-xml-bucket.ts";
 import * as wire from "../protocol/replication-headers.ts";
@@ -47,6 +48,10 @@ export async function ask(
     signal: request.signal,
   });
   if (head.status !== 200) {
+    // Purged there, and its peers are being told: an older MinIO would take a PUT, and the version were back.
+    // A null version here may be a newer one.
+    if (head.headers[wire.REPLICATION_DELETE_STATUS] !== undefined && version.versionId !== NULL_VERSION)
+      return { answer: { kind: "failed", outcome: { kind: "purgedThere" } } };
     if (head.status === 404 || head.status === 405) return { answer: { kind: "absent" } };
     const busy = head.status === 503 && SLOW_DOWN.includes(errorOf(head).code);
     return { answer: { kind: busy ? "busy" : "failed", outcome: failedAnswer(head) } };

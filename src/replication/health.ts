@@ -10,8 +10,17 @@ import type { TargetClient } from "./wire.ts";
 
 const NS_PER_MS = 1_000_000;
 
+/** Nothing is sent to a target, since when and why. */
+export interface Away {
+  /** Milliseconds since the epoch: when it was noticed. */
+  readonly sinceMs: number;
+  readonly why: string;
+}
+
 export interface HealthView {
   readonly isOnline: boolean;
+  /** Absent while it is online. */
+  readonly away?: Away | undefined;
   /** Milliseconds since the epoch; 0: never. */
   readonly lastOnlineMs: number;
   readonly totalDowntimeMs: number;
@@ -28,6 +37,7 @@ export class Endpoint {
   #state: "closed" | "open" = "closed";
   #lastOnlineMs = 0;
   #downSinceMs = 0;
+  #downWhy = "";
   #downtimeMs = 0;
   #offlineCount = 0;
   #latency = { curr: 0, sum: 0, count: 0, max: 0 };
@@ -88,6 +98,7 @@ export class Endpoint {
     const { curr, sum, count, max } = this.#latency;
     return {
       isOnline: this.#state === "closed",
+      away: this.#state === "open" ? { sinceMs: this.#downSinceMs, why: this.#downWhy } : undefined,
       lastOnlineMs: this.#lastOnlineMs,
       totalDowntimeMs: this.#downtimeMs + down,
       offlineCount: this.#offlineCount,
@@ -115,13 +126,14 @@ export class Endpoint {
     try {
       const answer = await this.#client.probe("/minio/health/live", PROBE_TIMEOUT_MS);
       alive = answer.status === 200 && answer.headers["x-minio-server-status"] !== "offline";
+      this.#downWhy = `its health call answers ${answer.status === 200 ? "that it is offline" : answer.status}`;
       if (alive) {
         this.#resilver = answer.headers[RESILVER];
         this.#site = answer.headers["x-amz-id-2"] ?? "";
         this.#identity = `${answer.headers["server"] ?? "?"}/${this.#resilver ?? "-"}`;
       }
-    } catch {
-      alive = false;
+    } catch (error) {
+      this.#downWhy = error instanceof Error ? error.message : String(error);
     }
     this.#asked = true;
     if (alive) this.#measured(Number(this.#clock.nowNs() - started));

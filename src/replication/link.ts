@@ -1,5 +1,5 @@
 /** The endpoints of one target as one: whatever is asked goes to the first that answers its health call. */
-import type { Endpoint, HealthView } from "./health.ts";
+import type { Away, Endpoint, HealthView } from "./health.ts";
 import type { TargetClient } from "./wire.ts";
 
 export class Link {
@@ -64,7 +64,10 @@ export class Link {
 
   /** Online while one endpoint is; times and latency are those of the one in use. */
   view(): HealthView {
-    return { ...this.#current.view(), isOnline: this.isOpenForWork };
+    const { away, ...view } = this.#current.view();
+    if (this.isOpenForWork) return { ...view, isOnline: true };
+    const home: Away = { sinceMs: view.lastOnlineMs, why: "what answers at its address is this very site" };
+    return { ...view, isOnline: false, away: this.leadsHome ? home : away };
   }
 
   /** The same, but never a guess. */

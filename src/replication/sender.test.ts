@@ -293,6 +293,15 @@ describe("one version to one target", () => {
     assert.deepEqual(outcome, { kind: "purgedThere" });
   });
 
+  test("a version that a MinIO has purged and still has to tell its peers of is not put there again", async () => {
+    const version = await site.put("k");
+    assert.equal((await send(version)).kind, "sent");
+    fake.store.purging.add(`k ${version.versionId}`);
+    fake.seen.length = 0;
+    assert.deepEqual(await send(version, true), { kind: "purgedThere" });
+    assert.ok(fake.seen.every(({ method }) => method === "HEAD"));
+  });
+
   test("a resync names itself on every request", async () => {
     const version = await site.put("k");
     await send(version, true, "r-1");

@@ -6,7 +6,7 @@ import type { Objects } from "../objects/objects.ts";
 import { StoreError } from "../model/errors.ts";
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
 import { replicationStatus, type ReplicationState, type Version } from "../model/version.ts";
-import { rfc3339Nano } from "../protocol/time.ts";
+import { isoMillis, rfc3339Nano } from "../protocol/time.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import type { PendingWork } from "../objects/types.ts";
@@ -16,6 +16,7 @@ import { Activity, type ActivityView, type CountBytes, type Rate } from "./activ
 import { publishedActivity } from "./activity-rows.ts";
 import { configArns } from "./config.ts";
 import { isWalking } from "./existing.ts";
+import type { Away } from "./health.ts";
 import { RESYNC_PAGE } from "./limits.ts";
 import { pendingWork, readRows, retryRange } from "./log.ts";
 import { PROXIED_CALLS, proxyStats } from "./peer-reads.ts";
@@ -44,6 +45,7 @@ interface TargetNumbers {
   readonly arn: Arn;
   readonly state: TargetState;
   readonly probe: ProbeResult | undefined;
+  readonly reason: string | undefined;
   readonly pending: PendingWork;
   readonly sent: CountBytes;
   readonly failed: CountBytes;
@@ -66,6 +68,14 @@ function stateOf(pending: PendingWork, isOnline: boolean, walking: boolean): Tar
   return pending.count > 0 || walking ? "PENDING" : "CAUGHT_UP";
 }
 
+/** Why versions do not arrive, if they do not: the target is away, or what became of the failed one that is next. */
+async function reasonOf(index: OrderedIndex, arn: Arn, pending: PendingWork, away?: Away): Promise<string | undefined> {
+  if (away !== undefined) return `away since ${isoMillis(away.sinceMs)}: ${away.why}`;
+  if (pending.failing.count === 0) return undefined;
+  const [next] = await readRows(index, retryRange(arn), 1);
+  return next?.row.error && `${next.row.error} (${next.row.key})`;
+}
+
 async function numbersOf(deps: StatusDeps, { bucket, record, bucketId }: KnownTarget): Promise<TargetNumbers> {
   const { arn, bandwidth: limit } = record;
   // First: what a walk has put into the log by its end is counted after it.
@@ -81,7 +91,18 @@ async function numbersOf(deps: StatusDeps, { bucket, record, bucketId }: KnownTa
   const activity =
     deps.activity(arn)?.view() ??
     Object.assign(new Activity(deps.clock).view(), await publishedActivity(deps.index, arn));
-  return { arn, state: stateOf(pending, health.isOnline, walking), probe, pending, sent, failed, activity, limit };
+  const reason = await reasonOf(deps.index, arn, pending, health.away);
+  return {
+    arn,
+    state: stateOf(pending, health.isOnline, walking),
+    probe,
+    reason,
+    pending,
+    sent,
+    failed,
+    activity,
+    limit,
+  };
 }
 
 const add = (a: CountBytes, b: CountBytes): CountBytes => ({ count: a.count + b.count, bytes: a.bytes + b.bytes });
@@ -110,10 +131,11 @@ function queued(numbers: readonly TargetNumbers[]): object {
 }
 
 function targetStats(numbers: TargetNumbers): object {
-  const { state, probe, sent, pending, limit, activity } = numbers;
+  const { state, probe, reason, sent, pending, limit, activity } = numbers;
   return {
     state,
     ...(probe === undefined ? {} : { probe }),
+    ...(reason === undefined ? {} : { reason }),
     completedReplicationSize: sent.bytes,
     replicaSize: 0,
     failed: failedOf([numbers]),

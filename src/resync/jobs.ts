@@ -9,6 +9,7 @@ import type { Sealer } from "../model/sealer.ts";
 import type { Objects } from "../objects/objects.ts";
 import { isoMillis } from "../protocol/time.ts";
 import type { Connection } from "../replication/connections.ts";
+import type { Away } from "../replication/health.ts";
 import { checkEncryption } from "../replication/encryption.ts";
 import {
   FALLBACK_POLL_MS,
@@ -17,7 +18,7 @@ import {
   RESYNC_JOBS_MAX,
 } from "../replication/limits.ts";
 import { checkAlive, checkBucketThere, checkVersioned } from "../replication/target-checks.ts";
-import type { Targets } from "../replication/targets.ts";
+import type { KnownTarget, Targets } from "../replication/targets.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { Waker } from "../runtime/waker.ts";
@@ -248,14 +249,22 @@ export class ResyncJobs {
     if (bucket.replication === undefined)
       throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
     // A job outlives its target; what it found of that one would be read as said of those that are there.
-    const present = new Set((await this.#deps.targets.ofBucket(bucketName)).map(({ record }) => record.arn));
-    const isAsked = (of: Arn): boolean => (arn ? of === arn : present.has(of));
+    const known = new Map((await this.#deps.targets.ofBucket(bucketName)).map((target) => [target.record.arn, target]));
+    const isAsked = (of: Arn): boolean => (arn ? of === arn : known.has(of));
     const records = (await loadRecords(this.#deps.index, bucket.id)).filter(({ record }) => isAsked(record.arn));
     if (records.length === 0) return {};
     const target: object[] = [];
-    for (const { record } of records)
-      target.push(resyncJson(this.#current(record), await loadControl(this.#deps.index, record)));
+    for (const { record } of records) {
+      const control = await loadControl(this.#deps.index, record);
+      const away = isRunning(record) ? await this.#away(known.get(record.arn)) : undefined;
+      target.push(resyncJson(this.#current(record), control, away));
+    }
     return { target };
+  }
+
+  /** Why a running job waits for its target; undefined: the target is there. */
+  async #away(target: KnownTarget | undefined): Promise<Away | undefined> {
+    return target && (await this.#deps.targets.connections.health(target)).away;
   }
 
   /** The signed report of the last job. Throws NoSuchKey when there is none, BadRequest while it runs. */

@@ -1,10 +1,14 @@
 /** A resync as programs read it: MinIO's members first, then ours (replication.md 7.1 and 7.2). Pure. */
 import type { UnixNs } from "../model/names.ts";
-import { rfc3339Nano, ZERO_TIME } from "../protocol/time.ts";
+import type { Away } from "../replication/health.ts";
+import { isoMillis, rfc3339Nano, ZERO_TIME } from "../protocol/time.ts";
 import { isRunning, optionsOf, type Control, type ResyncRecord } from "./record.ts";
 
-/** One element of `target`. A paused job is `Pending` for programs that know MinIO's states, with `paused` beside it. */
-export function resyncJson(record: ResyncRecord, control?: Control): object {
+/**
+ * One element of `target`. A paused job is `Pending` for programs that know MinIO's states, with `paused` beside it.
+ * `away`: why its target is not to be had, if it is not.
+ */
+export function resyncJson(record: ResyncRecord, control?: Control, away?: Away): object {
   const { counters } = record;
   return {
     arn: record.arn,
@@ -20,6 +24,7 @@ export function resyncJson(record: ResyncRecord, control?: Control): object {
     ...(record.cursor === "" ? {} : { object: record.cursor }),
     ...progress(record),
     ...(control === undefined ? {} : controlJson(record, control)),
+    ...(away === undefined || control?.paused === true || !isRunning(record) ? {} : { targetAway: awayJson(away) }),
   };
 }
 
@@ -36,6 +41,8 @@ export function startedJson(record: ResyncRecord): object {
     replicationCount: 0,
   };
 }
+
+const awayJson = ({ sinceMs, why }: Away): object => ({ since: isoMillis(sinceMs), reason: why });
 
 const timeText = (time: UnixNs | undefined): string => (time === undefined ? ZERO_TIME : rfc3339Nano(time));
 

@@ -335,6 +335,13 @@ describe("resync", { timeout: 120_000 }, () => {
     await until(() => stopped !== undefined);
     await stopped;
     await until(async () => !(await site.targets.connect(await site.targets.get(SRC, arn)).endpoint.confirm()));
+    const told = async () => {
+      const { target } = (await jobs.status(SRC)) as { target: [{ targetAway?: { since: string; reason: string } }] };
+      return target[0].targetAway;
+    };
+    const away = await told();
+    assert.match(away?.reason ?? "", /^GET http:.*: ./);
+    assert.ok(Date.parse(away?.since ?? "") <= Date.now());
     fake.interfere = () => undefined;
     await fake.start();
     const done = await finished();
@@ -342,6 +349,7 @@ describe("resync", { timeout: 120_000 }, () => {
       [done.state, done.counters.compared, done.counters.failed, done.verify?.different],
       ["Completed", 100, 0, 0],
     );
+    assert.equal(await told(), undefined);
   });
 
   test("start checks configuration, ARN, rules and target before it stores anything", async () => {

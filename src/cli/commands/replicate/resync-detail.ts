@@ -1,5 +1,5 @@
 /** What a Resilver server tells of a resync beyond MinIO's members: totals, time left, damage, the closing check. Pure. */
-import { formatBinarySize, formatSpan } from "../../format.ts";
+import { formatBinarySize, formatSpan, formatTime } from "../../format.ts";
 
 interface Sample {
   readonly key: string;
@@ -44,6 +44,8 @@ export interface ResyncDetail {
   readonly paused?: boolean | undefined;
   readonly limits?: { readonly bytesPerSecond: number; readonly inFlight: number } | undefined;
   readonly hint?: string | undefined;
+  /** While it runs and its target does not answer: since when (RFC 3339) and why. */
+  readonly targetAway?: { readonly since: string; readonly reason: string } | undefined;
 }
 
 /** undefined for an answer of a server that does not know them. */
@@ -63,6 +65,7 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
   const samples = [...failed, ...(verify?.samples ?? []).filter((sample) => !isTold(sample))];
   return [
     ...(detail.paused === true ? ["Paused; `resync resume` lets it go on"] : []),
+    ...(detail.targetAway === undefined ? [] : [`Waiting: ${awayText(detail.targetAway)}; it goes on by itself`]),
     `Progress: ${detail.done} of ${detail.total} versions, ${detail.versionsPerSecond} a second${left} (${detail.phase})`,
     `Moved: ${detail.sent} versions, ${formatBinarySize(detail.bytes)}; already equal: ${detail.alreadyEqual}; ` +
       `not replicable: ${detail.notReplicable}; only at the target: ${detail.onlyAtTarget}`,
@@ -76,6 +79,10 @@ export function detailLines(detail: ResyncDetail | undefined): string[] {
     ...(detail.hint === undefined ? [] : [`Note: ${detail.hint}`]),
   ];
 }
+
+/** Why a running job does not move. */
+export const awayText = ({ since, reason }: NonNullable<ResyncDetail["targetAway"]>): string =>
+  `the target is away since ${formatTime(new Date(since))} (${reason})`;
 
 function verifyLine(
   { level, compared, different, exempt = 0 }: NonNullable<ResyncDetail["verify"]>,

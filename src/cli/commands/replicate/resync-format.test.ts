@@ -122,3 +122,12 @@ test("what a server counts ahead is shown: total, time left, damage and the clos
   const passedCheck = { ...ended, verified: true };
   assert.deepEqual([isClean(failedCheck), isClean(passedCheck)], [false, true]);
 });
+
+test("a job that waits for its target says so, since when and why", () => {
+  const targetAway = { since: "2026-11-23T00:44:00Z", reason: "connect ECONNREFUSED" };
+  const more = { phase: "compare", total: 9, done: 3, sent: 3, bytes: 0, versionsPerSecond: 1, targetAway };
+  const waiting = { ...done, ...more, resyncStatus: "Ongoing", alreadyEqual: 0, notReplicable: 0, onlyAtTarget: 0 };
+  const away = /the target is away since 2026-11-23 00:44:00 UTC \(connect ECONNREFUSED\)/;
+  assert.match(resyncStatusText({ target: [waiting] }), new RegExp(`Waiting: ${away.source}; it goes on by itself`));
+  assert.match(resyncProgressLine(waiting, 0), away);
+});

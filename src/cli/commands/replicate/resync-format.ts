@@ -1,7 +1,7 @@
 /** What `replicate resync` prints (captures.md 6, mc-cli.md 6.5). Pure. */
 import type { ResyncAnswer, ResyncTarget } from "../../../client/resync-calls.ts";
 import { formatBinarySize, formatRate, formatSpan, formatTime } from "../../format.ts";
-import { detailLines, resyncDetail } from "./resync-detail.ts";
+import { awayText, detailLines, resyncDetail } from "./resync-detail.ts";
 
 const FINAL = new Set(["Completed", "Failed", "Canceled"]);
 
@@ -62,6 +62,7 @@ export function resyncProgressLine(target: ResyncTarget, nowMs: number): string 
   const parts = [
     `${target.resyncStatus ?? ""}${detail === undefined ? "" : ` (${detail.phase})`}: ${done} versions (${formatBinarySize(bytes)})`,
     `${failed} failed`,
+    ...(detail?.targetAway === undefined ? [] : [awayText(detail.targetAway)]),
     ...(elapsedMs > 0 ? [formatRate((bytes * 1000) / elapsedMs), formatSpan(elapsedMs)] : []),
     ...(detail?.eta === undefined ? [] : [`${formatSpan(detail.eta * 1000)} left`]),
     ...(target.object === undefined || target.object === "" ? [] : [target.object]),

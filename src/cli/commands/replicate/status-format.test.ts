@@ -50,6 +50,7 @@ const target = {
 test("what waits, fails or cannot go is shown when there is any", () => {
   const stats = {
     state: "UNREACHABLE",
+    reason: "away since 2026-11-23T00:43:10.000Z: connect ECONNREFUSED",
     probe: { fault: "The replication user lacks s3:ReplicateObject" },
     pendingReplicationCount: 3,
     pendingReplicationSize: 30,
@@ -65,6 +66,7 @@ test("what waits, fails or cannot go is shown when there is any", () => {
   assert.match(line("Failing") ?? "", /2 objects \(20 B\)$/);
   assert.match(line("Not replicable") ?? "", /1 objects \(10 B\), see `mc replicate backlog`$/);
   assert.match(line("State") ?? "", /UNREACHABLE/);
+  assert.match(line("Reason") ?? "", /away since .*: connect ECONNREFUSED$/);
   assert.match(line("Probe") ?? "", /lacks s3:ReplicateObject/);
 });
 

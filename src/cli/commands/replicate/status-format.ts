@@ -39,6 +39,8 @@ export interface TargetMetrics {
   readonly pendingReplicationSize?: number | undefined;
   /** UNREACHABLE, NOT_REPLICABLE, FAILING, PENDING or CAUGHT_UP. */
   readonly state?: string | undefined;
+  /** Why versions do not arrive: the target is away, or what it says to the one that is tried next. */
+  readonly reason?: string | undefined;
   /** How the target was last tried; `fault`: why versions will not arrive. */
   readonly probe?: { readonly time?: string | undefined; readonly fault?: string | undefined } | undefined;
   /** Of one target only a Resilver says it; MinIO tells that of the bucket. */
@@ -111,6 +113,7 @@ function targetLines(metrics: ReplicationMetrics, target: RemoteTarget): string[
     ),
     line("Link", linkText(target)),
     ...(stats.state === "UNREACHABLE" ? [line("State", "UNREACHABLE: nothing is sent until it answers")] : []),
+    ...(stats.reason === undefined ? [] : [line("Reason", stats.reason)]),
     ...(stats.probe?.fault === undefined ? [] : [line("Probe", stats.probe.fault)]),
     errorsLine(stats.failed),
     ...(limit === 0
