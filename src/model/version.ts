@@ -3,7 +3,7 @@
  * (tags, retention, legal hold), the only parts that may change. Pure data; no I/O, no clock.
  */
 import type { ObjectEncryption } from "./encryption.ts";
-import type { ObjectKey, UnixNs, VersionId } from "./names.ts";
+import type { Arn, ObjectKey, UnixNs, VersionId } from "./names.ts";
 
 export const CHECKSUM_ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
@@ -60,6 +60,8 @@ export interface ReplicationState {
   readonly targets: Readonly<Record<string, TargetStatus>>;
   /** When registers were last changed here, ns in decimal: whoever sent the version before that has not sent this. */
   readonly changed?: string | undefined;
+  /** Targets that were told a later time than the registers have: a peer's newer values do not win there by themselves. */
+  readonly retimed?: readonly Arn[] | undefined;
 }
 
 interface VersionBase {

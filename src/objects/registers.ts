@@ -1,7 +1,7 @@
 /** Tags, retention, legal hold: the parts of a version that change, each with its own time; the newer wins. */
 import { StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
-import { NULL_VERSION, type UnixNs } from "../model/names.ts";
+import { NULL_VERSION, type Arn, type BucketName, type UnixNs } from "../model/names.ts";
 import { requireLock } from "../model/object-lock.ts";
 import { newerRegister, type ObjectVersion, type Register, type Retention, type Tags } from "../model/version.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
@@ -129,8 +129,45 @@ export async function applyReplicaMetadata(context: Context, request: ReplicaMet
       legalHold: newerRegister(old.version.legalHold, theirs(request.legalHold, source.legalHoldTime)),
     };
     if (encodeVersion(version).equals(old.raw)) return { result: version };
+    const arns = retimedTargets(bucket, version);
+    const now = context.clock.nowNs();
     const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(old.key, old.raw);
-    rows.changeVersion(commit, bucket.id, version);
-    return { commit, result: version };
+    const replication = arns.length > 0 ? rows.sentAnewState(arns, version.replication, now) : version.replication;
+    rows.changeVersion(commit, bucket.id, { ...version, replication });
+    rows.putLogRows(commit, context, bucket, { arns, version, operation: "metadata", size: 0, time: now });
+    return { commit, result: version, poke: arns };
+  });
+}
+
+/** Whom the peer's newer registers must reach from here, since older ones went there with a later time. */
+function retimedTargets(bucket: Bucket, { key, tags, replication }: ObjectVersion): Arn[] {
+  const { retimed } = replication;
+  if (retimed === undefined) return [];
+  const arns = rows.followers(bucket, { key, tags: tags?.value, operation: "metadata", fromPeer: false });
+  return arns.filter((arn) => retimed.includes(arn));
+}
+
+const REGISTERS = ["tags", "retention", "legalHold"] as const;
+
+/** Objects.markRetimed */
+export async function markRetimed(
+  context: Context,
+  bucketName: BucketName,
+  arn: Arn,
+  sent: ObjectVersion,
+): Promise<boolean> {
+  return context.commit<boolean>(async () => {
+    const { bucket } = await context.bucketRow(bucketName);
+    const { row } = await context.rowById(bucket.id, sent.key, sent.versionId);
+    const version = row?.version;
+    if (row === undefined || version?.kind !== "object" || version.mtime !== sent.mtime) return { result: false };
+    if (REGISTERS.some((name) => version[name]?.time !== sent[name]?.time)) return { result: false };
+    const { retimed = [] } = version.replication;
+    if (retimed.includes(arn)) return { result: true };
+    const replication = { ...version.replication, retimed: [...retimed, arn] };
+    const commit = new CommitBuilder()
+      .unchanged(row.key, row.raw)
+      .put(row.key, encodeVersion({ ...version, replication }));
+    return { commit, result: true };
   });
 }

@@ -193,6 +193,12 @@ export function changedState(arns: readonly Arn[], before: ReplicationState, tim
   return { ...pending(arns, before.replica ? { replica: true, targets: {} } : undefined), changed: String(time) };
 }
 
+/** PENDING for targets that a peer's registers must reach from here; the others have what that peer sends them. */
+export function sentAnewState(arns: readonly Arn[], before: ReplicationState, time: UnixNs): ReplicationState {
+  const retimed = before.retimed?.filter((arn) => !arns.includes(arn));
+  return { ...before, ...pending(arns, before), changed: String(time), retimed };
+}
+
 /**
  * Time of a write made here: now, but after what it replaces (a version, a purge of its id), even when that came from a
  * site whose clock is ahead.

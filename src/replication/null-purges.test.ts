@@ -79,6 +79,19 @@ describe("purges of the null id", () => {
     assert.equal(fake.find(AT.key, "null"), undefined);
   });
 
+  test("a purge is told although the bytes of the version written since are lost", async () => {
+    const { mtime } = await site.put(AT.key);
+    await site.objects.delete(AT);
+    await site.put(AT.key, "lost");
+    await site.objects.markDamaged(AT, "missing");
+    theirs(mtime);
+    assert.equal(await send(), "refused");
+    assert.equal(fake.find(AT.key, "null"), undefined);
+    theirs(mtime + 5n * SECOND);
+    assert.equal(await send(), "alreadyEqual", "newer there");
+    assert.equal(fake.find(AT.key, "null")?.body.toString(), "theirs");
+  });
+
   test("rows of a bucket that was made anew under its name say nothing of the new one", async () => {
     const bucketId = (await site.objects.bucket(SRC)).id;
     const target = site.targets.connect(await site.targets.get(SRC, arn));

@@ -3,7 +3,8 @@
  * version first and puts back what is newer than the last change that it remembers: an unchanged retention is lost with
  * every copy that tells its true time again, and tags are when the target's were newer. So a retention that the target
  * shows already, or none of, goes with the time of now; and what was taken off all the same is sent again a moment later,
- * when a newer value of the target's has had the time to come here.
+ * when a newer value of the target's has had the time to come here. Such a time overrules newer values at other sites too:
+ * when one arrives here it is sent from here as well.
  */
 import type { ObjectVersion } from "../model/version.ts";
 import * as wire from "../protocol/replication-headers.ts";
@@ -22,7 +23,11 @@ export async function sendMetadata(
   version: ObjectVersion,
   remote: RemoteObject | undefined,
 ): Promise<SendOutcome> {
-  const outcome = await copy(context, version, remote);
+  const times = takesOff(context, remote) ? timesOfNow(context, version, remote) : {};
+  const { objects, target, request } = context;
+  if (Object.keys(times).length > 0 && !(await objects.markRetimed(request.bucket, target.arn, version)))
+    return changedMeanwhile;
+  const outcome = await copy(context, version, times);
   if (outcome.kind !== "sent" || !takesOff(context, remote) || !hasRegisters(version)) return outcome;
   if (await changedHere(context, version)) return changedMeanwhile;
   const { answer, remote: after } = await ask(context, version);
@@ -65,7 +70,7 @@ const showsLocks = (remote: RemoteObject | undefined): boolean =>
 async function copy(
   context: SendContext,
   version: ObjectVersion,
-  remote: RemoteObject | undefined,
+  times: Readonly<Record<string, string>>,
 ): Promise<SendOutcome> {
   const { request, target } = context;
   const copySource = `${target.client.bucket}/${encodeS3Path(request.key)}?versionId=${request.versionId}`;
@@ -74,7 +79,7 @@ async function copy(
     method: "PUT",
     key: request.key,
     query: { versionId: request.versionId },
-    headers: takesOff(context, remote) ? { ...headers, ...timesOfNow(context, version, remote) } : headers,
+    headers: { ...headers, ...times },
     body: Buffer.alloc(0),
     payload: "unsigned",
     signal: request.signal,

@@ -197,6 +197,44 @@ describe("one version to one target", () => {
     assert.deepEqual([outcome.kind, outcome.kind === "retry" && outcome.code], ["retry", "MetadataNotTaken"]);
   });
 
+  test("a peer's newer tags are sent on to a target that was told a later time for the older ones", async () => {
+    const { key, versionId } = await site.put("t", "x");
+    await send({ key, versionId });
+    const at = { bucket: SRC, key, versionId };
+    const version = await site.objects.setTags(at, { a: "older" });
+    const since = version.tags?.time ?? 0n;
+    const fromPeer = (ns: bigint, value: string): Promise<unknown> => {
+      const source = { replica: true, tagsTime: since + ns };
+      return site.objects.applyReplicaMetadata({
+        ...at,
+        tags: { a: value },
+        retention: undefined,
+        legalHold: undefined,
+        source,
+      });
+    };
+    const poked: Arn[][] = [];
+    site.onPoke = (arns) => void poked.push([...arns]);
+    await send(version, true);
+    await fromPeer(1n, "newer");
+    assert.deepEqual(poked, [], "times of its own: whoever made the newer ones sends them");
+    // The peer's newer tags were there first, and an older copy took them off.
+    const there = fake.find("t", versionId);
+    assert.ok(there !== undefined);
+    fake.store.change({ ...there, tags: "", tagsTime: since + 2n });
+    const again = { ...at, bucketId, compareFirst: true, repeated: true, marks: {} };
+    const connection = site.targets.connect(await site.targets.get(SRC, arn));
+    assert.equal((await sendVersion(site.objects, connection, again)).outcome.kind, "sent");
+    assert.ok((fake.find("t", versionId)?.tagsTime ?? 0n) > since + 3n, "told with the time of now");
+    await fromPeer(3n, "newest");
+    assert.deepEqual(poked, [[arn]]);
+    const now = (await site.objects.version(at))?.version;
+    assert.equal(now?.replication.targets[arn], "PENDING");
+    assert.equal((await sendVersion(site.objects, connection, again)).outcome.kind, "retry", "taken off first");
+    assert.equal((await sendVersion(site.objects, connection, again)).outcome.kind, "sent");
+    assert.equal(fake.find("t", versionId)?.tags, "a=newest");
+  });
+
   test("a delete marker is never sent twice, since that would remove it", async () => {
     await site.put("k");
     const marker = await site.objects.delete({ bucket: SRC, key: asKey("k") });

@@ -228,11 +228,28 @@ async function sendDamaged(context: SendContext, version: ObjectVersion, damaged
       return found.outcome;
     case "fixed":
     case "content":
-    case "absent":
+    case "absent": {
+      const purge = await tellPurgeBefore(context, version);
+      if (purge !== undefined && purge.kind !== "purged") return purge;
       return { kind: "refused", code: "XResilverObjectDamaged", reason: `the version's bytes are ${damaged} here` };
+    }
     default:
       return unreachable(found);
   }
+}
+
+/**
+ * A null version that cannot be sent does not tell the target that an older one was purged for every site, as its
+ * arrival would have: that is told by itself, or the target keeps what was purged.
+ */
+async function tellPurgeBefore(
+  context: SendContext,
+  { key, versionId, mtime }: ObjectVersion,
+): Promise<SendOutcome | undefined> {
+  if (versionId !== NULL_VERSION) return undefined;
+  const stone = await context.objects.tombstone({ bucket: context.request.bucket, key, versionId });
+  const time = stone && purgedEverywhere(stone);
+  return time === undefined || time >= mtime ? undefined : sendPurge(context, time);
 }
 
 /**

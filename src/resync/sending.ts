@@ -71,7 +71,10 @@ export class Sending {
   async version(bucket: Bucket, planned: PlannedVersion, sentBefore: number | undefined, tried = false): Promise<Done> {
     const { version, verdict } = planned;
     const size = sizeOf(version);
-    if (verdict.kind === "notReplicable") return { delta: { compared: 1, notReplicable: 1 }, reason: verdict.why };
+    if (verdict.kind === "notReplicable") {
+      await this.#purgeBefore(bucket, version);
+      return { delta: { compared: 1, notReplicable: 1 }, reason: verdict.why };
+    }
     if (verdict.kind === "equal") {
       await this.#settle(bucket, version, sentBefore === undefined ? "FAILED" : undefined);
       return { delta: sentBefore === undefined ? equal(size) : sent(sentBefore, size) };
@@ -142,6 +145,20 @@ export class Sending {
     if (purged === undefined) return false;
     // The null id is used again and again: a null version that was written after the purge stays.
     if (versionId === NULL_VERSION && msOf(purged) < version.mtimeMs) return false;
+    return this.#carriesPurges(bucket, key);
+  }
+
+  /** A null version whose bytes are lost stays here; that an older one was purged for every site, the target hears all the same. */
+  async #purgeBefore(bucket: Bucket, version: Version): Promise<void> {
+    const { key, versionId } = version;
+    if (versionId !== NULL_VERSION || version.kind !== "object" || version.damaged === undefined) return;
+    const tombstone = await this.#deps.objects.tombstone({ bucket: bucket.name, key, versionId });
+    if (tombstone === undefined || purgedEverywhere(tombstone) === undefined || !this.#carriesPurges(bucket, key))
+      return;
+    await this.#insisting(bucket, version, true);
+  }
+
+  #carriesPurges(bucket: Bucket, key: ObjectKey): boolean {
     const question = { key, tags: undefined, operation: "purge", replica: false } as const;
     return targetsFor(bucket.replication, question).includes(this.#job.record.arn);
   }
@@ -171,7 +188,7 @@ export class Sending {
     let repeated = tried;
     for (let attempts = 0; ; repeated = true) {
       const connection = await this.#job.connection();
-      const request = this.#request(bucket, version, ask || repeated);
+      const request = { ...this.#request(bucket, version, ask || repeated), repeated: attempts > 0 };
       const result = await sendVersion(this.#deps.objects, connection, request);
       const { outcome } = result;
       signal.throwIfAborted();

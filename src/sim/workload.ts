@@ -200,10 +200,15 @@ export class Client {
       const after = await heldBy(this.#site);
       for (const key of names) {
         const stone = await tombstoneOf(this.#site, key, "null");
+        // A purge where there are no rules leaves an older tombstone as it is, and may have removed what came after the look.
+        const written = (history.nullWrites.get(key) ?? []).reduce((max, { mtime }) => (mtime > max ? mtime : max), 0n);
         const [old, now] = [before, after].map((held) => held.get(nullOf(key))?.version);
         // A marker in its place is no purge, and a tombstone from before it says nothing of this request.
         if (now !== undefined && (old === undefined || now.mtime > old.mtime)) continue;
-        history.nullPurge(key, stone !== undefined && stone.time > (old?.mtime ?? 0n) ? stone : undefined);
+        history.nullPurge(
+          key,
+          stone !== undefined && stone.time > (old?.mtime ?? 0n) && stone.time > written ? stone : undefined,
+        );
       }
       return answer;
     } catch (error) {
