@@ -19,6 +19,7 @@ import {
   openDataDirectory,
   raiseFormat,
   refuseDamagedIndex,
+  requireUsable,
   refuseServed,
 } from "./data-directory.ts";
 import { UsageError } from "./settings.ts";
@@ -62,6 +63,7 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
   if (readOnly && rebuild) throw new UsageError(`${dir} cannot be written: --rebuild needs that`);
   const lock = readOnly ? await refuseServed(dir) : await lockDataDirectory(dir);
   refuseDamagedIndex(dir);
+  if (!readOnly) requireUsable(dir);
   const path = join(dir, "index");
   const index = readOnly ? openLmdbReader({ path }) : await openLmdbIndex({ path });
   try {

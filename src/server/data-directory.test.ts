@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { explainedDamage, lockDataDirectory, openDataDirectory, refuseDamagedIndex } from "./data-directory.ts";
+import {
+  explainedDamage,
+  lockDataDirectory,
+  openDataDirectory,
+  refuseDamagedIndex,
+  requireUsable,
+} from "./data-directory.ts";
 import { UsageError } from "./settings.ts";
 
 const root = mkdtempSync(join(tmpdir(), "resilver-directory-"));
@@ -45,6 +51,9 @@ test("a path that cannot be a directory is said so, not thrown as a fault of the
   writeFileSync(file, "x");
   refused(file, /cannot be used: it is a file; choose another directory/);
   refused(join(file, "below"), /cannot be used: a part of the path is a file/);
+  const nowhere = join(root, "nowhere");
+  symlinkSync(join(root, "none", "below"), nowhere);
+  refused(nowhere, /cannot be used: a link in the path leads nowhere/);
 });
 
 test("only one server at a time owns a directory; its end frees it", async () => {
@@ -95,4 +104,31 @@ test("a site whose index is gone or damaged is not started as an empty one", () 
   const file = Object.assign(new Error("EEXIST: mkdir"), { code: "EEXIST", path: join(dir, "blobs") });
   const within = explainedDamage(dir, file);
   assert.ok(within instanceof UsageError && /.blobs cannot be used: it is a file/.test(within.message));
+});
+
+test("parts of the directory that are not what they should be, or may not be written, are named", () => {
+  const dir = join(root, "parts");
+  openDataDirectory(dir);
+  requireUsable(dir);
+  for (const name of ["index", "blobs", "staging"]) mkdirSync(join(dir, name));
+  requireUsable(dir);
+  const lock = join(dir, "index", "lock.mdb");
+  const refusedFor = (message: RegExp): void =>
+    assert.throws(
+      () => requireUsable(dir),
+      (error) => error instanceof UsageError && message.test(error.message),
+      message.source,
+    );
+  mkdirSync(lock);
+  refusedFor(/lock\.mdb cannot be used: it is no file/);
+  rmSync(lock, { recursive: true });
+  symlinkSync("/dev/null", lock);
+  refusedFor(/lock\.mdb cannot be used: it is no file/);
+  rmSync(lock);
+  symlinkSync(join(root, "none"), lock);
+  refusedFor(/lock\.mdb cannot be used: it is a link that leads nowhere/);
+  rmSync(lock);
+  rmSync(join(dir, "staging"), { recursive: true });
+  writeFileSync(join(dir, "staging"), "");
+  refusedFor(/staging cannot be used: it is no directory/);
 });

@@ -6,6 +6,7 @@ import {
   constants,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -43,6 +44,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "a part of the path is a file; choose another directory",
   EEXIST: "it is a file; choose another directory",
   ENOSPC: "the disk is full",
+  ENOENT: "a link in the path leads nowhere; choose another directory",
 };
 
 /** What the system refused, as what to do about it; anything else stays as it is. */
@@ -50,7 +52,9 @@ function explained(dir: string, error: unknown): unknown {
   const { code, message, path } = error as NodeJS.ErrnoException;
   const reason = REASONS[code ?? ""];
   const where = path?.startsWith(dir) === true ? path : dir;
-  return reason === undefined ? error : new UsageError(`${where} cannot be used: ${reason} (${message})`);
+  return reason === undefined || error instanceof UsageError
+    ? error
+    : new UsageError(`${where} cannot be used: ${reason} (${message})`);
 }
 
 function asUsage<T>(dir: string, work: () => T): T {
@@ -91,6 +95,7 @@ function openFormat(dir: string): Format {
 function readFormat(path: string): Format {
   let format: Partial<Format>;
   try {
+    if (!statSync(path).isFile()) throw new Error("it is no file");
     format = JSON.parse(readFileSync(path, "utf8")) as Partial<Format>;
   } catch (cause) {
     throw new UsageError(
@@ -133,6 +138,32 @@ export function refuseDamagedIndex(dir: string): void {
       ? `the index of ${dir} is gone (${join(path, "data.mdb")} is missing or empty). ${PEER_HAS_IT}`
       : damagedIndex(dir, fault),
   );
+}
+
+/**
+ * Refuses DIR, which is owned by now, when a part of it is not what the server takes it for or may not be written by this
+ * user, one that ran it as root before, say. LMDB ends the process when it may not open its lock file, and without
+ * `staging/` every large write would fail one by one. Throws UsageError.
+ */
+export function requireUsable(dir: string): void {
+  for (const name of ["index", "blobs", "staging"]) requireEntry(dir, join(dir, name), "directory");
+  for (const name of INDEX_FILES) requireEntry(dir, join(dir, "index", name), "file");
+}
+
+const INDEX_FILES = ["data.mdb", "lock.mdb"] as const;
+
+function requireEntry(dir: string, path: string, kind: "directory" | "file"): void {
+  asUsage(dir, () => {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined && lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+    if (found === undefined) throw new UsageError(`${path} cannot be used: it is a link that leads nowhere`);
+    if (kind === "file" ? !found.isFile() : !found.isDirectory())
+      throw new UsageError(`${path} cannot be used: it is no ${kind}`);
+    accessSync(
+      path,
+      kind === "file" ? constants.R_OK | constants.W_OK : constants.R_OK | constants.W_OK | constants.X_OK,
+    );
+  });
 }
 
 const damagedIndex = (dir: string, fault: string): string =>
@@ -199,6 +230,8 @@ export function mayWrite(dir: string): boolean {
   try {
     accessSync(dir, constants.W_OK);
     accessSync(join(dir, "index"), constants.W_OK);
+    for (const name of INDEX_FILES)
+      if (existsSync(join(dir, "index", name))) accessSync(join(dir, "index", name), constants.W_OK);
     return true;
   } catch {
     return false;

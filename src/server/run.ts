@@ -8,6 +8,7 @@ import {
   openDataDirectory,
   raiseFormat,
   refuseDamagedIndex,
+  requireUsable,
 } from "./data-directory.ts";
 import { listen, type Listener } from "./listener.ts";
 import { startWorkers, type ProcessMessage, type Workers } from "./processes.ts";
@@ -72,6 +73,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   const format = openDataDirectory(settings.dir);
   await lockDataDirectory(settings.dir);
   refuseDamagedIndex(settings.dir);
+  requireUsable(settings.dir);
   raiseFormat(settings.dir, format);
   let workers: Workers | undefined;
   let listener: Listener | undefined;
