@@ -53,8 +53,12 @@ export const SLABS_PER_BODY_MAX = 4;
 export const SLABS_IN_FLIGHT_MAX = 64;
 /** A large body is flushed to disk each time it has grown by this much. */
 export const FLUSH_EVERY_BYTES = 16 * MIB;
-/** Hashing threads of a process; each is started when it is first needed. */
+/**
+ * Hashing threads of a process, and cores for each; each is started when it is first needed. Bodies hashed on one thread
+ * share its lanes, so a second pays only where there is a core for it.
+ */
 export const PUMP_THREADS_MAX = 2;
+export const CORES_PER_PUMP_THREAD = 2;
 /** Directories under `blobs/`: one for each value of the first byte of the blob id. */
 export const BLOB_DIRECTORIES = 256;
 

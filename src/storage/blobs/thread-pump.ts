@@ -5,7 +5,13 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { PUMP_THREADS_MAX, SLAB_BYTES, SLABS_IN_FLIGHT_MAX, SLABS_PER_BODY_MAX } from "../limits.ts";
+import {
+  CORES_PER_PUMP_THREAD,
+  PUMP_THREADS_MAX,
+  SLAB_BYTES,
+  SLABS_IN_FLIGHT_MAX,
+  SLABS_PER_BODY_MAX,
+} from "../limits.ts";
 import type { DigestOptions } from "./digests.ts";
 import type { FromPump, ToPump } from "./pump-messages.ts";
 import type { Pump, PumpBody, PumpedFile } from "./pump.ts";
@@ -208,7 +214,10 @@ class ThreadBody implements PumpBody {
 
 class ThreadPump implements Pump {
   readonly #slabs = new Slabs();
-  readonly #threadsMax = Math.min(PUMP_THREADS_MAX, availableParallelism());
+  readonly #threadsMax = Math.max(
+    1,
+    Math.min(PUMP_THREADS_MAX, Math.floor(availableParallelism() / CORES_PER_PUMP_THREAD)),
+  );
   #threads: PumpThread[] = [];
 
   open(path: string, options: DigestOptions): PumpBody {
