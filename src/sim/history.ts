@@ -29,6 +29,8 @@ export class History {
   readonly purgeTried = new Set<string>();
   /** For each key the newest null version whose last good copy a disaster took: those before it were replaced already. */
   readonly nullForfeited = new Map<string, UnixNs>();
+  /** Sites where registers of any version of a key may have been changed: those are sent on, with their version. */
+  readonly editedAt = new Map<string, Set<string>>();
   /** Where purges for every site, of versions with ids, were made. */
   readonly purgedAt = new Map<string, Set<string>>();
   /** Purges meant for every site, while some site remembers them. */
@@ -52,6 +54,10 @@ export class History {
 
   acknowledge(version: Acknowledged): void {
     this.acknowledged.set(idOf(version), version);
+  }
+
+  edited(key: string, site: string): void {
+    this.editedAt.set(key, (this.editedAt.get(key) ?? new Set()).add(site));
   }
 
   nullWritten(key: string, etag: string, mtime: UnixNs): void {

@@ -56,6 +56,9 @@ const purge: Operation = ({ client, key, base }) =>
   });
 const tag: Operation = ({ client, key, base, site }) =>
   s3.putTags(client, { bucket: BUCKET, key, versionId: base }, { by: site.name });
+/** The value that both sites have, with a later time: it wins over whatever came before that. */
+const tagAgain: Operation = ({ client, key, base }) =>
+  s3.putTags(client, { bucket: BUCKET, key, versionId: base }, { of: "base" });
 const untag: Operation = ({ client, key, base }) => s3.deleteTags(client, { bucket: BUCKET, key, versionId: base });
 /** As the lifecycle of one site alone does it. */
 const expire: Operation = async ({ site, key, base }) => {
@@ -98,6 +101,8 @@ interface Family {
   readonly mode: Profile["bucketMode"];
   readonly locks: boolean;
   readonly prefix: string;
+  /** The version that both sites have is a delete marker, on top of a version that nobody touches. */
+  readonly marker?: boolean;
   readonly operations: Readonly<Record<string, Operation>>;
 }
 
@@ -108,7 +113,21 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     mode: "versioned",
     locks: false,
     prefix: "v",
-    operations: { ...writes, "delete marker": remove, ...purges, tag, untag, expire, damage },
+    operations: { ...writes, "delete marker": remove, ...purges, tag, "tag again": tagAgain, untag, expire, damage },
+  },
+  "delete markers with ids": {
+    mode: "versioned",
+    locks: false,
+    prefix: "m",
+    marker: true,
+    operations: { put, multipart, "delete marker": remove, ...purges },
+  },
+  "null delete markers of a suspended bucket": {
+    mode: "suspended",
+    locks: false,
+    prefix: "n",
+    marker: true,
+    operations: { put, multipart, "delete marker": remove, ...purges },
   },
   "versions under lock": {
     mode: "versioned",
@@ -220,10 +239,12 @@ interface Pair {
   base: string;
 }
 
-async function baseOf(world: World, pair: Pair): Promise<void> {
+async function baseOf(world: World, { marker }: Family, pair: Pair): Promise<void> {
   const [east] = world.sites as [Site];
-  const headers = { "x-amz-tagging": "of=base" };
-  const made = await s3.putObject(east.client("base"), { bucket: BUCKET, key: pair.key, headers, body: body("base") });
+  const client = east.client("base");
+  const at = { bucket: BUCKET, key: pair.key };
+  const put = await s3.putObject(client, { ...at, headers: { "x-amz-tagging": "of=base" }, body: body("base") });
+  const made = marker === true ? await s3.deleteObject(client, at) : put;
   pair.base = made["x-amz-version-id"] ?? "null";
 }
 
@@ -280,7 +301,7 @@ async function scenario(world: World, family: Family, ahead: number): Promise<vo
       base: "",
     })),
   );
-  for (const pair of pairs) await baseOf(world, pair);
+  for (const pair of pairs) await baseOf(world, family, pair);
   await rest(world);
   east.skew.ms = ahead;
   world.network.cut("east", "west");

@@ -26,6 +26,7 @@ export async function checkReach(world: World): Promise<void> {
         world.violation("version changed", `${id} at ${name}: ${found.kind}`);
     }
   }
+  checkNoFurther(world, holders);
   for (const [id, places] of history.purgedAt)
     for (const name of [...places].flatMap((place) => reachedFrom(world, place)))
       if (holders.get(name)?.has(id) === true) world.violation("purged version came back", `${id} at ${name}`);
@@ -38,6 +39,20 @@ export async function checkReach(world: World): Promise<void> {
     });
     if (new Set(shown.map(({ text }) => text)).size > 1)
       world.violation("sites differ", `${id}: ${JSON.stringify(shown)}`);
+  }
+}
+
+/** Replicas do not travel on by themselves. Where there are locks, holds are ended everywhere: that is sent on too. */
+function checkNoFurther(world: World, holders: ReadonlyMap<string, ReadonlyMap<string, unknown>>): void {
+  const { history, profile } = world;
+  if (profile.locks) return;
+  for (const [id, { key, site: origin }] of history.acknowledged) {
+    // Tags of what is not here are changed at the targets, and go on from there.
+    const editors = [...(history.editedAt.get(key) ?? [])].flatMap((site) => reachedFrom(world, site));
+    const reached = new Set([origin, ...editors].flatMap((site) => reachedFrom(world, site)));
+    for (const [name, held] of holders)
+      if (held.has(id) && !reached.has(name))
+        world.violation("version went too far", `${id}, written at ${origin}, is at ${name}`);
   }
 }
 

@@ -230,6 +230,7 @@ export class Client {
 
   async #tag(key: string): Promise<void> {
     const versionId = this.#dice.chance(0.5) ? await this.#someVersion(key) : undefined;
+    this.#world.history.edited(key, this.#site.name);
     await s3.putTags(this.#s3, { bucket: BUCKET, key, versionId }, { t: String(this.#dice.below(5)) });
   }
 
@@ -263,6 +264,7 @@ export class Client {
   }
 
   async #untag(key: string): Promise<void> {
+    this.#world.history.edited(key, this.#site.name);
     await s3.deleteTags(this.#s3, { bucket: BUCKET, key });
   }
 
