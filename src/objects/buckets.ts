@@ -21,6 +21,7 @@ export async function createBucket(context: Context, name: BucketName, options: 
     created: context.clock.nowNs(),
     owner: options.owner,
     ...(options.ownership === undefined ? {} : { ownership: options.ownership }),
+    ...(options.tags === undefined ? {} : { tags: options.tags }),
     ...(options.objectLock === true ? { versioning: { status: "Enabled" }, objectLock: {} } : {}),
   };
   const commit = new CommitBuilder().unchanged(key, undefined).put(key, encodeRow(bucket));

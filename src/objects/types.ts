@@ -23,6 +23,7 @@ export interface NewBucket {
   /** With object lock, and so with versioning. */
   readonly objectLock?: boolean | undefined;
   readonly ownership?: Bucket["ownership"];
+  readonly tags?: Tags | undefined;
 }
 
 /** How a write came: present when a peer's replication sent it (`X-Minio-Source-Replication-Request`). */

@@ -28,10 +28,13 @@ export function ownerXml(owner: Owner, element = "Owner"): string {
   return wrap(element, tag("ID", owner.id) + tag("DisplayName", owner.displayName));
 }
 
-/** LocationConstraint of a CreateBucketConfiguration; empty for an empty body or none. */
-export function parseCreateBucketConfiguration(body: Buffer): string {
-  if (body.length === 0) return "";
-  return parseXmlRoot(body, "CreateBucketConfiguration").value("LocationConstraint")?.trim() ?? "";
+/** What a CreateBucketConfiguration asks for; `region` is empty for an empty body or none. Tags as of `parseTagging`. */
+export function parseCreateBucketConfiguration(body: Buffer): { region: string; tags?: Tags } {
+  if (body.length === 0) return { region: "" };
+  const root = parseXmlRoot(body, "CreateBucketConfiguration");
+  const region = root.value("LocationConstraint")?.trim() ?? "";
+  const tags = root.child("Tags")?.all("Tag") ?? [];
+  return tags.length === 0 ? { region } : { region, tags: tagsOf(tags) };
 }
 
 export function renderCreateBucketConfiguration(region: string): string {
@@ -107,7 +110,11 @@ function tagOf(element: XmlElement): [string, string] {
 export function parseTagging(body: Buffer): Tags {
   const set = parseXmlRoot(body, "Tagging").child("TagSet");
   if (set === undefined) throw new StoreError("MalformedXML", { message: "Tagging needs a TagSet." });
-  const pairs = set.all("Tag").map(tagOf);
+  return tagsOf(set.all("Tag"));
+}
+
+function tagsOf(elements: readonly XmlElement[]): Tags {
+  const pairs = elements.map(tagOf);
   if (new Set(pairs.map(([key]) => key)).size !== pairs.length) {
     throw new StoreError("InvalidTag", { message: "Cannot provide multiple Tags with the same key" });
   }

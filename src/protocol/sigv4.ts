@@ -117,11 +117,13 @@ function parseHeaderForm(request: SignedRequest, text: string, expected: Signatu
   }
   const { accessKey, scope } = parseCredential(credential, "AuthorizationHeaderMalformed", expected);
   const { amzDate, timeMs } = headerTime(request);
+  const names = parseSignedHeaders(signedHeaders);
+  refuseUnsignedHeaders(request, names);
   return {
     kind: "header",
     accessKey,
     scope,
-    signedHeaders: parseSignedHeaders(signedHeaders),
+    signedHeaders: names,
     signature,
     amzDate,
     timeMs,
@@ -285,14 +287,15 @@ const BINDING_HEADERS = [
 ];
 
 /**
- * Whoever holds a presigned URL acts with the rights of its maker, and must not do with it what the maker did not sign:
- * with `x-amz-copy-source` a URL for an upload could read any object of the maker's (s3-api.md 2.4, as AWS).
+ * Whoever holds a presigned URL, or can change a request on its way, acts with the rights of its maker, and must not do
+ * with it what the maker did not sign: with `x-amz-copy-source` an upload could read any object of the maker's
+ * (s3-api.md 2.4, as AWS). `query`: of the presigned form.
  */
-function refuseUnsignedHeaders(request: SignedRequest, signed: readonly string[], query: Map<string, string>): void {
+function refuseUnsignedHeaders(request: SignedRequest, signed: readonly string[], query?: Map<string, string>): void {
   for (const name of request.headerNames ?? []) {
     if (!name.startsWith("x-") || signed.includes(name) || request.queryHeaders?.has(name)) continue;
     if (!BINDING_HEADERS.some((prefix) => name.startsWith(prefix))) continue;
-    if (query.has(name) && query.get(name) === request.header(name)) continue;
+    if (query?.has(name) === true && query.get(name) === request.header(name)) continue;
     throw unsigned(name);
   }
 }

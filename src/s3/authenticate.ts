@@ -11,7 +11,7 @@ import type { ChunkSigning, ParsedSignature, SignedRequest } from "../protocol/s
 import { authScheme, checkSignatureTime, chunkSigning, equalText, parseAuthorization } from "../protocol/sigv4.ts";
 import { UNSIGNED_PAYLOAD, verifySignature, type SigningKeyCache } from "../protocol/sigv4.ts";
 import type { Identity } from "../iam/types.ts";
-import type { Operation, S3Request } from "./request.ts";
+import { headerAsSigned, type Operation, type S3Request } from "./request.ts";
 
 /** What the signature says about the body. */
 export type BodyAuth =
@@ -28,12 +28,7 @@ function signedRequest(request: S3Request): SignedRequest {
     path: target.rawPath,
     query: target.rawQuery,
     header(name) {
-      const value = incoming.headers[name];
-      if (typeof value !== "string") return value?.join(",");
-      // Node joins repeated headers with a comma and a blank; signers join them with a comma (s3-api.md 2.3).
-      if (name === "authorization" || !value.includes(", ")) return value;
-      const distinct = incoming.headersDistinct[name];
-      return distinct !== undefined && distinct.length > 1 ? distinct.join(",") : value;
+      return name === "authorization" ? request.header(name) : headerAsSigned(incoming, name);
     },
     get headerNames() {
       return Object.keys(incoming.headers);

@@ -266,6 +266,45 @@ test("a lifecycle is kept as it was set, and objects say when they expire and by
   assert.equal((await send("HEAD", "/aging/logs/a")).headers["x-amz-expiration"], undefined);
 });
 
+test("a bucket is created with the tags that its configuration names, or not at all", async () => {
+  const tag = (key: string) => `<Tag><Key>${key}</Key><Value>v</Value></Tag>`;
+  const create = (tags: string) =>
+    send("PUT", "/tagged", { body: `<CreateBucketConfiguration><Tags>${tags}</Tags></CreateBucketConfiguration>` });
+  assert.equal((await create(tag("a") + tag("a"))).code, "InvalidTag");
+  assert.equal((await create(tag("a!"))).code, "InvalidTag");
+  assert.equal((await create(Array.from({ length: 51 }, (_, n) => tag(`k${n}`)).join(""))).code, "InvalidTag");
+  assert.equal((await send("HEAD", "/tagged")).status, 404);
+  assert.equal((await create(tag("a"))).status, 200);
+  const { body } = await send("GET", "/tagged", { query: "tagging" });
+  assert.ok(body.includes("<TagSet><Tag><Key>a</Key><Value>v</Value></Tag></TagSet>"), body);
+});
+
+test("metadata in several lines is joined as it was signed", async () => {
+  const headers = { "x-amz-meta-k": "1,2, 3" };
+  const unsigned = { "x-amz-meta-k": ["1", "2, 3"] };
+  assert.equal((await send("PUT", "/plain/joined", { headers, unsigned })).status, 200);
+  assert.equal((await send("HEAD", "/plain/joined")).headers["x-amz-meta-k"], "1,2, 3");
+});
+
+test("a checksum type without its algorithm is refused, not ignored", async () => {
+  for (const type of ["COMPOSITE", "FULL_OBJECT"]) {
+    const headers = { "x-amz-checksum-type": type };
+    assert.equal((await send("POST", "/plain/typed", { query: "uploads=", headers })).code, "InvalidRequest");
+  }
+  const headers = { "x-amz-checksum-type": "some" };
+  assert.equal((await send("POST", "/plain/typed", { query: "uploads=", headers })).code, "InvalidArgument");
+});
+
+test("a header that changes what a request does counts only when it is signed", async () => {
+  await send("PUT", "/plain/secret", { body: "s" });
+  const added = { "x-amz-copy-source": "/plain/secret", "x-amz-tagging": "a=b", "x-minio-source-mtime": "0" };
+  for (const [name, value] of Object.entries(added)) {
+    assert.equal((await send("PUT", "/plain/added", { unsigned: { [name]: value } })).code, "AccessDenied", name);
+  }
+  assert.equal((await send("GET", "/plain/added")).status, 404);
+  assert.equal((await send("PUT", "/plain/added", { unsigned: { "x-amz-cf-id": "1", "x-other": "2" } })).status, 200);
+});
+
 test("what is asked of a sub-resource that is not known here happens to nothing else", async () => {
   const path = "/plain/annotated";
   await send("PUT", path, { body: "text" });

@@ -46,6 +46,25 @@ test("keys that look like markers end no listing, and make none endless", async 
   }
 });
 
+test("every listing tells the algorithm and the type of an object's checksum", async () => {
+  await call(port, { method: "PUT", path: "/summed" });
+  const headers = { "x-amz-checksum-crc32": "poTHxg==" };
+  await call(port, { method: "PUT", path: "/summed/a", body: "0123456789", headers });
+  await call(port, { method: "PUT", path: "/summed/b", body: "none" });
+  for (const query of ["", "list-type=2", "versions"]) {
+    const { body } = await call(port, { method: "GET", path: "/summed", query });
+    const told = parseXml(Buffer.from(body)).children.filter(({ name }) => name === "Contents" || name === "Version");
+    assert.deepEqual(
+      told.map((one) => [one.value("ChecksumAlgorithm"), one.value("ChecksumType")]),
+      [
+        ["CRC32", "FULL_OBJECT"],
+        [undefined, undefined],
+      ],
+      query,
+    );
+  }
+});
+
 test("a marker that MinIO gave out is gone on from; a start-after is a key as it is", async () => {
   const first = async (query: string): Promise<string | undefined> => {
     const { body } = await call(port, { method: "GET", path: "/walked", query });

@@ -13,6 +13,18 @@ import type { S3Deps } from "./deps.ts";
 import type { Reply } from "./reply.ts";
 import type { Query, Target } from "./target.ts";
 
+/**
+ * A header as the client signed it: Node joins repeated ones with a comma and a blank, signers, AWS and MinIO with a
+ * comma alone (s3-api.md 2.3).
+ */
+export function headerAsSigned(incoming: IncomingMessage, name: string): string | undefined {
+  const value = incoming.headers[name];
+  if (typeof value !== "string") return value?.join(",");
+  if (!value.includes(", ")) return value;
+  const distinct = incoming.headersDistinct[name];
+  return distinct !== undefined && distinct.length > 1 ? distinct.join(",") : value;
+}
+
 export class S3Request {
   readonly deps: S3Deps;
   readonly incoming: IncomingMessage;
@@ -65,6 +77,7 @@ export class S3Request {
 
   /** Header as one string, `undefined` when absent. Names in lower case. */
   header(name: string): string | undefined {
+    if (name.startsWith("x-amz-meta-")) return headerAsSigned(this.incoming, name);
     const value = this.incoming.headers[name];
     return Array.isArray(value) ? value.join(",") : value;
   }

@@ -97,8 +97,8 @@ export interface Call {
   /** null: send no signature. */
   readonly credentials?: { readonly accessKey: string; readonly secretKey: string } | null;
   readonly nowMs?: number;
-  /** Headers that are sent but not signed, e.g. `transfer-encoding`. */
-  readonly unsigned?: Readonly<Record<string, string>>;
+  /** Headers that are sent but not signed, e.g. `transfer-encoding`; or sent in other lines than those signed. */
+  readonly unsigned?: Readonly<Record<string, string | string[]>>;
 }
 
 export interface Answer {

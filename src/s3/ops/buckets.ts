@@ -10,6 +10,7 @@ import { DOCUMENT_BYTES_MAX } from "../limits.ts";
 import { pageSize } from "../listing-parameters.ts";
 import { EMPTY_OK, NO_CONTENT, xmlReply } from "../reply.ts";
 import { invalidArgument, type Operation, type S3Request } from "../request.ts";
+import { BUCKET_TAGS_MAX, checkedTags } from "../tags.ts";
 
 export const listBuckets: Operation = {
   name: "ListBuckets",
@@ -62,14 +63,17 @@ export const createBucket: Operation = {
     await authorize(request, "s3:CreateBucket");
     const lock = request.header("x-amz-bucket-object-lock-enabled")?.toLowerCase();
     if (lock !== undefined && lock !== "true" && lock !== "false") throw new StoreError("InvalidRequest");
-    if (lock === "true") await authorizeLock(request);
+    if (lock === "true")
+      await authorizeParts(request, ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]);
     const ownership = ownershipAsked(request);
-    const region = parseCreateBucketConfiguration(await readDocument(request, DOCUMENT_BYTES_MAX));
+    const { region, tags: sent } = parseCreateBucketConfiguration(await readDocument(request, DOCUMENT_BYTES_MAX));
     const own = request.deps.settings.region;
     if (own !== "" && region !== "" && region !== own && !(region === "US" && own === "us-east-1"))
       throw new StoreError("InvalidRegion");
+    if (sent !== undefined) await authorizeParts(request, ["s3:PutBucketTagging"]);
+    const tags = sent && checkedTags(Object.entries(sent), BUCKET_TAGS_MAX);
     const owner = request.identity.user;
-    await request.deps.objects.createBucket(bucket, { owner, objectLock: lock === "true", ownership });
+    await request.deps.objects.createBucket(bucket, { owner, objectLock: lock === "true", ownership, tags });
     return { status: 200, headers: ["Location", `/${bucket}`] };
   },
 };
@@ -89,8 +93,8 @@ function ownershipAsked(request: S3Request): Bucket["ownership"] {
 }
 
 /** The bucket begins with what these actions set later. It is not there yet, which is no reason to say so. */
-async function authorizeLock(request: S3Request): Promise<void> {
-  for (const action of ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"])
+async function authorizeParts(request: S3Request, actions: readonly string[]): Promise<void> {
+  for (const action of actions)
     if (!(await allowed(request, { action }))) throw new StoreError("AccessDenied", { bucket: request.bucket });
 }
 

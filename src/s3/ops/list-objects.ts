@@ -132,6 +132,8 @@ async function entryOf(request: S3Request, version: ObjectVersion, metadata: boo
     etag: version.etag,
     size: version.size,
     storageClass: version.storageClass,
+    checksumAlgorithm: version.checksum?.algorithm,
+    checksumType: version.checksum?.type,
   };
   if (!metadata) return entry;
   const on = { key: version.key };

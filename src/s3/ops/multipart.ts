@@ -62,8 +62,12 @@ interface UploadChecksum {
 function uploadChecksum(request: S3Request): UploadChecksum {
   const claim = body.checksumHeader(request);
   const algorithm = body.wantedAlgorithm(request) ?? claim?.algorithm;
-  if (algorithm === undefined) return {};
   const asked = checksumTypeOf(request);
+  if (algorithm === undefined) {
+    if (asked === undefined) return {};
+    const message = "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.";
+    throw new StoreError("InvalidRequest", { message });
+  }
   const composite = body.splitComposite(claim?.value ?? "").parts !== undefined;
   const fromValue =
     claim === undefined || !isReplication(request) ? undefined : composite ? "COMPOSITE" : "FULL_OBJECT";
