@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import { signerOf } from "../protocol/signed-document.ts";
+import { RESYNC_ATTEMPTS } from "../replication/limits.ts";
 import { FakeTarget } from "../replication/testing/fake-target.ts";
 import { asKey, collected, enableRule, replicateTo, SRC, testSite, until } from "../replication/testing/site.ts";
 import type { TestSite } from "../replication/testing/site.ts";
@@ -126,6 +127,16 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     assert.deepEqual([done.counters.failed, done.verify?.different], [400, 400]);
     // Four times for the first ones, which may be many at a time, once each for the rest, once each in the proof.
     assert.ok(puts().length < 1400, String(puts().length));
+  });
+
+  test("what failed is tried once more by the proof, however many others arrived between", async () => {
+    await fill(40);
+    const isRefused = (key: string): boolean => key.endsWith("5");
+    fake.interfere = ({ method, key }) =>
+      method === "PUT" && isRefused(key) ? { status: 507, code: "XMinioStorageFull" } : undefined;
+    const done = await resync();
+    assert.deepEqual([done.counters.failed, done.counters.sent, done.verify?.different], [4, 36, 4]);
+    assert.equal(puts().filter(isRefused).length, 4 * (RESYNC_ATTEMPTS + 1));
   });
 
   test("a plan says what would move and why, and moves nothing", async () => {

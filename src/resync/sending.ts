@@ -155,7 +155,7 @@ export class Sending {
     const tombstone = await this.#deps.objects.tombstone({ bucket: bucket.name, key, versionId });
     if (tombstone === undefined || purgedEverywhere(tombstone) === undefined || !this.#carriesPurges(bucket, key))
       return;
-    await this.#insisting(bucket, version, true);
+    await this.#insisting(bucket, version, { ask: true });
   }
 
   #carriesPurges(bucket: Bucket, key: ObjectKey): boolean {
@@ -166,7 +166,7 @@ export class Sending {
   /** A purge that was meant for every site is carried to a target that has the version (an older copy was put back there). */
   async purgeThere(bucket: Bucket, key: ObjectKey, version: RemoteVersion): Promise<boolean> {
     if (!(await this.isPurgedHere(bucket, key, version))) return false;
-    const { outcome } = await this.#insisting(bucket, { key, versionId: version.versionId as VersionId }, false);
+    const { outcome } = await this.#insisting(bucket, { key, versionId: version.versionId as VersionId }, {});
     return outcome.kind === "purged";
   }
 
@@ -181,8 +181,7 @@ export class Sending {
   async #insisting(
     bucket: Bucket,
     version: Pick<Version, "key" | "versionId">,
-    ask: boolean,
-    tried = false,
+    { ask = false, tried = false, once = false }: Attempts,
   ): Promise<Insisted> {
     const { signal } = this.#job;
     let repeated = tried;
@@ -197,7 +196,7 @@ export class Sending {
         return { ...result, repeated };
       }
       const away = outcome.network && !(await connection.endpoint.confirm());
-      const most = this.#refusedInRow >= RESYNC_REFUSED_IN_ROW ? 1 : RESYNC_ATTEMPTS;
+      const most = once || this.#refusedInRow >= RESYNC_REFUSED_IN_ROW ? 1 : RESYNC_ATTEMPTS;
       if (!away && ++attempts >= most) {
         this.#refusedInRow++;
         return { ...result, repeated };
@@ -213,9 +212,9 @@ export class Sending {
    * is asked what it has: it may have arrived meanwhile, or be what the listing said.
    */
   async #brought(bucket: Bucket, version: Version, ask: boolean, tried: boolean): Promise<Insisted> {
-    const result = await this.#insisting(bucket, version, ask, tried);
+    const result = await this.#insisting(bucket, version, { ask, tried });
     const isUnseen = !ask && !result.repeated && result.outcome.kind === "alreadyEqual";
-    return isUnseen && version.kind === "object" ? this.#insisting(bucket, version, true) : result;
+    return isUnseen && version.kind === "object" ? this.#insisting(bucket, version, { ask: true }) : result;
   }
 
   /**
@@ -226,9 +225,14 @@ export class Sending {
     if (verdict.kind === "equal") return EQUAL;
     if (verdict.kind === "notReplicable") return EXEMPT;
     const { key, versionId } = version;
+    // It was refused as often as it is worth when it failed.
+    const once = version.replication.targets[this.#job.record.arn] === "FAILED";
     let why: string | undefined = verdict.why;
     for (let attempts = 0; attempts < RESYNC_ATTEMPTS && why !== undefined; attempts++) {
-      const { outcome, local } = await this.#insisting(bucket, version, verdict.ask || attempts > 0);
+      const { outcome, local } = await this.#insisting(bucket, version, {
+        ask: verdict.ask || attempts > 0,
+        once,
+      });
       if (outcome.kind === "retry") return { kind: "different", why: failure(outcome) };
       if (outcome.kind === "refused" || outcome.kind === "purgedThere") return EXEMPT;
       if (outcome.kind === "sent" && local.kind === "version") await this.#settle(bucket, local.version);
@@ -262,6 +266,15 @@ export class Sending {
         return found.what;
     }
   }
+}
+
+interface Attempts {
+  /** The target is asked what it has, before anything is sent. */
+  readonly ask?: boolean | undefined;
+  /** An attempt was made just now whose end is not known. */
+  readonly tried?: boolean | undefined;
+  /** A refusal is not repeated. */
+  readonly once?: boolean | undefined;
 }
 
 interface Insisted extends Sent {
