@@ -240,6 +240,9 @@ test("mirror --remove: a mistyped source never empties the target", async () => 
   await fails(`mirror --remove ${join(folder, "nowhere")} beta/into`, /no such folder/);
   await fails("mirror --remove alpha/from-typo beta/into", /Bucket `alpha\/from-typo` does not exist/);
   await fails("mirror alpha/from-typo beta/never-made", /does not exist/);
+  await fails("mirror --remove alpha/from/typo beta/into", /There is nothing below `alpha\/from\/typo`/);
+  await fails(`mirror --remove alpha/from/typo/ ${files("kept", { k: "1" })}`, /There is nothing below/);
+  assert.equal(readFileSync(join(folder, "kept", "k"), "utf8"), "1");
   assert.equal((await cli.attempt("ls beta/never-made")).code, 1);
   await fails("mirror --remove alpha/from/a alpha/from", /--remove would delete it/);
   await fails("mirror alpha/from same/from/copy", /lies inside/);

@@ -285,6 +285,18 @@ test("head, cat ranges and standard input", async () => {
   assert.equal((await mc("rm --stdin --force", "alpha/lines/k\n")).stdout, "Removed `alpha/lines/k`.\n");
 });
 
+test("ls of the beginning of names lists what begins so; of a folder, what is in it", async () => {
+  await mc("mb alpha/begun");
+  for (const key of ["day-1", "day-10/x", "day-2", "night"]) await mc(`pipe alpha/begun/${key}`, "x");
+  const shown = async (line: string): Promise<unknown[]> =>
+    (await mc(`${line} --json`)).objects.map((one) => one["key"]);
+  assert.deepEqual(await shown("ls alpha/begun/day"), ["day-1", "day-10/", "day-2"]);
+  assert.deepEqual(await shown("ls -r alpha/begun/day-1"), ["day-1", "day-10/x"]);
+  assert.deepEqual(await shown("ls --versions alpha/begun/nig"), ["night"]);
+  assert.deepEqual(await shown("ls alpha/begun/day-10"), ["x"]);
+  assert.deepEqual(await shown("ls alpha/begun/none"), []);
+});
+
 test("odd keys survive every command", async () => {
   await mc("mb alpha/odd");
   for (const key of ["blank here+plus", "percent%41", "ünïcode/☃", "a&b<c>\"'"]) {

@@ -1,5 +1,4 @@
 /** `mc ls` (mc-cli.md 5.1). */
-import { compareUtf8 } from "../../model/key-order.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { REWIND_FLAG, RECURSIVE_FLAG, ZIP_FLAG, rewindMoment } from "../age.ts";
 import type { Command, CommandContext, ParsedFlags, Target } from "../command.ts";
@@ -87,7 +86,7 @@ async function remoteListing(
   const base = target.key.slice(0, target.key.lastIndexOf("/") + 1);
   const wholePrefix = target.key === "" || target.key.endsWith("/");
   if (wholePrefix) return { entries: entriesOf(ctx, target.alias, options, flags, nowMs), base };
-  // `ls A/B/dir` means the folder `dir/` when there is one, else exactly that key.
+  // `ls A/B/dir` means the folder `dir/` when there is one, else all whose names begin so.
   const below = `${target.key}/`;
   for await (const _ of entriesOf(
     ctx,
@@ -98,14 +97,7 @@ async function remoteListing(
   )) {
     return { entries: entriesOf(ctx, target.alias, { ...options, prefix: below }, flags, nowMs), base: below };
   }
-  return { entries: exact(entriesOf(ctx, target.alias, options, flags, nowMs), target.key), base };
-}
-
-async function* exact(entries: AsyncIterable<Entry>, key: string): AsyncIterable<Entry> {
-  for await (const entry of entries) {
-    if (entry.key === key) yield entry;
-    else if (compareUtf8(entry.key, key) > 0) return;
-  }
+  return { entries: entriesOf(ctx, target.alias, options, flags, nowMs), base };
 }
 
 /** Listing of one prefix as the flags want it. */

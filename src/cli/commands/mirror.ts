@@ -15,6 +15,7 @@ import { ATTRIBUTE_FLAGS, PRESERVE_FLAG, WRITE_FLAGS } from "../transfer/options
 import type { Item } from "../transfer/session.ts";
 import { runSession } from "../transfer/session.ts";
 import type { Place } from "../transfer/transfer.ts";
+import type { RemoteTarget } from "../targets.ts";
 import { UsageError } from "../usage-error.ts";
 import { optionsFor, workersFor } from "./cp.ts";
 import { prepareBucket } from "./mirror/bucket.ts";
@@ -91,9 +92,9 @@ async function* parts(
 async function mirrorOne(ctx: CommandContext, source: Target, target: Target, flags: ParsedFlags): Promise<number> {
   const options = optionsFor(ctx, flags);
   const pass = new Pass(ctx, source, target, flags, options);
+  if (source.kind === "remote") await requireSource(ctx, source);
   if (target.kind === "remote") {
     if (target.bucket === "") throw new CommandError(`\`${target.text}\` names no bucket. Write ALIAS/BUCKET[/PREFIX]`);
-    await requireBucket(ctx, source);
     const settings = { region: flags.string("region"), preserve: flags.bool("preserve") };
     if (!flags.bool("dry-run")) await prepareBucket(ctx, source, target, settings);
   }
@@ -108,10 +109,18 @@ async function mirrorOne(ctx: CommandContext, source: Target, target: Target, fl
   return pass.failed ? 1 : code;
 }
 
-/** Before the target is made: a mistyped source leaves no empty bucket behind. */
-async function requireBucket(ctx: CommandContext, source: Target): Promise<void> {
-  if (source.kind === "local" || (await calls.bucketExists(ctx.s3(source.alias), source.bucket, ctx.signal))) return;
-  throw new CommandError(`Bucket \`${source.alias}/${source.bucket}\` does not exist`);
+/**
+ * Before the target is made or anything is removed from it: a mistyped source leaves no empty bucket behind, and a folder in
+ * which nothing is, which is none on a server, does not empty the target with --remove.
+ */
+async function requireSource(ctx: CommandContext, { alias, bucket, key, text }: RemoteTarget): Promise<void> {
+  const client = ctx.s3(alias);
+  if (!(await calls.bucketExists(client, bucket, ctx.signal)))
+    throw new CommandError(`Bucket \`${alias}/${bucket}\` does not exist`);
+  if (key === "") return;
+  const prefix = key.endsWith("/") ? key : `${key}/`;
+  const page = await calls.listObjectsV2(client, { bucket, prefix, maxKeys: 1, signal: ctx.signal });
+  if (page.objects.length === 0) throw new CommandError(`There is nothing below \`${text}\``);
 }
 
 /** One walk over both sides. */

@@ -7,6 +7,10 @@ import { adminError, ok, runCommand, s3Error } from "../testing.ts";
 
 const LOCK = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
 const EMPTY_LIST = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+/** The folder itself, as MinIO's console makes it. */
+const PART_LIST =
+  "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>part/</Key><Size>0</Size>" +
+  "<LastModified>2025-01-01T00:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag></Contents></ListBucketResult>";
 
 /** `source` exists with a lock and `policy`; other buckets do not. */
 function server(policy: string | undefined): FakeServer & { readonly bodies: string[]; readonly locked: unknown[] } {
@@ -22,7 +26,7 @@ function server(policy: string | undefined): FakeServer & { readonly bodies: str
     if (bucket !== "source") return s3Error(404, "NoSuchBucket");
     if (Object.hasOwn(query, "object-lock")) return ok(LOCK);
     if (Object.hasOwn(query, "policy")) return policy === undefined ? s3Error(404, "NoSuchBucketPolicy") : ok(policy);
-    return ok(EMPTY_LIST);
+    return ok(query["prefix"] === "part/" ? PART_LIST : EMPTY_LIST);
   };
   const admin = (): string => {
     throw adminError(501, "NotImplemented");
