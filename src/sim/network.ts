@@ -26,6 +26,8 @@ export const FAULTS = {
   busy: "busy",
   /** Carried out, but a proxy answers 502. */
   badGateway: "badGateway",
+  /** Carried out; the answer begins and breaks off in its body. */
+  torn: "torn",
 } as const;
 export type Fault = keyof typeof FAULTS;
 
@@ -45,6 +47,9 @@ export interface Place {
   /** The handler of a live process; undefined when nobody listens. */
   listener?(): { readonly handler: Handler; readonly life: Life } | undefined;
 }
+
+/** What came back. `torn`: its body breaks off. */
+type Arrived = HttpAnswer & { readonly torn?: boolean };
 
 export interface Traffic {
   requests: number;
@@ -98,8 +103,8 @@ export class Network {
       if (request.signal?.aborted === true) throw new Error("aborted");
       const answer = await abortable(this.#travel(from, to, request, what), request.signal);
       if (!life.alive) return await never();
-      this.#note(`${what} ${answer.status}`);
-      return responseOf(answer);
+      this.#note(`${what} ${answer.status}${answer.torn === true ? " torn" : ""}`);
+      return answer.torn === true ? tornResponse(answer, what) : responseOf(answer);
     } catch (cause) {
       if (!life.alive) return never();
       this.#note(`${what} ${(cause as Error).message}`);
@@ -107,7 +112,7 @@ export class Network {
     }
   }
 
-  async #travel(from: Place, to: Place, request: TransportRequest, what: string): Promise<HttpAnswer> {
+  async #travel(from: Place, to: Place, request: TransportRequest, what: string): Promise<Arrived> {
     const counted = this.stormy ? 1 : 0;
     this.underway += counted;
     try {
@@ -117,7 +122,7 @@ export class Network {
     }
   }
 
-  async #pass(from: Place, to: Place, request: TransportRequest, what: string): Promise<HttpAnswer> {
+  async #pass(from: Place, to: Place, request: TransportRequest, what: string): Promise<Arrived> {
     const between = from.listener !== undefined;
     this.traffic.requests++;
     if (between && isWrite(request)) this.traffic.writes++;
@@ -136,6 +141,9 @@ export class Network {
     if (copy !== undefined) this.#repeat(to, request, copy, what);
     await this.#time.sleep(this.#delayMs());
     if (fault === "answerLost") throw new Error("the answer was lost");
+    // Small answers are handed over whole or not at all.
+    if (fault === "torn" && request.whole === true) throw new Error("the answer broke off");
+    if (fault === "torn") return { ...answer, torn: true };
     if (fault === "badGateway") return { status: 502, headers: {}, body: GATEWAY_BODY };
     if (this.#cut.has(`${from.name}>${to.name}`)) throw new Error("the link was cut before the answer");
     return answer;
@@ -247,6 +255,23 @@ function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promis
     signal.addEventListener("abort", abort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
+}
+
+/** Half of the body comes. An answer without one is complete with its head. */
+function tornResponse(answer: HttpAnswer, what: string): S3Response {
+  const { status, headers, body } = answer;
+  if (body.length === 0) return responseOf(answer);
+  const broken = (): NetworkError => new NetworkError(what, new Error("the answer broke off"));
+  return {
+    status,
+    headers,
+    stream: (async function* () {
+      if (body.length > 1) yield body.subarray(0, body.length >> 1);
+      throw broken();
+    })(),
+    bytes: () => Promise.reject(broken()),
+    discard: () => Promise.resolve(),
+  };
 }
 
 function responseOf(answer: HttpAnswer): S3Response {

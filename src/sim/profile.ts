@@ -38,10 +38,14 @@ export const OPERATIONS = {
   deleteMany: 4,
   read: 6,
 } as const;
-export type Operation = keyof typeof OPERATIONS | "lock";
+export type Operation = keyof typeof OPERATIONS | "lock" | "look";
 
 /** Weight of changes of locks where there are any. */
 const LOCK_WEIGHT = 14;
+/** Faults that one draw decides on; a newer one has a draw of its own, which leaves those of other things as they are. */
+const FIRST_FAULTS = (Object.keys(FAULTS) as Fault[]).filter((fault) => fault !== "torn");
+/** Weight of reads of versions by id, wherever they were written, where clients make such. */
+const LOOK_WEIGHT = 25;
 /** Longest retention, by the clock of its site. */
 export const RETENTION_MS_MAX = 20_000;
 
@@ -162,7 +166,7 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
     skewMsMax: dice.pick([0, 5, 2000, 300_000]),
     network: {
       faultChance: dice.pick([0, 0.02, 0.1, 0.3]),
-      faults: someOf(dice, Object.keys(FAULTS) as Fault[], 0.6),
+      faults: [...someOf(dice, FIRST_FAULTS, 0.6), ...someOf(dice.fork("torn"), ["torn"] as const, 0.5)],
       slowChance: dice.pick([0, 0.01, 0.05]),
     },
     storage: { slowChance: dice.pick([0, 0.05, 0.5]) },
@@ -172,7 +176,11 @@ export function drawProfile(dice: Dice, options: ProfileOptions = {}): Profile {
     operationsMax: dice.between(20, options.brief === true ? 50 : 160),
     clientsPerSite: dice.between(1, 3),
     thinkMs: dice.pick([30, 150, 800]),
-    operations: { ...operations, lock: locks ? LOCK_WEIGHT : 0 },
+    operations: {
+      ...operations,
+      lock: locks ? LOCK_WEIGHT : 0,
+      look: dice.fork("look").chance(0.3) ? LOOK_WEIGHT : 0,
+    },
     synchronous: dice.chance(0.15),
     convergesAlone: !troubles.some((trouble) => NEED_RESYNC.has(trouble)),
   };

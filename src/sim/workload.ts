@@ -105,6 +105,8 @@ export class Client {
         return this.#read(key);
       case "lock":
         return this.#lock(key);
+      case "look":
+        return this.#look();
     }
   }
 
@@ -290,6 +292,24 @@ export class Client {
     const etag = (response.headers["etag"] ?? "").replaceAll('"', "");
     const known = this.#world.history.contentOf(etag);
     if (known !== md5(bytes)) this.#world.violation("wrong bytes served", `${key} at ${this.#site.name}: etag ${etag}`);
+  }
+
+  /** A version by its id, which may not be here yet: then a peer's answer, but never that of one that was purged here. */
+  async #look(): Promise<void> {
+    const dice = this.#dice;
+    const known = [...this.#world.history.acknowledged.values()];
+    if (known.length === 0) return;
+    const { key, versionId, kind, etag } = dice.pick(known);
+    const isPurged = (await tombstoneOf(this.#site, key, versionId))?.will === "everywhere";
+    const name = { bucket: BUCKET, key, versionId };
+    if (dice.chance(0.3)) return void (await s3.getTags(this.#s3, name));
+    const response = await s3.getObject(this.#s3, name);
+    const bytes = await response.bytes();
+    const told = (response.headers["etag"] ?? "").replaceAll('"', "");
+    const fault = kind === "delete-marker" || told !== etag || this.#world.history.contentOf(told) !== md5(bytes);
+    const what = `${idOf({ key, versionId })} at ${this.#site.name}: etag ${told}`;
+    if (fault) this.#world.violation("wrong bytes served", what);
+    else if (isPurged) this.#world.violation("a purged version was served", what);
   }
 
   async #multipart(key: string): Promise<void> {
