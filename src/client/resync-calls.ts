@@ -76,8 +76,16 @@ function startQuery(start: ResyncStart): Query {
 const bodyOf = ({ extras }: ResyncStart): { body: Buffer; hashBody: boolean } | object =>
   extras?.versions === undefined ? {} : { body: Buffer.from(extras.versions), hashBody: true };
 
+/** Why a MinIO of 2021 makes a bucket for a start, and lists one for a status (replication.md 7.3). */
+export const KNOWS_NO_RESYNC = "this server is too old to know resyncs of a bucket";
+
 async function json<T>(client: S3Client, request: Parameters<typeof read>[1]): Promise<T> {
-  return JSON.parse((await read(client, request)).toString("utf8")) as T;
+  const text = (await read(client, request)).toString("utf8");
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    throw new Error(KNOWS_NO_RESYNC, { cause });
+  }
 }
 
 export async function startResync(client: S3Client, start: ResyncStart): Promise<ResyncAnswer> {

@@ -203,6 +203,16 @@ test("diff of 2022 is the full backlog; JSON is bare", async () => {
   );
 });
 
+test("a server from before there were resyncs is told as that", async () => {
+  const server = await withRule();
+  server.tooOld = true;
+  for (const line of ["start", "status", "status --wait"]) {
+    const refused = await mc(server, `replicate resync ${line} a/src`);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /this server is too old to know resyncs/);
+  }
+});
+
 test("options of our own go only to a server that heeds them", async () => {
   const server = await withRule();
   const refused = await mc(server, "replicate resync start a/src --prefix p/ --deep");

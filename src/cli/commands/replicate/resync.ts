@@ -6,6 +6,7 @@ import {
   isResilver,
   controlResync,
   resyncStatus as readStatus,
+  KNOWS_NO_RESYNC,
   startResync as sendStart,
 } from "../../../client/resync-calls.ts";
 import { ZERO_TIME } from "../../../protocol/time.ts";
@@ -162,7 +163,7 @@ async function startResync(
   const extras = await extrasOf(site, flags, START_WHAT);
   const start = { ...named(site), arn, resetId, olderThan, extras };
   if (flags.bool("dry-run")) return showPlan(site, start, "Unable to plan the replication resync");
-  const info = await explained(site, arn, sendStart(site.s3, start));
+  const info = await explained(site, arn, ownServer(sendStart(site.s3, start), KNOWS_NO_RESYNC));
   const started = info.target?.find((target) => target.arn === arn)?.resetid ?? resetId;
   // Scripts of 2022 read `.resetID`; it is added only in their form.
   const old = direct ? { resetID: started } : {};

@@ -20,6 +20,8 @@ export class ReplicationServer implements FakeServer {
   /** Added to the plan of a resync. */
   planMore: object = {};
   refuseControl = false;
+  /** It takes calls of resyncs for others, as a MinIO of 2021 does. */
+  tooOld = false;
   readonly #site: string;
   #made = 0;
 
@@ -29,6 +31,8 @@ export class ReplicationServer implements FakeServer {
 
   s3(request: S3Request, body: string): Answer {
     const query = request.query ?? {};
+    if (this.tooOld && "replication-reset" in query) return s3Error(409, "BucketAlreadyOwnedByYou");
+    if (this.tooOld && "replication-reset-status" in query) return ok("<ListBucketResult></ListBucketResult>");
     if ("replication" in query) return this.#replication(request.method, body);
     if ("replication-reset-cancel" in query) return ok("CANCELLED-ID");
     if (request.key === "minio/health/live")
