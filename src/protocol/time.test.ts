@@ -57,6 +57,9 @@ test("http dates", () => {
 test("millisecond and signing dates", () => {
   assert.equal(isoMillis(1_999_999n), "1970-01-01T00:00:00.001Z");
   assert.equal(isoMillis(1), "1970-01-01T00:00:00.001Z");
+  for (const ms of [0, 999, 1000, -1, -1000, Date.UTC(2026, 10, 23) + 7, 8.64e15, -8.64e15, 1.5])
+    assert.equal(isoMillis(ms), new Date(ms).toISOString());
+  assert.throws(() => isoMillis(8.64e15 + 1000), RangeError);
   assert.equal(msOf(-1n), -1);
   assert.equal(amzDate(Date.UTC(2026, 10, 23, 0, 40, 5)), "20261123T004005Z");
   assert.equal(parseAmzDate("20261123T004005Z"), Date.UTC(2026, 10, 23, 0, 40, 5));

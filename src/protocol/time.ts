@@ -6,6 +6,7 @@ export const ZERO_TIME = "0001-01-01T00:00:00Z";
 
 const NS_PER_MS = 1_000_000n;
 const NS_PER_S = 1_000_000_000n;
+const MS_PER_S = 1000;
 
 /** Whole milliseconds of `ns`, rounded toward the past. */
 export function msOf(ns: UnixNs): number {
@@ -31,7 +32,9 @@ export function parseHttpDate(text: string): number | undefined {
 
 /** `2026-11-23T00:40:05.472Z` from nanoseconds (bigint) or milliseconds (number); finer digits are cut off. */
 export function isoMillis(time: UnixNs | number): string {
-  return new Date(typeof time === "bigint" ? msOf(time) : time).toISOString();
+  const ms = typeof time === "bigint" ? msOf(time) : Math.trunc(time);
+  const seconds = Math.floor(ms / MS_PER_S);
+  return `${wholeSeconds(seconds)}.${String(MS_PER_S + ms - seconds * MS_PER_S).slice(1)}Z`;
 }
 
 /** `2026-11-23T00:40:05.47297Z`: up to nine decimals, trailing zeros trimmed, none at all for whole seconds. */
@@ -42,7 +45,7 @@ export function rfc3339Nano(ns: UnixNs): string {
     rest += NS_PER_S;
     seconds -= 1n;
   }
-  const whole = wholeSeconds(seconds);
+  const whole = wholeSeconds(Number(seconds));
   if (rest === 0n) return `${whole}Z`;
   const digits = rest.toString().padStart(9, "0");
   let end = digits.length;
@@ -51,15 +54,15 @@ export function rfc3339Nano(ns: UnixNs): string {
 }
 
 /** `2026-11-23T00:40:05`. Times of neighbours are asked for one after another: the last answer is kept. */
-function wholeSeconds(seconds: bigint): string {
+function wholeSeconds(seconds: number): string {
   if (seconds !== lastSeconds) {
-    lastText = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+    lastText = new Date(seconds * MS_PER_S).toISOString().slice(0, -".000Z".length);
     lastSeconds = seconds;
   }
   return lastText;
 }
 
-let lastSeconds = 0n;
+let lastSeconds = 0;
 let lastText = "1970-01-01T00:00:00";
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:[.,](\d+))?([Zz]|[+-]\d\d:\d\d)$/;
