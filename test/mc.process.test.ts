@@ -1,7 +1,17 @@
 /** Buckets and objects from the command line against running servers: text, --json, files and exit codes. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
@@ -283,6 +293,31 @@ test("head, cat ranges and standard input", async () => {
   assert.equal((await mc("cat --tail 6 alpha/lines/k")).stdout, "three\n");
   assert.equal((await mc("cat -", "through")).stdout, "through");
   assert.equal((await mc("rm --stdin --force", "alpha/lines/k\n")).stdout, "Removed `alpha/lines/k`.\n");
+});
+
+test("what is copied onto a pipe or a device goes into it, and it stays what it is", async () => {
+  await mc("mb alpha/piped");
+  await mc("pipe alpha/piped/k", "through the pipe");
+  const path = join(folder, "pipe");
+  const file = join(folder, "piped.txt");
+  writeFileSync(file, "from a file");
+  assert.equal(spawnSync("mkfifo", [path]).status, 0);
+  // A reader that waits for nothing: what comes stays in the pipe until it looks.
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    for (const [source, text] of [
+      ["alpha/piped/k", "through the pipe"],
+      [file, "from a file"],
+    ] as const) {
+      const { code, stderr } = await attempt(["cp", source, path]);
+      assert.equal(code, 0, stderr);
+      assert.ok(statSync(path).isFIFO(), "a file took its place");
+      const bytes = Buffer.alloc(100);
+      assert.equal(bytes.toString("utf8", 0, readSync(reader, bytes)), text);
+    }
+  } finally {
+    closeSync(reader);
+  }
 });
 
 test("ls of the beginning of names lists what begins so; of a folder, what is in it", async () => {

@@ -1,9 +1,11 @@
 /** The process of `mc`: signals, streams, exit code. */
+import { writeSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { constants } from "node:os";
 
 enableCompileCache();
 const { runMc } = await import("./main.ts");
+const { errorText } = await import("./error-report.ts");
 
 const stop = new AbortController();
 let signalCode = 0;
@@ -17,7 +19,9 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 }
 // `mc ls | head` closes the pipe: that ends the command quietly, as it ends other tools.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
+  if (error.code === "EPIPE") process.exit(0);
+  writeSync(process.stderr.fd, `${errorText("Unable to write to standard output", error)}\n`);
+  process.exit(1);
 });
 
 const { stdin, stdout, stderr } = process;

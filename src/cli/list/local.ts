@@ -1,7 +1,7 @@
 /** Folders of this machine as sorted listings, in the key order of a bucket. */
 import { createHash } from "node:crypto";
 import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join, sep } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { compareUtf8 } from "../../model/key-order.ts";
 import { CommandError } from "../command.ts";
 import type { Entry } from "./entry.ts";
@@ -59,6 +59,16 @@ export function partPath(path: string, tag = ""): string {
   const fits = Buffer.byteLength(name) + suffix.length <= NAME_BYTES_MAX;
   const short = fits ? name : createHash("sha256").update(name).digest("hex");
   return join(dirname(path), `${short}${suffix}`);
+}
+
+/**
+ * Whether `path` is a device, a pipe, or a name of an open file: it is written to. A file that was renamed into its place,
+ * of `/dev/null` say, would take it from everybody.
+ */
+export async function isStream(path: string): Promise<boolean> {
+  if (sep === "/" && resolve(path).startsWith("/dev/")) return true;
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
 /** The file or folder at `path`; undefined when it is neither or not there. */

@@ -1,7 +1,7 @@
 /** Objects into files: a part file beside the target, renamed when it is whole. */
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { partPath } from "../list/local.ts";
+import { isStream, partPath } from "../list/local.ts";
 import type { ObjectAddress, ObjectHead } from "./calls.ts";
 import { getObject, retried } from "./calls.ts";
 import { applyAttributes } from "./file-attributes.ts";
@@ -21,13 +21,17 @@ interface Attempt {
   /** Bytes known to be in the part file. */
   received: number;
   part: string;
+  /** `part` is written to from one end to the other. */
+  readonly stream: boolean;
 }
 
 /** Writes the object to `path`, replacing what is there only when all bytes have come. */
 export async function download(request: DownloadRequest): Promise<ObjectHead> {
   const { path, options } = request;
+  // Once: what a pipe or a device has been given cannot be taken back.
+  if (await isStream(path)) return attempt(request, { head: undefined, received: 0, part: path, stream: true });
   await mkdir(dirname(path), { recursive: true });
-  const state: Attempt = { head: undefined, received: 0, part: "" };
+  const state: Attempt = { head: undefined, received: 0, part: "", stream: false };
   try {
     const head = await retried(options, () => attempt(request, state));
     await rename(state.part, path);
@@ -71,7 +75,8 @@ async function writeBody(request: DownloadRequest, state: Attempt, stream: Async
     for await (const chunk of stream) {
       let written = 0;
       while (written < chunk.length) {
-        const { bytesWritten } = await file.write(chunk, written, chunk.length - written, state.received);
+        const position = state.stream ? null : state.received;
+        const { bytesWritten } = await file.write(chunk, written, chunk.length - written, position);
         written += bytesWritten;
         state.received += bytesWritten;
       }

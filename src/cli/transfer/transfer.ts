@@ -1,9 +1,11 @@
 /** One object or file from one place to another: upload, download, copy on the server, or through this machine. */
+import { createReadStream, createWriteStream } from "node:fs";
 import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
 import * as calls from "../../client/s3-calls.ts";
 import type { PartToComplete } from "../../protocol/s3-xml-objects.ts";
-import { partPath } from "../list/local.ts";
+import { isStream, partPath } from "../list/local.ts";
 import type { ObjectAddress, ObjectHead } from "./calls.ts";
 import { headObject, named, retried } from "./calls.ts";
 import { contentType } from "./content-type.ts";
@@ -51,6 +53,10 @@ export async function transfer(job: Transfer): Promise<void> {
 }
 
 async function copyLocal(job: Transfer, source: Local, target: Local): Promise<void> {
+  if (await isStream(target.path)) {
+    await pipeline(createReadStream(source.path), createWriteStream(target.path));
+    return job.onBytes((await stat(source.path)).size);
+  }
   await mkdir(dirname(target.path), { recursive: true });
   const part = partPath(target.path);
   try {
