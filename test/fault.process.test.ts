@@ -1,8 +1,10 @@
 /** A fault that nobody catches ends a server under writes, with 1 and a line in its log, and loses nothing that was answered. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { copyFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
-import { cleanUp } from "./support/server.ts";
+import { cleanUp, startServer } from "./support/server.ts";
 import { Site } from "./support/site.ts";
 
 const BUCKET = "written";
@@ -54,4 +56,17 @@ test("a fault under writes ends the server", { timeout: 60_000 }, async () => {
   );
   assert.equal(await site.server.stop(), 0);
   await site.close();
+});
+
+test("an index file that is taken away or replaced under a server ends it", { timeout: 60_000 }, async () => {
+  for (const workers of [1, 2]) {
+    const server = await startServer({ workers });
+    const file = join(server.dir, "index", "data.mdb");
+    const ended = once(server.process, "exit");
+    renameSync(file, `${file}.aside`);
+    if (workers === 2) copyFileSync(`${file}.aside`, file);
+    assert.deepEqual(await ended, [1, null]);
+    assert.match(server.log(), workers === 2 ? /data\.mdb was replaced/ : /data\.mdb was removed/);
+    if (workers === 1) await assert.rejects(startServer({ dir: server.dir }), /the index of .* is gone/);
+  }
 });

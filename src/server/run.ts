@@ -10,6 +10,7 @@ import {
   refuseDamagedIndex,
   requireUsable,
 } from "./data-directory.ts";
+import { watchIndexFile } from "./index-watch.ts";
 import { listen, type Listener } from "./listener.ts";
 import { startWorkers, type ProcessMessage, type Workers } from "./processes.ts";
 import { readSettings, UsageError, type Settings } from "./settings.ts";
@@ -90,6 +91,9 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
     throw explainedDamage(settings.dir, error);
   });
   endOnFault(log, site);
+  const indexWatch = watchIndexFile(settings.dir, (what) => {
+    throw new Error(what);
+  });
   const shared = settings.workers > 1;
   const warn = (message: string): void => log.warn(message);
   listener = await listen(site.handler, { ...settings, shared, warn, requestsMax: site.requestsMax });
@@ -110,6 +114,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   process.stdout.write(settings.quiet ? "" : `${readyLine(settings, listener)}\n`);
   const end = await Promise.race([asked, site.endAsked]);
   await Promise.all([listener.stop(), workers?.stop()]);
+  indexWatch.stop();
   await site.stop();
   if (end === "restart") startAnew(settings, listener);
   return 0;
