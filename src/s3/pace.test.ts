@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer as createSecureServer } from "node:https";
+import { join } from "node:path";
+import { connect as connectSecure } from "node:tls";
 import { connect, type AddressInfo, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
@@ -9,6 +13,11 @@ import { PACE_BYTES_MIN } from "./limits.ts";
 import { Pace } from "./pace.ts";
 
 const MIB = 1024 * 1024;
+const certs = join(import.meta.dirname, "..", "..", "test", "support", "certs");
+const CERTIFICATE = {
+  key: readFileSync(join(certs, "private.key")),
+  cert: readFileSync(join(certs, "public.crt")),
+};
 
 interface Call {
   readonly request: IncomingMessage;
@@ -16,14 +25,18 @@ interface Call {
 }
 
 /** A server whose handler is told by `call` events, and the connections that it has. */
-async function begin(t: TestContext): Promise<{ call: () => Promise<Call>; open: () => Socket; sockets: Set<Socket> }> {
+async function begin(
+  t: TestContext,
+  secure = false,
+): Promise<{ call: () => Promise<Call>; open: () => Socket; sockets: Set<Socket> }> {
   const calls = new EventEmitter();
-  const server = createServer((request, response) => {
+  const handler = (request: IncomingMessage, response: ServerResponse): void => {
     inTurn(request.socket, response, () => once(response, "close").then(() => undefined));
     calls.emit("call", { request, response } satisfies Call);
-  });
+  };
+  const server = secure ? createSecureServer(CERTIFICATE, handler) : createServer(handler);
   const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
+  server.on(secure ? "secureConnection" : "connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("error", () => undefined).once("close", () => sockets.delete(socket));
   });
@@ -36,8 +49,9 @@ async function begin(t: TestContext): Promise<{ call: () => Promise<Call>; open:
     server.close();
   });
   const open = (): Socket => {
-    const client = connect((server.address() as AddressInfo).port, "127.0.0.1").on("error", () => undefined);
-    clients.push(client);
+    const { port } = server.address() as AddressInfo;
+    const client = secure ? connectSecure({ port, rejectUnauthorized: false }) : connect(port, "127.0.0.1");
+    clients.push(client.on("error", () => undefined));
     return client;
   };
   return { call: async () => (await once(calls, "call"))[0] as Call, open, sockets };
@@ -137,3 +151,31 @@ test(
     assert.equal(slow.response.destroyed, false);
   },
 );
+
+test("over TLS, who takes a piece slowly is seen to take it", { timeout: 5000 }, async (t) => {
+  const site = await begin(t, true);
+  const client = site.open();
+  const asked = site.call();
+  client.write(GET);
+  const { response } = await asked;
+  response.writeHead(200, { "content-length": 64 * MIB }).write(Buffer.alloc(64 * MIB));
+  const take = async (bytes: number): Promise<void> => {
+    for (let taken = 0; taken < bytes;) {
+      const piece = client.read() as Buffer | null;
+      if (piece === null) await once(client, "readable");
+      else taken += piece.length;
+    }
+  };
+  await take(1);
+  const pace = new Pace();
+  for (let looks = 0; looks < 2; looks++) {
+    pace.look(site.sockets, 1);
+    // More than the kernel holds on the way: the server has sent some of it since the look.
+    await take(20 * MIB);
+  }
+  assert.equal(response.destroyed, false);
+  while (!response.destroyed) {
+    pace.look(site.sockets, 1);
+    await new Promise(setImmediate);
+  }
+});

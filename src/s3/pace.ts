@@ -62,12 +62,24 @@ function waitedFor(connection: Connection, response: ServerResponse<IncomingMess
     if (incoming.readableFlowing === null || incoming.readableLength > 0) return undefined;
     return { response, receiving: true, bytes: connection.bytesRead };
   }
-  const handle: unknown = Reflect.get(connection, "_handle");
-  if (!response.headersSent || typeof handle !== "object" || handle === null) return undefined;
+  if (!response.headersSent) return undefined;
+  const sent = sentOf(connection);
+  return sent === undefined ? undefined : { response, receiving: false, bytes: sent };
+}
+
+/** Bytes that have left for the client while more wait in the queue of its connection; undefined: nothing waits. */
+function sentOf(connection: Connection): number | undefined {
+  const own = handleOf(connection, "_handle");
+  // Below TLS: its own count moves only when a whole piece has left, however fast the client takes it.
+  const handle = own && (handleOf(own, "_parent") ?? own);
+  if (handle === undefined) return undefined;
   const queued = Number(Reflect.get(handle, "writeQueueSize"));
-  // All that there is to send has left.
-  if (!(queued > 0)) return undefined;
-  return { response, receiving: false, bytes: Number(Reflect.get(handle, "bytesWritten")) - queued };
+  return queued > 0 ? Number(Reflect.get(handle, "bytesWritten")) - queued : undefined;
+}
+
+function handleOf(of: object, name: "_handle" | "_parent"): object | undefined {
+  const handle: unknown = Reflect.get(of, name);
+  return typeof handle === "object" && handle !== null ? handle : undefined;
 }
 
 function end(connection: Connection, { response, receiving }: Seen): void {
