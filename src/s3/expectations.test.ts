@@ -133,7 +133,7 @@ test("ACLs on writes have no effect, unless the bucket blocks public ones or ins
     (await send("PUT", "/enforced", { headers: { ...enforced, "x-amz-acl": "public-read" } })).code,
     "InvalidBucketAclWithObjectOwnership",
   );
-  assert.equal((await send("PUT", "/enforced", { headers: enforced })).status, 200);
+  assert.equal((await send("PUT", "/enforced", { headers: { ...enforced, "x-amz-acl": "private" } })).status, 200);
   assert.match((await send("GET", "/enforced", { query: "ownershipControls" })).body, /BucketOwnerEnforced/);
   assert.equal(
     (await send("PUT", "/enforced/a", { headers: { "x-amz-acl": "public-read" } })).code,

@@ -82,6 +82,8 @@ export const createBucket: Operation = {
 function ownershipAsked(request: S3Request): Bucket["ownership"] {
   const text = request.header("x-amz-object-ownership");
   const ownership = text === undefined || text === "" ? undefined : checkedOwnership(text, "InvalidArgument");
+  // A bucket begins private: the ACL that says so gives nobody anything, and tools send it beside this ownership.
+  if (request.header("x-amz-acl") === "private") return ownership;
   try {
     checkAclHeaders(request, { ownership });
   } catch (error) {
