@@ -60,8 +60,8 @@ export interface ReplicationState {
   readonly targets: Readonly<Record<string, TargetStatus>>;
   /** When registers were last changed here, ns in decimal: whoever sent the version before that has not sent this. */
   readonly changed?: string | undefined;
-  /** Targets that were told a later time than the registers have: a peer's newer values do not win there by themselves. */
-  readonly retimed?: readonly Arn[] | undefined;
+  /** Targets like MinIO that got registers from here: an older copy may have taken a peer's newer ones off there. */
+  readonly resend?: readonly Arn[] | undefined;
 }
 
 interface VersionBase {

@@ -57,7 +57,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     setTargetStatus: (selector, arn, value, sent) => status.setTargetStatus(context, selector, arn, value, sent),
     setTargetStatuses: (bucket, arn, value, sent) => status.setTargetStatuses(context, bucket, arn, value, sent),
     finishLogRows: (arn, finished) => status.finishLogRows(context, arn, finished),
-    markRetimed: (bucket, arn, sent) => registers.markRetimed(context, bucket, arn, sent),
+    markResend: (bucket, arn, sent) => registers.markResend(context, bucket, arn, sent),
     markDamaged: (selector, reason, blobId) => status.markDamaged(context, selector, reason, blobId),
   };
 }

@@ -147,10 +147,10 @@ export interface Objects {
    */
   setTargetStatuses(bucket: BucketName, arn: Arn, status: TargetStatus, sent: readonly Version[]): Promise<void>;
   /**
-   * About to tell a target registers with a later time than they have: newer ones that a peer brings here are sent there
-   * too from now on. False: other registers are here by now than those of `sent`, or the version is gone.
+   * About to send registers to a target like MinIO, where they may take newer ones off: those that a peer brings here are
+   * sent there too from now on. False: other registers are here by now than those of `sent`, or the version is gone.
    */
-  markRetimed(bucket: BucketName, arn: Arn, sent: ObjectVersion): Promise<boolean>;
+  markResend(bucket: BucketName, arn: Arn, sent: ObjectVersion): Promise<boolean>;
   /**
    * Ends rows of a target's change log, or moves them to its retry queue, with counters and statuses in one commit.
    * Rows that are already gone are skipped. At most a few hundred at a time.

@@ -129,7 +129,7 @@ export async function applyReplicaMetadata(context: Context, request: ReplicaMet
       legalHold: newerRegister(old.version.legalHold, theirs(request.legalHold, source.legalHoldTime)),
     };
     if (encodeVersion(version).equals(old.raw)) return { result: version };
-    const arns = retimedTargets(bucket, version);
+    const arns = source.isMinio === true ? [] : resendTargets(bucket, version);
     const now = context.clock.nowNs();
     const commit = new CommitBuilder().unchanged(row.key, row.raw).unchanged(old.key, old.raw);
     const replication = arns.length > 0 ? rows.sentAnewState(arns, version.replication, now) : version.replication;
@@ -139,18 +139,18 @@ export async function applyReplicaMetadata(context: Context, request: ReplicaMet
   });
 }
 
-/** Whom the peer's newer registers must reach from here, since older ones went there with a later time. */
-function retimedTargets(bucket: Bucket, { key, tags, replication }: ObjectVersion): Arn[] {
-  const { retimed } = replication;
-  if (retimed === undefined) return [];
+/** Whom the peer's newer registers must reach from here, since older ones went there from here. */
+function resendTargets(bucket: Bucket, { key, tags, replication }: ObjectVersion): Arn[] {
+  const { resend } = replication;
+  if (resend === undefined) return [];
   const arns = rows.followers(bucket, { key, tags: tags?.value, operation: "metadata", fromPeer: false });
-  return arns.filter((arn) => retimed.includes(arn));
+  return arns.filter((arn) => resend.includes(arn));
 }
 
 const REGISTERS = ["tags", "retention", "legalHold"] as const;
 
-/** Objects.markRetimed */
-export async function markRetimed(
+/** Objects.markResend */
+export async function markResend(
   context: Context,
   bucketName: BucketName,
   arn: Arn,
@@ -162,9 +162,9 @@ export async function markRetimed(
     const version = row?.version;
     if (row === undefined || version?.kind !== "object" || version.mtime !== sent.mtime) return { result: false };
     if (REGISTERS.some((name) => version[name]?.time !== sent[name]?.time)) return { result: false };
-    const { retimed = [] } = version.replication;
-    if (retimed.includes(arn)) return { result: true };
-    const replication = { ...version.replication, retimed: [...retimed, arn] };
+    const { resend = [] } = version.replication;
+    if (resend.includes(arn)) return { result: true };
+    const replication = { ...version.replication, resend: [...resend, arn] };
     const commit = new CommitBuilder()
       .unchanged(row.key, row.raw)
       .put(row.key, encodeVersion({ ...version, replication }));

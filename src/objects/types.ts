@@ -37,6 +37,8 @@ export interface ReplicaSource {
   readonly legalHoldTime?: UnixNs | undefined;
   /** Id of an explicit resync from a healthy site: the only writer that undoes a local purge. */
   readonly resyncId?: string | undefined;
+  /** A MinIO sent it: it is told nothing of its own edits, which could meet the next one there. */
+  readonly isMinio?: boolean | undefined;
   /** It is a version that is here already, whose bytes were lost: nothing is stored when it is gone (NoSuchVersion). */
   readonly repairs?: boolean | undefined;
 }

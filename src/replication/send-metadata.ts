@@ -3,8 +3,8 @@
  * version first and puts back what is newer than the last change that it remembers: an unchanged retention is lost with
  * every copy that tells its true time again, and tags are when the target's were newer. So a retention that the target
  * shows already, or none of, goes with the time of now; and what was taken off all the same is sent again a moment later,
- * when a newer value of the target's has had the time to come here. Such a time overrules newer values at other sites too:
- * when one arrives here it is sent from here as well.
+ * when a newer value of the target's has had the time to come here. Such a time overrules newer values of other sites too,
+ * and an old MinIO knows no times at all: a newer value that arrives here is sent from here as well.
  */
 import type { ObjectVersion } from "../model/version.ts";
 import * as wire from "../protocol/replication-headers.ts";
@@ -25,7 +25,7 @@ export async function sendMetadata(
 ): Promise<SendOutcome> {
   const times = takesOff(context, remote) ? timesOfNow(context, version, remote) : {};
   const { objects, target, request } = context;
-  if (Object.keys(times).length > 0 && !(await objects.markRetimed(request.bucket, target.arn, version)))
+  if (takesOff(context, remote) && !(await objects.markResend(request.bucket, target.arn, version)))
     return changedMeanwhile;
   const outcome = await copy(context, version, times);
   if (outcome.kind !== "sent" || !takesOff(context, remote) || !hasRegisters(version)) return outcome;

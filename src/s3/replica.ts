@@ -58,6 +58,7 @@ export async function replicaSource(
   const resyncId = request.header(names.RESILVER_RESYNC);
   return {
     replica: marked,
+    ...(request.header("user-agent")?.includes("minio-go") === true ? { isMinio: true } : {}),
     mtime: timeOf(request, names.SOURCE_MTIME),
     etag: etag === undefined || etag === "" ? undefined : etag.replaceAll('"', ""),
     tagsTime: timeOf(request, names.SOURCE_TAGGING_TIME),
