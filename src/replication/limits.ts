@@ -10,6 +10,8 @@ export const INGEST_REQUESTS_MAX = 2;
 /** Objects of this size and above use a lane of their own, so that they never hold up small ones. */
 export const LARGE_OBJECT_BYTES = 64 * MIB;
 export const LARGE_IN_FLIGHT_MAX = 4;
+/** Rows that are asked about before they are sent after a start: as many as may have been on their way when it ended. */
+export const FIRST_ROWS_ASKED = 2 * (SMALL_IN_FLIGHT_MAX + LARGE_IN_FLIGHT_MAX);
 /** Connections to one target: both lanes, parts of large objects, a resync beside them. */
 export const TARGET_CONNECTIONS_MAX = 224;
 /** Reads on behalf of clients from one target at the same time, beside all of the above; further ones wait. */

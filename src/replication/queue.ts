@@ -63,6 +63,11 @@ export class TargetQueue {
   /** Keys with a row running, and the rows parked behind it. */
   readonly #busy = new Map<string, Item[]>();
   readonly #running = { small: 0, large: 0 };
+  /** Rows whose last attempt ended without an answer: what was sent may be there, and may have been purged there since. */
+  readonly #unsure = new Set<string>();
+  /** Rows that may have been on their way when the process before this one died are older, and among the first. */
+  readonly #since: bigint;
+  #firstRows = limits.FIRST_ROWS_ASKED;
   #finished: { item: Item; row: FinishedLogRow }[] = [];
   readonly #finishing = new Drain(
     () => this.#finished.length > 0,
@@ -96,6 +101,7 @@ export class TargetQueue {
   constructor(deps: QueueDeps, connection: Connection) {
     this.#deps = deps;
     this.arn = connection.arn;
+    this.#since = deps.clock.nowNs();
     this.activity = new Activity(deps.clock);
     this.#repeats = new Allowance(deps.clock, limits.RETRIES_PER_SECOND_MAX, limits.RETRY_ROWS_PER_SCAN);
     this.#tries = new Allowance(deps.clock, limits.TRIES_PER_SECOND_MAX, limits.TRIES_AT_ONCE_MAX);
@@ -341,6 +347,10 @@ export class TargetQueue {
     if (this.#known.has(name)) return false;
     this.#known.add(name);
     const item = itemOf(entry);
+    if (this.#firstRows > 0 && item.row.time < this.#since) {
+      this.#firstRows--;
+      this.#unsure.add(name);
+    }
     this.#waiting[item.large ? "large" : "small"].push(item);
     return true;
   }
@@ -349,12 +359,14 @@ export class TargetQueue {
     const { row } = item;
     const startedMs = this.#deps.clock.nowMs();
     this.activity.working(this.inFlight);
+    // A target of our own refuses what was purged there, without being asked.
+    const unsure = this.#unsure.delete(item.name) && this.#connection.ingest?.isSpoken !== true;
     const sent = await sendVersion(this.#deps.objects, this.#connection, {
       bucket: row.bucket,
       bucketId: row.bucketId,
       key: row.key,
       versionId: row.versionId,
-      compareFirst: row.operation === "metadata" || row.attempts > 0,
+      compareFirst: row.operation === "metadata" || row.attempts > 0 || unsure,
       repeated: row.attempts > 0,
       skipCompleted: true,
       marks: {},
@@ -392,7 +404,10 @@ export class TargetQueue {
       }
       case "retry":
         // No answer: is it the target or this request? Only the latter is put off; else the row waits for the target.
-        if (outcome.network && !(await this.#connection.endpoint.confirm())) return undefined;
+        if (outcome.network && !(await this.#connection.endpoint.confirm())) {
+          this.#unsure.add(item.name);
+          return undefined;
+        }
         if (!outcome.network) this.#refusedInARow++;
         return this.#putOff(item, outcome, outcome.afterMs ?? backoffMs(item.row.attempts, this.#deps.random));
       case "refused":

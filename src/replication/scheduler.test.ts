@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import type { Arn, VersionId } from "../model/names.ts";
 import { logCounter } from "../objects/rows.ts";
+import { rfc3339Nano } from "../protocol/time.ts";
 import type { LogRow } from "../objects/types.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { logRowKey, namedRowKey, SPACE } from "../storage/keys.ts";
@@ -45,6 +46,48 @@ describe("working off the change log", { timeout: 20_000 }, () => {
     assert.equal(fake.versions.length, 300);
     for (const version of versions) assert.equal(await statusOf(site, arn, version), "COMPLETED");
     assert.equal((await pendingWork(site.index, arn)).bytes, 0);
+  });
+
+  const asked = (key: string): string[] => fake.seen.filter((seen) => seen.key === key).map(({ method }) => method);
+
+  test("what may have been on its way when the process died is asked about: it may have been purged there since", async () => {
+    await running.stop();
+    const arrived = await site.put("arrived");
+    await site.put("lacking");
+    const { userMetadata } = arrived;
+    fake.store.put({
+      key: "arrived",
+      versionId: arrived.versionId,
+      headers: { "x-minio-source-mtime": rfc3339Nano(arrived.mtime), "content-type": "text/plain", ...userMetadata },
+      body: Buffer.from("arrived"),
+      etag: arrived.etag,
+    });
+    fake.store.purging.add(`arrived ${arrived.versionId}`);
+    start();
+    await until(idle);
+    assert.deepEqual([asked("arrived"), asked("lacking")], [["HEAD"], ["HEAD", "PUT"]]);
+    await site.put("later");
+    await until(idle);
+    assert.deepEqual(asked("later"), ["PUT"]);
+  });
+
+  test("what was sent without an answer is asked about when the target is back", async () => {
+    let stopped: Promise<void> | undefined;
+    fake.interfereAfter = ({ method }) => {
+      if (method !== "PUT") return undefined;
+      stopped ??= fake.stop();
+      return "cut";
+    };
+    const version = await site.put("k");
+    await until(() => stopped !== undefined);
+    await stopped;
+    const { endpoint } = site.targets.connect(await site.targets.get(SRC, arn));
+    await until(() => !endpoint.isOpenForWork);
+    fake.interfereAfter = () => undefined;
+    fake.seen.length = 0;
+    await fake.start();
+    await until(async () => (await statusOf(site, arn, version)) === "COMPLETED");
+    assert.deepEqual(asked("k"), ["HEAD"]);
   });
 
   test("a target that cannot even be connected to leaves the others theirs, and is named", async () => {
