@@ -264,6 +264,21 @@ describe("one version to one target", () => {
     assert.equal(fake.seen.at(-1)?.headers["x-minio-source-deletemarker"], undefined);
   });
 
+  test("a marker that two purges at the same moment leave at a MinIO is purged again", async () => {
+    const { versionId } = await site.objects.delete({ bucket: SRC, key: asKey("k") });
+    const at = { key: asKey("k"), versionId: versionId as VersionId };
+    await send(at);
+    await site.objects.delete({ bucket: SRC, ...at });
+    fake.interfere = ({ method }) => (method === "HEAD" ? { status: 405, code: "MethodNotAllowed" } : undefined);
+    assert.equal((await send(at)).kind, "retry");
+    fake.interfere = () => undefined;
+    assert.deepEqual(await send(at), { kind: "purged" });
+    assert.equal(fake.find("k", at.versionId), undefined);
+    // What a MinIO has purged and still has to tell its own peers of looks like a marker, and is none.
+    fake.store.purging.add(`k ${at.versionId}`);
+    assert.deepEqual(await send(at), { kind: "purged" });
+  });
+
   test("nothing left here is nothing to do; a bucket made anew is another bucket", async () => {
     assert.deepEqual(await send({ key: asKey("k"), versionId: "00000000-0000-4000-8000-000000000000" as VersionId }), {
       kind: "gone",

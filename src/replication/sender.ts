@@ -212,7 +212,9 @@ async function sendObject(context: SendContext, version: ObjectVersion): Promise
 const wouldReplaceUnseen = (
   { target }: Pick<SendContext, "target">,
   { versionId }: { versionId: VersionId },
-): boolean => versionId === NULL_VERSION && target.mergesAsMinio === true && target.ingest?.isSpoken !== true;
+): boolean => versionId === NULL_VERSION && isMinio(target);
+
+const isMinio = ({ mergesAsMinio, ingest }: SendTarget): boolean => mergesAsMinio === true && ingest?.isSpoken !== true;
 
 /** The bytes are lost here, but the target may have them: then its tags and locks are all that can lack. */
 async function sendDamaged(context: SendContext, version: ObjectVersion, damaged: string): Promise<SendOutcome> {
@@ -351,22 +353,17 @@ async function sendMarker(context: SendContext, marker: DeleteMarker): Promise<S
   return answer.status < 300 ? { kind: "sent", bytes: 0, what: "delete-marker" } : failedAnswer(answer);
 }
 
-/** replication.md 3.8, for markers too: the form without the marker header removes and never re-creates. */
+/**
+ * replication.md 3.8, for markers too: the form without the marker header removes and never re-creates. Except where two
+ * sites purge one marker at the same moment: a MinIO then answers both, and has a new marker of that id. So what is not
+ * ours is looked at afterwards: whoever made the new one sees it.
+ */
 async function sendPurge(context: SendContext, time: UnixNs): Promise<SendOutcome> {
   const { request, target } = context;
   if (wouldReplaceUnseen(context, request)) {
-    const head = await target.client.request({
-      method: "HEAD",
-      key: request.key,
-      query: { versionId: request.versionId },
-      headers: { [wire.SOURCE_PROXY_REQUEST]: "false" },
-      payload: "hashed",
-      signal: request.signal,
-    });
-    // It tells whole seconds: what is newer by them was surely written after the purge.
-    const there = head.status === 200 || head.status === 405 ? remoteOfHead(head) : undefined;
-    if (there !== undefined && BigInt(there.mtimeMs) * 1_000_000n > time) return { kind: "purged" };
-    if (head.status >= 500) return failedAnswer(head);
+    const found = await lookForPurged(context, time);
+    if (found === "newer") return { kind: "purged" };
+    if (typeof found === "object") return found;
   }
   const answer = await target.client.request({
     method: "DELETE",
@@ -376,8 +373,38 @@ async function sendPurge(context: SendContext, time: UnixNs): Promise<SendOutcom
     payload: "hashed",
     signal: request.signal,
   });
-  if (answer.status < 300) return { kind: "purged" };
+  if (answer.status < 300) return isMinio(target) ? stayedAway(context, time) : { kind: "purged" };
   const { code } = errorOf(answer);
   const absent = code === "NoSuchVersion" || code === "NoSuchKey" || refusesName(code);
   return absent ? { kind: "purged" } : failedAnswer(answer);
+}
+
+/** What the target shows of the version that was purged at `time`; an outcome: it could not be asked. */
+async function lookForPurged(
+  { request, target }: SendContext,
+  time: UnixNs,
+): Promise<"there" | "newer" | "absent" | SendOutcome> {
+  const head = await target.client.request({
+    method: "HEAD",
+    key: request.key,
+    query: { versionId: request.versionId },
+    headers: { [wire.SOURCE_PROXY_REQUEST]: "false" },
+    payload: "hashed",
+    signal: request.signal,
+  });
+  if (head.status >= 500) return failedAnswer(head);
+  // Purged, while its server's own targets still have to be told: 405 as a marker's.
+  if (head.headers[wire.REPLICATION_DELETE_STATUS] !== undefined) return "absent";
+  if (head.status !== 200 && head.status !== 405) return "absent";
+  if (request.versionId !== NULL_VERSION) return "there";
+  // It tells whole seconds: what is newer by them was surely written after the purge.
+  const there = remoteOfHead(head);
+  return there !== undefined && BigInt(there.mtimeMs) * 1_000_000n > time ? "newer" : "there";
+}
+
+async function stayedAway(context: SendContext, time: UnixNs): Promise<SendOutcome> {
+  const found = await lookForPurged(context, time);
+  if (typeof found === "object") return found;
+  if (found !== "there") return { kind: "purged" };
+  return { kind: "retry", code: "PurgeUndone", reason: "another site's purge put it there again", network: false };
 }
