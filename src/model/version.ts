@@ -60,7 +60,7 @@ export interface ReplicationState {
   readonly targets: Readonly<Record<string, TargetStatus>>;
   /** When registers were last changed here, ns in decimal: whoever sent the version before that has not sent this. */
   readonly changed?: string | undefined;
-  /** Targets like MinIO that got registers from here: an older copy may have taken a peer's newer ones off there. */
+  /** Targets like MinIO that got the version or its registers from here: they may have taken a peer's newer ones off. */
   readonly resend?: readonly Arn[] | undefined;
 }
 

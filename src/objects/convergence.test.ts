@@ -21,6 +21,7 @@ import type { LogRow, PutRequest, ReplicaSource, VersionRow } from "./types.ts";
 const BUCKET = bucketName("data");
 const KEY = objectKey("a");
 const ARN = "arn:minio:replication::0f3c9a52-6a34-4b1e-9d0b-1f4d1b7f8f01:data" as Arn;
+const PEER_ARN = "arn:minio:replication::0f3c9a52-6a34-4b1e-9d0b-1f4d1b7f8f02:data" as Arn;
 const AT = { bucket: BUCKET, key: KEY };
 const NULL_AT = { ...AT, versionId: NULL_VERSION };
 const SECOND = 1_000_000_000n;
@@ -231,11 +232,18 @@ test("a multipart version that was replaced while it was read is not damaged", a
 });
 
 /** Ends the oldest row of the change log as one that sent `sent`. */
-async function finishFirst(site: TestSite, sent: VersionRow | "purge"): Promise<void> {
+async function finishFirst(site: TestSite, sent: VersionRow | "purge", losesRegisters = false): Promise<void> {
   const [entry] = await site.index.scan(targetRange(SPACE.log, ARN), { limit: 1 });
   assert.ok(entry !== undefined, "a row waits");
   await site.objects.finishLogRows(ARN, [
-    { rowKey: entry.key, row: decodeRow<LogRow>(entry.value), raw: entry.value, status: "COMPLETED", sent },
+    {
+      rowKey: entry.key,
+      row: decodeRow<LogRow>(entry.value),
+      raw: entry.value,
+      status: "COMPLETED",
+      sent,
+      losesRegisters,
+    },
   ]);
 }
 
@@ -268,6 +276,37 @@ test("tags that a peer changed while the version was sent do not keep it pending
   await finishFirst(site, sent);
   assert.equal(await statusOf(objects, version.versionId), "COMPLETED");
 });
+
+for (const finishes of ["before", "after"] as const) {
+  test(`a peer's newer tags go to a MinIO that a version was sent to, which ended ${finishes} they came`, async () => {
+    const site = await replicating("Enabled");
+    const { objects } = site;
+    const rules = [testRule(ARN), testRule(PEER_ARN)];
+    await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { role: "", rules } }));
+    const { version } = await put(objects, "x");
+    const sent = await storedOf(objects, version.versionId);
+    const theirs = async (seconds: bigint): Promise<void> => {
+      const tagsTime = version.mtime + seconds * SECOND;
+      const registers = { tags: { t: String(seconds) }, retention: undefined, legalHold: undefined };
+      const at = { ...AT, versionId: version.versionId };
+      await objects.applyReplicaMetadata({ ...at, ...registers, source: fromPeer(version.mtime, { tagsTime }) });
+    };
+    if (finishes === "before") await finishFirst(site, sent, true);
+    await theirs(900n);
+    if (finishes === "after") await finishFirst(site, sent, true);
+    assert.equal(await statusOf(objects, version.versionId), "PENDING");
+    const waiting = await site.index.scan(targetRange(SPACE.log, ARN), { limit: 9 });
+    assert.deepEqual(
+      waiting.map(({ value }) => decodeRow<LogRow>(value).operation),
+      ["metadata"],
+    );
+    await finishFirst(site, await storedOf(objects, version.versionId), true);
+    assert.equal(await statusOf(objects, version.versionId), "COMPLETED");
+    await theirs(901n);
+    assert.equal(await statusOf(objects, version.versionId), "PENDING", "each that comes later goes too");
+    assert.equal((await site.index.scan(targetRange(SPACE.log, PEER_ARN), { limit: 9 })).length, 1, "not to the peer");
+  });
+}
 
 test("tags changed while no rule sends them are not taken for sent", async () => {
   const site = await replicating("Enabled");

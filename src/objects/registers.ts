@@ -149,6 +149,10 @@ function resendTargets(bucket: Bucket, { key, tags, replication }: ObjectVersion
 
 const REGISTERS = ["tags", "retention", "legalHold"] as const;
 
+/** Do both have the registers of the same times? */
+export const sameRegisters = (a: ObjectVersion, b: ObjectVersion): boolean =>
+  REGISTERS.every((name) => a[name]?.time === b[name]?.time);
+
 /** Objects.markResend */
 export async function markResend(
   context: Context,
@@ -161,7 +165,7 @@ export async function markResend(
     const { row } = await context.rowById(bucket.id, sent.key, sent.versionId);
     const version = row?.version;
     if (row === undefined || version?.kind !== "object" || version.mtime !== sent.mtime) return { result: false };
-    if (REGISTERS.some((name) => version[name]?.time !== sent[name]?.time)) return { result: false };
+    if (!sameRegisters(version, sent)) return { result: false };
     const { resend = [] } = version.replication;
     if (resend.includes(arn)) return { result: true };
     const replication = { ...version.replication, resend: [...resend, arn] };

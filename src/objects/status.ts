@@ -6,6 +6,7 @@ import * as keys from "../storage/keys.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { decodeTombstone, decodeVersion, encodeTimedRow, encodeTombstone, encodeVersion } from "../storage/records.ts";
 import type { Context } from "./context.ts";
+import { sameRegisters } from "./registers.ts";
 import * as rows from "./rows.ts";
 import type { FinishedLogRow, LogRow, VersionRow, VersionSelector } from "./types.ts";
 
@@ -23,6 +24,7 @@ export async function setTargetStatus(
     const { bucket } = await context.bucketRow(selector.bucket);
     const commit = new CommitBuilder();
     await addStatus(context, commit, {
+      bucket: bucket.name,
       bucketId: bucket.id,
       key: selector.key,
       versionId: selector.versionId,
@@ -48,13 +50,15 @@ export async function setTargetStatuses(
     const commit = new CommitBuilder();
     for (const version of sent) {
       const { key, versionId } = version;
-      await addStatus(context, commit, { bucketId: bucket.id, key, versionId, arn, status, sent: version });
+      const { name, id: bucketId } = bucket;
+      await addStatus(context, commit, { bucket: name, bucketId, key, versionId, arn, status, sent: version });
     }
     return { commit: commit.puts.length > 0 ? commit : undefined, result: undefined };
   });
 }
 
 interface StatusChange {
+  readonly bucket: BucketName;
   readonly bucketId: string;
   readonly key: Version["key"];
   readonly versionId: VersionId;
@@ -62,33 +66,69 @@ interface StatusChange {
   readonly status: TargetStatus;
   /** What was sent: when registers changed here since, another row is on its way and the status stays PENDING. */
   readonly sent?: Version | "purge" | undefined;
+  /** See FinishedLogRow. */
+  readonly losesRegisters?: boolean | undefined;
   /** Leave versions alone that have no status for the target (any more). */
   readonly knownOnly?: boolean | undefined;
 }
 
-async function addStatus(context: Context, commit: CommitBuilder, change: StatusChange): Promise<void> {
+/** True: the version is sent once more. */
+async function addStatus(context: Context, commit: CommitBuilder, change: StatusChange): Promise<boolean> {
   const { row } = await context.rowById(change.bucketId, change.key, change.versionId);
   if (row !== undefined && change.sent !== "purge") {
-    if (change.status === "COMPLETED" && change.sent !== undefined && changedSince(change.sent, row.version)) return;
+    if (change.status === "COMPLETED" && change.sent !== undefined && changedSince(change.sent, row.version))
+      return false;
     const state = row.version.replication;
-    if (change.knownOnly === true && state.targets[change.arn] === undefined) return;
-    const replication = withStatus(state, change.arn, change.status);
-    if (replication === undefined) return;
+    if (change.knownOnly === true && state.targets[change.arn] === undefined) return false;
+    if (change.losesRegisters === true && metByNewer(change.sent, row.version)) {
+      await sendAnew(context, commit, change, row);
+      return true;
+    }
+    const replication = withStatus(state, change.arn, change.status, change.losesRegisters);
+    if (replication === undefined) return false;
     commit.unchanged(row.key, row.raw).put(row.key, encodeVersion({ ...row.version, replication }));
-    return;
+    return false;
   }
   // The version was sent and purged meanwhile: that says nothing of the purge, whose own row is on its way.
-  if (change.sent !== undefined && change.sent !== "purge") return;
+  if (change.sent !== undefined && change.sent !== "purge") return false;
   const stone = await context.tombstoneRow(change.bucketId, change.key, change.versionId);
-  if (stone.tombstone === undefined) return;
+  if (stone.tombstone === undefined) return false;
   const replication = withStatus(stone.tombstone.replication, change.arn, change.status);
-  if (replication === undefined) return;
+  if (replication === undefined) return false;
   commit.unchanged(stone.key, stone.raw).put(stone.key, encodeTombstone({ ...stone.tombstone, replication }));
+  return false;
 }
 
-function withStatus(state: ReplicationState, arn: Arn, status: TargetStatus): ReplicationState | undefined {
-  if (state.targets[arn] === status) return undefined;
-  return { ...state, targets: { ...state.targets, [arn]: status } };
+/** A peer brought other registers while these were sent. */
+const metByNewer = (sent: StatusChange["sent"], now: Version): boolean =>
+  typeof sent === "object" && sent.kind === "object" && now.kind === "object" && !sameRegisters(sent, now);
+
+/** What was sent may have taken those off that the peer has told the target itself: they go there from here too. */
+async function sendAnew(
+  context: Context,
+  commit: CommitBuilder,
+  { bucket: name, bucketId, arn }: StatusChange,
+  { key, raw, version }: VersionRow,
+): Promise<void> {
+  const { bucket } = await context.bucketRow(name);
+  if (bucket.id !== bucketId) return;
+  const time = context.clock.nowNs();
+  const replication = rows.sentAnewState([arn], version.replication, time);
+  commit.unchanged(key, raw).put(key, encodeVersion({ ...version, replication }));
+  rows.putLogRows(commit, context, bucket, { arns: [arn], version, operation: "metadata", size: 0, time });
+}
+
+function withStatus(
+  state: ReplicationState,
+  arn: Arn,
+  status: TargetStatus,
+  losesRegisters = false,
+): ReplicationState | undefined {
+  // Who has no other peer has nobody who could bring newer ones.
+  const marks = losesRegisters && Object.keys(state.targets).length > 1 && state.resend?.includes(arn) !== true;
+  if (state.targets[arn] === status && !marks) return undefined;
+  const resend = marks ? { resend: [...(state.resend ?? []), arn] } : {};
+  return { ...state, targets: { ...state.targets, [arn]: status }, ...resend };
 }
 
 /** Rows looked at by one step of `dropStatuses`. */
@@ -202,7 +242,8 @@ async function endAsRead(context: Context, arn: Arn, finished: readonly SentRow[
     endAndCount(commit, arn, item);
     const { version, key, raw } = item.sent;
     const state = version.replication;
-    const replication = state.targets[arn] === undefined ? undefined : withStatus(state, arn, item.status);
+    const known = state.targets[arn] !== undefined;
+    const replication = known ? withStatus(state, arn, item.status, item.losesRegisters) : undefined;
     if (replication !== undefined) commit.unchanged(key, raw).put(key, encodeVersion({ ...version, replication }));
   }
   if ((await context.index.commit(commit)) === "conflict") await endAnew(context, arn, finished);
@@ -213,6 +254,7 @@ async function endAnew(context: Context, arn: Arn, finished: readonly FinishedLo
   await context.commit<void>(async () => {
     const commit = new SummingCommitBuilder();
     const last = new Map<string, FinishedLogRow>();
+    const poke: Arn[] = [];
     for (const item of finished) {
       const raw = await context.index.get(item.rowKey);
       if (raw === undefined) continue;
@@ -220,13 +262,15 @@ async function endAnew(context: Context, arn: Arn, finished: readonly FinishedLo
       endAndCount(commit, arn, item);
       last.set(`${item.row.bucketId}/${item.row.versionId}/${item.row.key}`, item);
     }
-    for (const { row, status, sent } of last.values()) {
+    for (const { row, status, sent: stored, losesRegisters } of last.values()) {
       if (status === undefined) continue;
-      const { bucketId, key, versionId } = row;
-      const version = sent === "purge" ? sent : sent?.version;
-      await addStatus(context, commit, { bucketId, key, versionId, arn, status, sent: version, knownOnly: true });
+      const { bucket, bucketId, key, versionId } = row;
+      const sent = stored === "purge" ? stored : stored?.version;
+      const change = { bucket, bucketId, key, versionId, arn, status, sent, losesRegisters, knownOnly: true };
+      if (await addStatus(context, commit, change)) poke.push(arn);
     }
-    return { commit: commit.deletes.length + commit.puts.length > 0 ? commit : undefined, result: undefined };
+    const isEmpty = commit.deletes.length + commit.puts.length === 0;
+    return { commit: isEmpty ? undefined : commit, result: undefined, poke };
   });
 }
 

@@ -394,6 +394,8 @@ export interface FinishedLogRow {
   readonly sent?: VersionRow | "purge" | undefined;
   /** Set: the row moves to the retry queue, to be tried again at `due`; its counters stay. Absent: the row is done. */
   readonly retry?: { readonly due: UnixNs; readonly reason: string; readonly refused: boolean } | undefined;
+  /** The target is like MinIO, where what went from here may have taken a peer's newer registers off. */
+  readonly losesRegisters?: boolean | undefined;
   /** Adds to the target's durable totals: one version of so many bytes reached it, or an attempt failed. */
   readonly counted?: { readonly as: "sent" | "failed"; readonly bytes: number } | undefined;
 }

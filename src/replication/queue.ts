@@ -20,7 +20,7 @@ import type { Connection } from "./connections.ts";
 import { Fifo } from "../runtime/fifo.ts";
 import * as limits from "./limits.ts";
 import { dueOf, logEntry, logRange, retryRange, retryRangeFrom, type LogEntry } from "./log.ts";
-import { sendVersion, type Sent } from "./sender.ts";
+import { isMinio, sendVersion, type Sent } from "./sender.ts";
 import type { SendOutcome } from "./wire.ts";
 
 export interface QueueDeps {
@@ -399,6 +399,7 @@ export class TargetQueue {
           ...base,
           status: "COMPLETED",
           sent: outcome.kind === "purged" ? "purge" : (version ?? "purge"),
+          losesRegisters: version?.object !== undefined && isMinio(this.#connection),
           counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined,
         };
       }

@@ -214,7 +214,9 @@ const wouldReplaceUnseen = (
   { versionId }: { versionId: VersionId },
 ): boolean => versionId === NULL_VERSION && isMinio(target);
 
-const isMinio = ({ mergesAsMinio, ingest }: SendTarget): boolean => mergesAsMinio === true && ingest?.isSpoken !== true;
+/** What does not tell exact times: MinIO, or what passes for one. */
+export const isMinio = ({ mergesAsMinio, ingest }: SendTarget): boolean =>
+  mergesAsMinio === true && ingest?.isSpoken !== true;
 
 /** The bytes are lost here, but the target may have them: then its tags and locks are all that can lack. */
 async function sendDamaged(context: SendContext, version: ObjectVersion, damaged: string): Promise<SendOutcome> {
