@@ -58,7 +58,10 @@ export interface BlobStore {
   writeInline(bytes: Buffer, options: Pick<WriteOptions, "md5" | "sha256" | "checksum">): WrittenBlob | undefined;
   /** The bytes of an inline blob from its row, checked: they are the row's own memory. Undefined: it is damaged. */
   inlineBytes(ref: BlobRef, inlineRow: Buffer | undefined): Buffer | undefined;
-  /** A second name for the bytes of a file blob (hard link, or a copy where links are impossible); durable when resolved. */
+  /**
+   * A second name for the bytes of a file blob (hard link, or a copy where links are impossible); durable when resolved. All
+   * of them are read and checked before. BlobDamagedError: they are lost.
+   */
   link(ref: BlobRef): Promise<BlobRef>;
   /**
    * Bytes [start, end) in pieces of at most 1 MiB, each checked against its blocks' checksums before it is yielded.

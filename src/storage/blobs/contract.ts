@@ -183,6 +183,7 @@ function damages(on: On): void {
     const blob = await store.write(bodyOf(randomBytes(400_000), 100_000), NONE);
     await damage(blob.ref.id, (file) => file.fill(0, 1000, 1100), false);
     assert.equal(await store.examine(blob.ref, true), "corrupt");
+    await assert.rejects(store.link(blob.ref), isDamaged("corrupt"));
     await assert.rejects(readAll(store, blob), isDamaged("corrupt"));
   });
 
@@ -213,6 +214,7 @@ function damages(on: On): void {
         await damage(blob.ref.id, (file) => file.subarray(0, length), false);
         assert.equal(await store.examine(blob.ref, false), "corrupt");
         await assert.rejects(readAll(store, blob), isDamaged("corrupt"));
+        await assert.rejects(store.link(blob.ref), isDamaged("corrupt"));
       }
       const blob = await store.write(bodyOf(randomBytes(size), 100_000), NONE);
       await remove(blob.ref.id);

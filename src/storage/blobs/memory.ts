@@ -73,6 +73,8 @@ export function memoryBlobStore(random: Random): MemoryBlobStore {
     },
     inlineBytes: (ref, row) => (inlineState(ref, row) === "ok" ? row?.subarray(4) : undefined),
     async link(ref) {
+      const state = stateOf(ref, undefined);
+      if (state !== "ok") throw new BlobDamagedError(ref.id, state);
       return { ...ref, id: store(files.get(ref.id) ?? Buffer.alloc(0)) };
     },
     async *read(ref, start, end, inlineRow, _lent, sealKey) {

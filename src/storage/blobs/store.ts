@@ -132,6 +132,9 @@ class FileBlobStore implements BlobStore {
 
   async link(ref: BlobRef): Promise<BlobRef> {
     assert(!ref.inline, "only file blobs have a second name");
+    // An answered copy of bytes that have rotted would be an answered write that is lost.
+    const state = await this.examine(ref, true);
+    if (state !== "ok") throw new BlobDamagedError(ref.id, state);
     const id = this.#random.bytes(16).toString("hex");
     try {
       await this.#named(id, (path) => this.#files.link(this.#path(ref.id), path), this.#path(ref.id));
