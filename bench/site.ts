@@ -5,7 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { checksumOf } from "../src/model/checksum.ts";
-import { encodeAwsChunked, STREAMING_HASHES } from "../src/protocol/aws-chunked.ts";
+import { STREAMING_HASHES } from "../src/protocol/aws-chunked.ts";
+import { encodeAwsChunked } from "../src/protocol/chunked-testing.ts";
 import { chunkSigning, parseAuthorization } from "../src/protocol/sigv4.ts";
 import { signRequest } from "../src/protocol/sigv4-sign.ts";
 

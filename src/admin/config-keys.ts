@@ -24,7 +24,7 @@ export interface SubSystem {
   readonly keys: readonly ConfigKey[];
 }
 
-export const REQUESTS_MAX_LIMIT = 100_000;
+const REQUESTS_MAX_LIMIT = 100_000;
 
 const oneOf =
   (...words: readonly string[]) =>

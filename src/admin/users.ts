@@ -31,7 +31,7 @@ export function enabledOf(status: string): boolean | undefined {
 }
 
 /** The JSON of a user. `policyName` is a comma list. */
-export function userJson(user: UserInfo, policies: readonly string[] = user.policies): object {
+function userJson(user: UserInfo, policies: readonly string[] = user.policies): object {
   return {
     ...(policies.length > 0 && { policyName: policies.join(",") }),
     status: user.enabled ? "enabled" : "disabled",
@@ -60,7 +60,7 @@ export function namesBucket(policy: Policy, bucket: string): boolean {
 }
 
 /** The caller, or an access key of the caller. */
-export function isSelf(request: AdminRequest, user: string): boolean {
+function isSelf(request: AdminRequest, user: string): boolean {
   return user === request.identity.user;
 }
 

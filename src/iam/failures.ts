@@ -17,7 +17,7 @@ export interface FailureLimits {
   readonly addressesMax: number;
 }
 
-export const FAILURE_LIMITS: FailureLimits = {
+const FAILURE_LIMITS: FailureLimits = {
   free: 20,
   forgiveMs: 1_000,
   delayMs: 100,

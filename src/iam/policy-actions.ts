@@ -8,7 +8,7 @@ const words = (prefix: string, text: string): string[] =>
     .map((word) => prefix + word);
 
 /** The last lines are AWS actions that MinIO does not know; accepted, so that policies written for AWS can be stored. */
-export const S3_ACTIONS: readonly string[] = words(
+const S3_ACTIONS: readonly string[] = words(
   "s3:",
   `
   AbortMultipartUpload BypassGovernanceRetention CreateBucket DeleteBucket DeleteBucketCors DeleteBucketPolicy

@@ -35,7 +35,7 @@ export const I64_XOR = 0x85;
 export const I64_SHR_U = 0x88;
 
 /** An instruction of the vector set. */
-export const vector = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
+const vector = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 export const V128_NOT = vector(0x4d);
 export const V128_OR = vector(0x50);
 export const V128_XOR = vector(0x51);

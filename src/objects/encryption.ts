@@ -36,7 +36,7 @@ export interface Seal {
 }
 
 /** NotImplemented when the site has no key ring (s3-api.md 13.1). */
-export function keyRingOf(context: Pick<Context, "keyRing">): KeyRing {
+function keyRingOf(context: Pick<Context, "keyRing">): KeyRing {
   if (context.keyRing !== undefined) return context.keyRing;
   throw new StoreError("NotImplemented", {
     message: "Server side encryption specified but KMS is not configured on this server.",

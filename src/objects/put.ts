@@ -208,7 +208,7 @@ export function checkVersionIdAllowed(bucket: Bucket, versionId: VersionId): voi
  * A replica meets a version that is already here (replication.md 3.3). "keep" is told to the sender as 412, which
  * every source takes as success; damaged bytes are always replaced.
  */
-export function decideExisting(existing: Version, source: ReplicaSource | undefined): void {
+function decideExisting(existing: Version, source: ReplicaSource | undefined): void {
   const isNull = existing.versionId === NULL_VERSION;
   if (existing.kind === "delete-marker") {
     if (!isNull) throw new StoreError("MethodNotAllowed", { key: existing.key });

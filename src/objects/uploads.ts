@@ -294,7 +294,7 @@ export async function abortAll(context: Context, bucketId: string): Promise<void
 }
 
 /** The parts that make the object, checked against what the client lists (s3-api.md sections 5 and 12). */
-function chooseParts(upload: Upload, wanted: readonly CompletedPart[], stored: StoredParts): PartRow[] {
+function chooseParts(wanted: readonly CompletedPart[], stored: StoredParts): PartRow[] {
   wanted.reduce((last, item) => {
     if (item.number < last) throw new StoreError("InvalidPartOrder");
     return item.number;
@@ -399,7 +399,7 @@ async function complete(context: Context, request: CompleteUploadRequest, row: U
       message: "The checksum type is not the one that the upload was created with.",
     });
   }
-  const chosen = chooseParts(upload, request.parts, stored);
+  const chosen = chooseParts(request.parts, stored);
   const size = chosen.reduce((sum, part) => sum + part.size, 0);
   if (request.expectedSize !== undefined && request.expectedSize !== size) {
     throw new StoreError("InvalidRequest", {

@@ -2,14 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { hasCode } from "../model/errors.ts";
-import {
-  ChunkedDecoder,
-  chunkedMode,
-  decodeAwsChunked,
-  encodeAwsChunked,
-  STREAMING_HASHES,
-  type ChunkedOptions,
-} from "./aws-chunked.ts";
+import { ChunkedDecoder, chunkedMode, decodeAwsChunked, STREAMING_HASHES, type ChunkedOptions } from "./aws-chunked.ts";
+import { encodeAwsChunked } from "./chunked-testing.ts";
 import { deriveSigningKey, type ChunkSigning } from "./sigv4.ts";
 
 const scope = { date: "20130524", region: "us-east-1", service: "s3" };

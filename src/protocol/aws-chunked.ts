@@ -45,8 +45,8 @@ export interface ChunkedOptions {
 const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
 const LINE_BYTES_MAX = 4096;
 const TRAILER_LINES_MAX = 64;
-const TRAILER_SIGNATURE = "x-amz-trailer-signature";
-const CHUNK_SIGNATURE = ";chunk-signature=";
+export const TRAILER_SIGNATURE = "x-amz-trailer-signature";
+export const CHUNK_SIGNATURE = ";chunk-signature=";
 const LF = 10;
 const CR = 13;
 
@@ -73,7 +73,7 @@ function parseChunkHeader(line: string): ChunkHeader {
 }
 
 /** The chain of chunk signatures, each over the one before. */
-class SignatureChain {
+export class SignatureChain {
   readonly #signing: ChunkSigning;
   #previous: string;
 
@@ -252,41 +252,4 @@ export async function* decodeAwsChunked(
     data.length = 0;
   }
   decoder.end();
-}
-
-export interface ChunkedEncoding {
-  readonly mode: ChunkedMode;
-  readonly signing?: ChunkSigning | undefined;
-  readonly trailers?: Readonly<Record<string, string>> | undefined;
-  /** How trailer lines end: Go's clients write LF, others CRLF. */
-  readonly trailerLineEnd?: "\n" | "\r\n" | undefined;
-}
-
-/** The inverse: one chunk per given buffer (none of them empty), then the last chunk and the trailers. */
-export function encodeAwsChunked(chunks: readonly Buffer[], encoding: ChunkedEncoding): Buffer {
-  const signed = encoding.mode !== "unsigned-trailer" && encoding.signing !== undefined;
-  const chain = signed && encoding.signing !== undefined ? new SignatureChain(encoding.signing) : undefined;
-  const out: Buffer[] = [];
-  const header = (data: Buffer): void => {
-    const signature = chain?.chunk(createHash("sha256").update(data).digest("hex"));
-    const extension = signature === undefined ? "" : `${CHUNK_SIGNATURE}${signature}`;
-    out.push(Buffer.from(`${data.length.toString(16)}${extension}\r\n`));
-  };
-  for (const chunk of chunks) {
-    header(chunk);
-    out.push(chunk, Buffer.from("\r\n"));
-  }
-  header(Buffer.alloc(0));
-  if (encoding.mode !== "signed") {
-    const end = encoding.trailerLineEnd ?? "\r\n";
-    const pairs = Object.entries(encoding.trailers ?? {});
-    out.push(Buffer.from(pairs.map(([name, value]) => `${name}:${value}${end}`).join("")));
-    if (chain !== undefined) {
-      const lines = pairs.map(([name, value]) => `${name}:${value}\n`).join("");
-      const signature = chain.trailer(createHash("sha256").update(lines, "latin1").digest("hex"));
-      out.push(Buffer.from(`${TRAILER_SIGNATURE}:${signature}\r\n`));
-    }
-  }
-  out.push(Buffer.from("\r\n"));
-  return Buffer.concat(out);
 }

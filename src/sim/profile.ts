@@ -3,7 +3,7 @@ import type { Dice } from "./random.ts";
 import { FAULTS, type Fault, type NetworkProfile } from "./network.ts";
 import type { StorageProfile } from "./storage.ts";
 
-export const TROUBLES = [
+const TROUBLES = [
   "cut",
   "partition",
   "kill",
@@ -27,7 +27,7 @@ const NEED_RESYNC: ReadonlySet<Trouble> = new Set<Trouble>(["restore", "wipe", "
 /** How null versions come about. `suspended`: all versions of the bucket are null. `excluded`: those below a prefix. */
 export type BucketMode = "versioned" | "suspended" | "excluded";
 
-export const OPERATIONS = {
+const OPERATIONS = {
   put: 30,
   delete: 10,
   purge: 10,

@@ -45,7 +45,7 @@ const LOOKED: Readonly<Record<VerifyLevel, string>> = {
 };
 const LEVELS: readonly VerifyLevel[] = ["identity", "metadata", "bytes"];
 
-export const levelsUpTo = (level: VerifyLevel): readonly VerifyLevel[] => LEVELS.slice(0, LEVELS.indexOf(level) + 1);
+const levelsUpTo = (level: VerifyLevel): readonly VerifyLevel[] => LEVELS.slice(0, LEVELS.indexOf(level) + 1);
 
 /** How many of the differences each level found. */
 export function countLevels(

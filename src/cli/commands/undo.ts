@@ -48,7 +48,7 @@ function wantedOf(flags: ParsedFlags): Wanted {
 }
 
 /** Of each key the newest versions, as long as they are what is to be taken back. `versions`: keys together, newest first. */
-export async function* takenBack(versions: AsyncIterable<Entry>, wanted: Wanted): AsyncIterable<Entry> {
+async function* takenBack(versions: AsyncIterable<Entry>, wanted: Wanted): AsyncIterable<Entry> {
   let key: string | undefined;
   let left = 0;
   for await (const entry of versions) {

@@ -28,7 +28,7 @@ const NO_BYTES = Buffer.alloc(0);
 const PACKAGE = 0;
 const CLOSING = 1;
 
-export const packageCount = (size: number): number => Math.ceil(size / PACKAGE_BYTES);
+const packageCount = (size: number): number => Math.ceil(size / PACKAGE_BYTES);
 /** Stored bytes of a sealed blob of `size` plain ones. */
 export const sealedSize = (size: number): number => size + TAG_BYTES * (packageCount(size) + 1);
 

@@ -122,7 +122,7 @@ const KINDS: readonly (readonly [member: string, words: string])[] = [
 ];
 
 /** One line for each kind that something happened to. */
-export function importText(result: IamResult): string {
+function importText(result: IamResult): string {
   const lines: string[] = [];
   for (const word of ["added", "removed", "skipped"] as const) {
     const counts = KINDS.map(([member, words]) => [result[word]?.[member]?.length ?? 0, words] as const).filter(

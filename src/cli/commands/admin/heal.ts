@@ -153,7 +153,7 @@ async function backgroundStatus(ctx: CommandContext, alias: string): Promise<num
 }
 
 /** Pure. */
-export function backgroundText({ ScannedItemsCount, scrub }: Background): string {
+function backgroundText({ ScannedItemsCount, scrub }: Background): string {
   if (scrub === undefined) return `Items scanned: ${ScannedItemsCount}`;
   const pass = scrub.running
     ? `a pass is under way since ${scrub.passStarted ?? "now"}`

@@ -93,7 +93,7 @@ export class CallTable {
 
 const COLUMNS = ["CALL", "COUNT", "/s", "ERRORS", "AVG", "MAX", "IN", "OUT"];
 
-export function tableText(rows: ReturnType<CallTable["rows"]>): string {
+function tableText(rows: ReturnType<CallTable["rows"]>): string {
   const cells = rows.map((row) => [
     row.api,
     String(row.calls),

@@ -201,7 +201,7 @@ export function shortJson(record: TraceRecord): Record<string, unknown> {
 const headerLines = (headers: Readonly<Record<string, readonly string[]>>): string[] =>
   Object.entries(headers).flatMap(([name, values]) => values.map((value) => `  ${name}: ${value}`));
 
-export function longText(record: TraceRecord): string {
+function longText(record: TraceRecord): string {
   const { http } = record;
   if (http === undefined) {
     const extra = Object.entries(record.custom ?? {}).map(([name, value]) => `  ${name}: ${value}`);

@@ -89,7 +89,7 @@ async function hasRules(ctx: CommandContext, url: string): Promise<boolean> {
 }
 
 /** What became of the buckets of a site. Pure. */
-export function siteText(buckets: number, failed: readonly string[], unreplicated: readonly string[]): string {
+function siteText(buckets: number, failed: readonly string[], unreplicated: readonly string[]): string {
   const replicated = buckets - unreplicated.length;
   return [
     `${replicated - failed.length} of ${replicated} replicated buckets are back`,

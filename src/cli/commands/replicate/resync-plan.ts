@@ -26,7 +26,7 @@ async function wholePlan(site: BucketSite, start: ResyncStart): Promise<Forecast
 }
 
 /** Pure. */
-export function planText(url: string, arn: string, plan: Forecast): string {
+function planText(url: string, arn: string, plan: Forecast): string {
   const { restored, damage } = plan;
   const row = (name: string, text: string): string => `   ${`${name}:`.padEnd(16)}${text}`;
   const more = (text: string): string => `${" ".repeat(19)}${text}`;

@@ -4,8 +4,8 @@
  */
 
 /** Bytes of a row in space `I`: time (8, BE), size (8, BE), flags (1), identity and state (16 each). */
-export const LOOKUP_BYTES = 49;
-export const FLAG_MARKER = 1;
+const LOOKUP_BYTES = 49;
+const FLAG_MARKER = 1;
 export const FLAG_DAMAGED = 2;
 const SIZE_AT = 8;
 const FLAGS_AT = 16;
