@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { ObjectKey, VersionId } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import { INGEST_ITEMS_MAX } from "../protocol/ingest.ts";
-import { groupsOf } from "./groups.ts";
+import { groupsOf, runsOf } from "./groups.ts";
 import type { PlannedVersion } from "./plan.ts";
 
 type Odd = "none" | "file" | "damaged" | "sealed" | "ask" | "unsure" | "before" | "equal";
@@ -88,4 +88,15 @@ test("small absent versions do go together", () => {
   }));
   const sizes = [...groupsOf(keys, { versions: 768, bytes: Infinity })].map(({ length }) => length);
   assert.deepEqual(sizes, [INGEST_ITEMS_MAX, INGEST_ITEMS_MAX, 600 - 2 * INGEST_ITEMS_MAX]);
+});
+
+test("many versions of one key go together between those that cannot", () => {
+  const plain = Array.from({ length: 400 }, () => planned(1000, "none"));
+  const versions = [...plain, planned(1000, "file"), planned(0, "none"), planned(0, "none"), planned(0, "ask")];
+  const runs = [...runsOf(versions, { versions: 768, bytes: Infinity })];
+  assert.deepEqual(runs.flat(), versions);
+  assert.deepEqual(
+    runs.map(({ length }) => length),
+    [INGEST_ITEMS_MAX, 400 - INGEST_ITEMS_MAX, 1, 2, 1],
+  );
 });

@@ -1,4 +1,7 @@
-/** Which keys of a resync go to the target together: those whose every version is small, absent there and to be sent as it is. */
+/**
+ * What of a resync goes to the target together: keys whose every version is small, absent there and to be sent as it is,
+ * and such versions of any other key.
+ */
 import type { ObjectVersion } from "../model/version.ts";
 import { INGEST_BYTES_MAX, INGEST_ITEMS_MAX, INGEST_OBJECT_BYTES_MAX } from "../protocol/ingest.ts";
 import type { PlannedVersion } from "./plan.ts";
@@ -34,31 +37,44 @@ function isPlainKey(work: Work): boolean {
   return !alone && work.outOfScope === 0 && work.versions.length > 0 && work.versions.every(isPlain);
 }
 
-const bytesOf = ({ versions }: Work): number =>
-  versions.reduce((sum, { version }) => sum + ITEM_HEAD_BYTES + (version as ObjectVersion).size, 0);
+/** What something takes of a request; undefined: it cannot travel with others. */
+type Room = { readonly count: number; readonly bytes: number } | undefined;
+
+const roomOf = (planned: Work["versions"]): Room => ({
+  count: planned.length,
+  bytes: planned.reduce((sum, { version }) => sum + ITEM_HEAD_BYTES + (version as ObjectVersion).size, 0),
+});
 
 /** The keys in their order, cut into groups that travel in one request; a key that cannot is a group of its own. */
-export function* groupsOf<W extends Work>(keys: readonly W[], limits: GroupLimits): Generator<W[]> {
+export const groupsOf = <W extends Work>(keys: readonly W[], limits: GroupLimits): Generator<W[]> =>
+  cut(keys, (work) => (isPlainKey(work) ? roomOf(work.versions) : undefined), limits);
+
+/** The same for the versions of one key: of ten thousand, each would wait for the answer to the one before. */
+export const runsOf = <V extends Work["versions"][number]>(
+  planned: readonly V[],
+  limits: GroupLimits,
+): Generator<V[]> => cut(planned, (one) => (isPlain(one) ? roomOf([one]) : undefined), limits);
+
+function* cut<T>(all: readonly T[], measure: (one: T) => Room, limits: GroupLimits): Generator<T[]> {
   const most = Math.min(limits.versions, INGEST_ITEMS_MAX);
-  const room = Math.min(limits.bytes, INGEST_BYTES_MAX);
-  let group: W[] = [];
+  const roomiest = Math.min(limits.bytes, INGEST_BYTES_MAX);
+  let group: T[] = [];
   let [count, bytes] = [0, 0];
-  for (const work of keys) {
-    const isPlain = isPlainKey(work);
-    const more = isPlain ? bytesOf(work) : 0;
-    const fits = isPlain && count + work.versions.length <= most && bytes + more <= room;
+  for (const one of all) {
+    const room = measure(one);
+    const fits = room !== undefined && count + room.count <= most && bytes + room.bytes <= roomiest;
     if (group.length > 0 && !fits) {
       yield group;
       group = [];
       [count, bytes] = [0, 0];
     }
-    if (!isPlain) {
-      yield [work];
+    if (room === undefined) {
+      yield [one];
       continue;
     }
-    group.push(work);
-    count += work.versions.length;
-    bytes += more;
+    group.push(one);
+    count += room.count;
+    bytes += room.bytes;
   }
   if (group.length > 0) yield group;
 }

@@ -49,9 +49,9 @@ describe("work under way", { timeout: 60_000 }, () => {
   });
 
   /** Sends four requests full of versions to an empty target, up to the proof. */
-  async function compare(clientsAreServed: () => boolean): Promise<void> {
+  async function compare(clientsAreServed: () => boolean, keyOf = (i: number) => `k${i}`): Promise<void> {
     const arn = await replicateTo(site, fake);
-    for (let i = 0; i < GROUPS * INGEST_ITEMS_MAX; i++) await site.put(`k${i}`);
+    for (let i = 0; i < GROUPS * INGEST_ITEMS_MAX; i++) await site.put(keyOf(i));
     const target = site.targets.connect(await site.targets.get(SRC, arn));
     const connection = { ...target, ingest: new Ingest(slow(target.client), () => true) };
     const record: ResyncRecord = {
@@ -98,5 +98,13 @@ describe("work under way", { timeout: 60_000 }, () => {
     await compare(() => false);
     assert.deepEqual(events.slice(0, 3), ["asked", "asked", "answered"]);
     assert.ok(!events.includes("paused"));
+  });
+
+  test("the versions of one key travel together as those of many do", async () => {
+    await compare(
+      () => true,
+      () => "k",
+    );
+    assert.deepEqual(events, Array.from({ length: GROUPS }, () => ["asked", "answered", "paused"]).flat());
   });
 });

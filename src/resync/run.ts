@@ -12,7 +12,7 @@ import * as limits from "../replication/limits.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { askDamageCheck } from "./damage-client.ts";
 import { ResyncFailed } from "./failed.ts";
-import { groupsOf, type GroupLimits } from "./groups.ts";
+import { groupsOf, runsOf, type GroupLimits } from "./groups.ts";
 import { Intents, type Intent } from "./intents.ts";
 import type { LocalKey } from "./local-listing.ts";
 import { loadList } from "./named-versions.ts";
@@ -30,7 +30,7 @@ import {
   type VerifyReport,
 } from "./record.ts";
 import { inPass, passesOf, scopeOf, type Scope } from "./scope.ts";
-import { bytesToMove, Sending, sizeOf, type SendingDeps } from "./sending.ts";
+import { bytesToMove, Sending, sizeOf, type Done, type SendingDeps } from "./sending.ts";
 import { ListingError } from "./target-listing.ts";
 import { mayAskDigests, walk, type WalkStep } from "./walk.ts";
 import type { DifferentStep, EqualCounts, EqualStep } from "./walk-digests.ts";
@@ -87,6 +87,9 @@ interface KeyWork extends Omit<KeyPlan, "versions">, Pick<LocalKey, "missing"> {
   readonly equal?: (EqualCounts & { readonly sentBefore: readonly Intent[] }) | undefined;
   readonly weight: number;
 }
+
+/** To a target that takes nothing together, each key goes alone and each version of it. */
+const ALONE: GroupLimits = { versions: 1, bytes: Infinity };
 
 interface KeyResult {
   readonly counts: Counters;
@@ -255,11 +258,14 @@ export class ResyncRun {
     try {
       for await (const batch of this.#batches(bucket)) {
         await this.#intend(batch);
-        for (const group of together ? groupsOf(batch, await this.#groupLimits(usual)) : batch.map((work) => [work])) {
-          const versions = group.reduce((sum, work) => sum + work.versions.length, 0);
+        const room = together ? await this.#groupLimits(usual) : ALONE;
+        for (const group of groupsOf(batch, room)) {
+          const planned = group.flatMap(({ versions }) => versions);
+          const runs = group.length === 1 ? [...runsOf(planned, room)] : [planned];
           const weight = group.reduce((sum, work) => sum + work.weight, 0);
+          const tasks = runs.reduce((most, { length }) => Math.max(most, length), 1);
           const { key } = group.at(-1) as KeyWork;
-          await pool.add(key, weight, () => this.#doGroup(bucket, group), group.length === 1 ? 1 : versions);
+          await pool.add(key, weight, () => this.#doGroup(bucket, group, runs), tasks);
         }
       }
     } finally {
@@ -355,48 +361,47 @@ export class ResyncRun {
     for (const sample of result.samples) if (state.samples.length < limits.RESYNC_SAMPLES) state.samples.push(sample);
   }
 
-  /** Keys that travel together, or one of any kind. */
-  async #doGroup(bucket: Bucket, group: readonly KeyWork[]): Promise<KeyResult> {
-    const [first] = group;
-    if (first === undefined || group.length === 1) return this.#doKey(bucket, first as KeyWork);
-    const planned = group.flatMap(({ versions }) => versions);
-    const sum: Record<string, number> = {};
-    const samples: Sample[] = [];
-    for (const [at, { delta, reason }] of (await this.#sending.together(bucket, planned)).entries()) {
-      for (const name in delta) sum[name] = (sum[name] ?? 0) + (delta[name as keyof Counters] ?? 0);
-      const { key, versionId } = (planned[at] as PlannedWork).version;
-      if (reason !== undefined) samples.push({ key, versionId, reason });
-    }
-    this.state.ahead = addCounters(this.state.ahead, sum);
-    const { clock, clientsAreServed } = this.#deps;
-    if (clientsAreServed?.() === true) await clock.sleep(limits.RESYNC_CLIENTS_PAUSE_MS, this.#job.signal);
-    return { counts: addCounters(NO_COUNTS, sum), samples };
-  }
-
-  /** The versions of one key, oldest first, one after another. */
-  async #doKey(bucket: Bucket, work: KeyWork): Promise<KeyResult> {
-    const { key } = work;
+  /** Keys that travel together, or one of any kind: of a key the oldest versions first, one run after another. */
+  async #doGroup(bucket: Bucket, group: readonly KeyWork[], runs: readonly PlannedWork[][]): Promise<KeyResult> {
     let counts = NO_COUNTS;
     const samples: Sample[] = [];
     const add = (delta: Partial<Counters>): void => {
       counts = addCounters(counts, delta);
       this.state.ahead = addCounters(this.state.ahead, delta);
     };
-    if (work.equal !== undefined) add(await this.#countEqual(bucket, work.equal));
-    if (work.outOfScope > 0) add({ outOfScope: work.outOfScope });
-    for (const planned of work.versions) {
-      const { versionId } = planned.version;
-      const { delta, reason } = await this.#sending.version(bucket, planned, planned.before);
-      add(delta);
-      if (reason !== undefined) samples.push({ key, versionId, reason });
+    for (const { equal, outOfScope } of group) {
+      if (equal !== undefined) add(await this.#countEqual(bucket, equal));
+      if (outOfScope > 0) add({ outOfScope });
     }
-    for (const versionId of work.missing ?? []) {
-      add({ compared: 1, notReplicable: 1 });
-      samples.push({ key, versionId, reason: "there is no such version here" });
+    for (const run of runs) {
+      const sum: Record<string, number> = {};
+      for (const [at, { delta, reason }] of (await this.#send(bucket, run)).entries()) {
+        for (const name in delta) sum[name] = (sum[name] ?? 0) + (delta[name as keyof Counters] ?? 0);
+        const { key, versionId } = (run[at] as PlannedWork).version;
+        if (reason !== undefined) samples.push({ key, versionId, reason });
+      }
+      add(sum);
     }
-    for (const version of work.onlyAtTarget)
-      add((await this.#sending.purgeThere(bucket, key as ObjectKey, version)) ? { purged: 1 } : { onlyAtTarget: 1 });
+    for (const { key, missing, onlyAtTarget } of group) {
+      for (const versionId of missing ?? []) {
+        add({ compared: 1, notReplicable: 1 });
+        samples.push({ key, versionId, reason: "there is no such version here" });
+      }
+      for (const version of onlyAtTarget)
+        add((await this.#sending.purgeThere(bucket, key as ObjectKey, version)) ? { purged: 1 } : { onlyAtTarget: 1 });
+    }
     return { counts, samples };
+  }
+
+  /** Several are plain ones (groups.ts): one request. */
+  async #send(bucket: Bucket, run: readonly PlannedWork[]): Promise<Done[]> {
+    const [first] = run;
+    if (first === undefined) return [];
+    if (run.length === 1) return [await this.#sending.version(bucket, first, first.before)];
+    const done = await this.#sending.together(bucket, run);
+    const { clock, clientsAreServed } = this.#deps;
+    if (clientsAreServed?.() === true) await clock.sleep(limits.RESYNC_CLIENTS_PAUSE_MS, this.#job.signal);
+    return done;
   }
 
   /** Of what a sum told equal, that is sent which this job meant to send and which is still here to be equal. */
