@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import type { Arn } from "../model/names.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { ExistingObjects } from "./existing.ts";
 import { logRange, pendingWork, readRows } from "./log.ts";
 import { failures, replicationDiff, replicationMetrics, type StatusDeps } from "./status.ts";
-import { FakeTarget } from "./testing/fake-target.ts";
+import type { FakeTarget } from "./testing/fake-target.ts";
 import {
   asKey,
   collected,
+  eachWithTarget,
   enableRule,
   SRC,
   statusOf,
   targetJson,
-  testSite,
   until,
   type TestSite,
 } from "./testing/site.ts";
@@ -27,10 +27,8 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
   let ended: Promise<void>;
   const poked: Arn[] = [];
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await site.targets.set(SRC, targetJson(fake));
     const { index, objects, clock } = site;
     const warn = (message: string): void => assert.fail(message);
@@ -44,12 +42,12 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
     });
     stop = new AbortController();
     ended = existing.run(stop.signal);
+    return async () => {
+      stop.abort();
+      await ended;
+    };
   });
-  afterEach(async () => {
-    stop.abort();
-    await ended;
-    await site.close();
-    await fake.stop();
+  afterEach(() => {
     poked.length = 0;
   });
   const pendingCount = async (): Promise<number> => (await pendingWork(site.index, arn)).count;

@@ -1,11 +1,11 @@
 /** Purges of the null id on the wire: which of them are told, to whom, and what must not meet them there. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { NULL_VERSION, type Arn } from "../model/names.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
 import { sendVersion } from "./sender.ts";
-import { FakeTarget } from "./testing/fake-target.ts";
-import { asKey, enableRule, replicateTo, SRC, testSite, type TestSite } from "./testing/site.ts";
+import type { FakeTarget } from "./testing/fake-target.ts";
+import { asKey, eachWithTarget, enableRule, replicateTo, SRC, type TestSite } from "./testing/site.ts";
 
 const AT = { bucket: SRC, key: asKey("null/a"), versionId: NULL_VERSION };
 const SECOND = 1_000_000_000n;
@@ -15,17 +15,11 @@ describe("purges of the null id", () => {
   let fake: FakeTarget;
   let arn: Arn;
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await replicateTo(site, fake);
     const versioning = { status: "Enabled", excludedPrefixes: ["null/"] } as const;
     await site.objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning }));
-  });
-  afterEach(async () => {
-    await site.close();
-    await fake.stop();
   });
 
   async function send(resyncId?: string): Promise<string> {

@@ -1,6 +1,6 @@
 /** A target is tried before a rule sends to it, and again when it may have become another. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import type { Arn } from "../model/names.ts";
 import type { ReplicationRule } from "../model/replication-config.ts";
 import { testRule } from "../model/testing.ts";
@@ -8,22 +8,16 @@ import { systemRandom } from "../runtime/random.ts";
 import { validateConfig } from "./config.ts";
 import { probeResult, Probes } from "./probe.ts";
 import { FakeTarget, type SeenRequest } from "./testing/fake-target.ts";
-import { enableRule, SRC, targetJson, testSite, until, type TestSite } from "./testing/site.ts";
+import { eachWithTarget, enableRule, SRC, targetJson, until, type TestSite } from "./testing/site.ts";
 
 describe("trying a target", { timeout: 20_000 }, () => {
   let site: TestSite;
   let fake: FakeTarget;
   let arn: Arn;
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await site.targets.set(SRC, targetJson(fake));
-  });
-  afterEach(async () => {
-    await site.close();
-    await fake.stop();
   });
 
   const deps = () => ({ ...site, random: systemRandom, hostId: "this-site" });

@@ -1,12 +1,12 @@
 /** What a target that refuses everything, or very much, gets to see, and what it costs those versions that it takes. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import type { Arn } from "../model/names.ts";
 import { REFUSED_IN_A_ROW, SMALL_IN_FLIGHT_MAX, TRIES_AT_ONCE_MAX } from "./limits.ts";
 import { pendingWork } from "./log.ts";
-import { FakeTarget } from "./testing/fake-target.ts";
+import type { FakeTarget } from "./testing/fake-target.ts";
 import { runScheduler, type RunningScheduler } from "./testing/running.ts";
-import { replicateTo, testSite, until, type TestSite } from "./testing/site.ts";
+import { eachWithTarget, replicateTo, until, type TestSite } from "./testing/site.ts";
 
 describe("a target that refuses", { timeout: 60_000 }, () => {
   let site: TestSite;
@@ -15,17 +15,13 @@ describe("a target that refuses", { timeout: 60_000 }, () => {
   let running: RunningScheduler;
   const warnings: string[] = [];
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await replicateTo(site, fake);
     running = runScheduler(site, (message, error) => warnings.push(`${message}: ${String(error)}`));
+    return () => running.stop();
   });
-  afterEach(async () => {
-    await running.stop();
-    await site.close();
-    await fake.stop();
+  afterEach(() => {
     assert.deepEqual(warnings.splice(0), []);
   });
   const failing = async (): Promise<number> => (await pendingWork(site.index, arn)).failing.count;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import type { Arn, VersionId } from "../model/names.ts";
 import { logCounter } from "../objects/rows.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
@@ -9,9 +9,9 @@ import { logRowKey, namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow, encodeTimedRow } from "../storage/records.ts";
 import { logRange, pendingWork } from "./log.ts";
 import type { TargetRecord } from "./target-record.ts";
-import { FakeTarget } from "./testing/fake-target.ts";
+import type { FakeTarget } from "./testing/fake-target.ts";
 import { runScheduler, type RunningScheduler } from "./testing/running.ts";
-import { asKey, replicateTo, SRC, statusOf, testSite, until, type TestSite } from "./testing/site.ts";
+import { asKey, eachWithTarget, replicateTo, SRC, statusOf, until, type TestSite } from "./testing/site.ts";
 
 describe("working off the change log", { timeout: 20_000 }, () => {
   let site: TestSite;
@@ -20,17 +20,13 @@ describe("working off the change log", { timeout: 20_000 }, () => {
   let running: RunningScheduler;
   const warnings: string[] = [];
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await replicateTo(site, fake);
     start();
+    return () => running.stop();
   });
-  afterEach(async () => {
-    await running.stop();
-    await site.close();
-    await fake.stop();
+  afterEach(() => {
     assert.deepEqual(warnings.splice(0), []);
   });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
 import type { ObjectVersion, Version } from "../model/version.ts";
 import { rfc3339Nano } from "../protocol/time.ts";
@@ -7,7 +7,7 @@ import { sendVersion } from "./sender.ts";
 import { SPLIT_OBJECT_BYTES, SPLIT_PART_BYTES } from "./limits.ts";
 import { splitPieces } from "./send-object.ts";
 import { FakeTarget, type SeenRequest } from "./testing/fake-target.ts";
-import { asKey, replicateTo, SRC, testSite, type TestSite } from "./testing/site.ts";
+import { asKey, eachWithTarget, replicateTo, SRC, type TestSite } from "./testing/site.ts";
 import type { SendOutcome } from "./wire.ts";
 
 describe("one version to one target", () => {
@@ -16,17 +16,11 @@ describe("one version to one target", () => {
   let arn: Arn;
   let bucketId: string;
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await replicateTo(site, fake);
     bucketId = (await site.objects.bucket(SRC)).id;
     fake.seen.length = 0;
-  });
-  afterEach(async () => {
-    await site.close();
-    await fake.stop();
   });
 
   async function send(

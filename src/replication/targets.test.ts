@@ -1,26 +1,18 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import type { BucketName } from "../model/names.ts";
 import type { ReplicationRule } from "../model/replication-config.ts";
 import { testRule } from "../model/testing.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { checkConfig, validateConfig, type ConfigDeps } from "./config.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
-import { enableRule, replicateTo, SRC, targetJson, testSite, type TestSite } from "./testing/site.ts";
+import { eachWithTarget, enableRule, replicateTo, SRC, targetJson, type TestSite } from "./testing/site.ts";
 
 describe("remote targets", { timeout: 20_000 }, () => {
   let site: TestSite;
   let fake: FakeTarget;
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
-  });
-  afterEach(async () => {
-    await site.close();
-    await fake.stop();
-  });
+  eachWithTarget((made) => void ({ site, fake } = made));
   const json = (more: object = {}): object => ({ ...targetJson(fake), ...more });
   const refuses = (promise: Promise<unknown>, code: string): Promise<void> => assert.rejects(promise, { code });
 

@@ -1,12 +1,12 @@
 /** What operators say to a resync: plan, scope, order, limits, pause, direction; and what it says of itself. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import { signerOf } from "../protocol/signed-document.ts";
 import { RESYNC_ATTEMPTS } from "../replication/limits.ts";
-import { FakeTarget } from "../replication/testing/fake-target.ts";
-import { asKey, collected, enableRule, replicateTo, SRC, testSite, until } from "../replication/testing/site.ts";
+import type { FakeTarget } from "../replication/testing/fake-target.ts";
+import { asKey, collected, eachWithTarget, enableRule, replicateTo, SRC, until } from "../replication/testing/site.ts";
 import type { TestSite } from "../replication/testing/site.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { nameOfRow, namedRange, SPACE } from "../storage/keys.ts";
@@ -29,18 +29,16 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
   const warnings: string[] = [];
   const files = new Map<string, string>();
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await replicateTo(site, fake);
     run();
+    return async () => {
+      stop.abort();
+      await ended;
+    };
   });
-  afterEach(async () => {
-    stop.abort();
-    await ended;
-    await site.close();
-    await fake.stop();
+  afterEach(() => {
     files.clear();
     assert.deepEqual(warnings.splice(0), []);
   });

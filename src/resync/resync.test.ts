@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import type { Arn, VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import { systemRandom } from "../runtime/random.ts";
 import type { FakeVersion } from "../replication/testing/fake-store.ts";
-import { FakeTarget } from "../replication/testing/fake-target.ts";
-import { asKey, enableRule, replicateTo, SRC, testSite, until, type TestSite } from "../replication/testing/site.ts";
+import type { FakeTarget } from "../replication/testing/fake-target.ts";
+import {
+  asKey,
+  eachWithTarget,
+  enableRule,
+  replicateTo,
+  SRC,
+  until,
+  type TestSite,
+} from "../replication/testing/site.ts";
 import { ResyncJobs } from "./jobs.ts";
 import { loadRecords, type ResyncRecord } from "./record.ts";
 
@@ -20,18 +28,16 @@ describe("resync", { timeout: 120_000 }, () => {
   let ended: Promise<void>;
   const warnings: string[] = [];
 
-  beforeEach(async () => {
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     arn = await replicateTo(site, fake);
     run();
+    return async () => {
+      stop.abort();
+      await ended;
+    };
   });
-  afterEach(async () => {
-    stop.abort();
-    await ended;
-    await site.close();
-    await fake.stop();
+  afterEach(() => {
     assert.deepEqual(warnings.splice(0), []);
   });
 

@@ -1,11 +1,11 @@
 /** How much of a resync is under way at once, and when it pauses: clients that are served beside it wait for its work. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { decodeIngest, encodeIngestResults, INGEST_ITEMS_MAX } from "../protocol/ingest.ts";
 import { Ingest } from "../replication/ingest.ts";
 import { RESYNC_CLIENTS_PAUSE_MS } from "../replication/limits.ts";
-import { FakeTarget } from "../replication/testing/fake-target.ts";
-import { replicateTo, SRC, testSite, type TestSite } from "../replication/testing/site.ts";
+import type { FakeTarget } from "../replication/testing/fake-target.ts";
+import { eachWithTarget, replicateTo, SRC, type TestSite } from "../replication/testing/site.ts";
 import type { TargetClient } from "../replication/wire.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { DEFAULT_LIMITS } from "./options.ts";
@@ -25,15 +25,9 @@ describe("work under way", { timeout: 60_000 }, () => {
   let fake: FakeTarget;
   let events: ("asked" | "answered" | "paused")[];
 
-  beforeEach(async () => {
+  eachWithTarget(async (made) => {
+    ({ site, fake } = made);
     events = [];
-    site = await testSite();
-    fake = new FakeTarget();
-    await fake.start();
-  });
-  afterEach(async () => {
-    await site.close();
-    await fake.stop();
   });
 
   /** A target that takes small versions together, and takes its time. */

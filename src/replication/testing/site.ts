@@ -1,4 +1,5 @@
 /** One site in memory with a versioned bucket and a target, for the tests of replication and resync. */
+import { afterEach, beforeEach } from "node:test";
 import { createObjects } from "../../objects/create.ts";
 import type { Objects } from "../../objects/objects.ts";
 import type { Arn, BucketName, ObjectKey, VersionId } from "../../model/names.ts";
@@ -12,7 +13,7 @@ import type { OrderedIndex } from "../../storage/index/index.ts";
 import { memoryIndex } from "../../storage/index/memory.ts";
 import { targetClient } from "../client-adapter.ts";
 import { Targets } from "../targets.ts";
-import type { FakeTarget } from "./fake-target.ts";
+import { FakeTarget } from "./fake-target.ts";
 
 export const SRC = "src" as BucketName;
 export const asKey = (text: string): ObjectKey => text as ObjectKey;
@@ -105,6 +106,30 @@ export async function testSite(): Promise<TestSite> {
   await objects.createBucket(SRC, { owner: "root" });
   await objects.updateBucket(SRC, (bucket) => ({ ...bucket, versioning: { status: "Enabled" } }));
   return site;
+}
+
+/**
+ * A site and a target that answers: made before every test of the suite that calls this, and ended after it. What `use`
+ * gives back is called before that, to stop what it started.
+ */
+export function eachWithTarget(
+  use: (made: { site: TestSite; fake: FakeTarget }) => Promise<(() => Promise<void>) | void> | void,
+): void {
+  const ends: (() => Promise<void> | void)[] = [];
+  beforeEach(async () => {
+    const site = await testSite();
+    const fake = new FakeTarget();
+    ends.push(
+      () => site.close(),
+      () => fake.stop(),
+    );
+    await fake.start();
+    const stop = await use({ site, fake });
+    if (stop !== undefined) ends.unshift(stop);
+  });
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end();
+  });
 }
 
 export function targetJson(fake: FakeTarget): object {
