@@ -1,4 +1,4 @@
-/** What the admin API needs from replication; `replication/` has it, `server/` hands it in. All throw StoreErrors. */
+/** What the admin API needs from replication; `server/replication.ts` has it. All throw StoreErrors. */
 import type { Bucket } from "../model/bucket.ts";
 import type { BucketName } from "../model/names.ts";
 import type { ObjectLockConfig } from "../model/object-lock.ts";

@@ -7,7 +7,7 @@ import { testRule } from "../model/testing.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { validateConfig } from "./config.ts";
 import { probeResult, Probes } from "./probe.ts";
-import { FakeTarget, type SeenRequest } from "./testing/fake-target.ts";
+import type { FakeTarget, SeenRequest } from "./testing/fake-target.ts";
 import { eachWithTarget, enableRule, SRC, targetJson, until, type TestSite } from "./testing/site.ts";
 
 describe("trying a target", { timeout: 20_000 }, () => {

@@ -6,7 +6,7 @@ import { rfc3339Nano } from "../protocol/time.ts";
 import { sendVersion } from "./sender.ts";
 import { SPLIT_OBJECT_BYTES, SPLIT_PART_BYTES } from "./limits.ts";
 import { splitPieces } from "./send-object.ts";
-import { FakeTarget, type SeenRequest } from "./testing/fake-target.ts";
+import type { FakeTarget, SeenRequest } from "./testing/fake-target.ts";
 import { asKey, eachWithTarget, replicateTo, SRC, type TestSite } from "./testing/site.ts";
 import type { SendOutcome } from "./wire.ts";
 

@@ -42,9 +42,8 @@ export interface TargetsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly clientFor: (address: TargetAddress) => TargetClient;
-  /** This site's x-amz-id-2, and whether `host:port` is an address that it listens on. */
+  /** This site's x-amz-id-2: a target that answers with it is this very site. */
   readonly hostId: string;
-  readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
   readonly observer?: SendObserver | undefined;
   /** See ConnectionsDeps. */
   readonly encryptedOverHttp?: boolean | undefined;
@@ -227,9 +226,8 @@ export class Targets {
     const client = this.#deps.clientFor({ ...target, bucket: target.targetBucket, secretKey });
     try {
       if (target.targetBucket === loaded.bucket.name) {
-        const own =
-          this.#deps.isOwnAddress?.(target.endpoint) === true || (await checks.isThisSite(client, this.#deps.hostId));
-        if (own) throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: loaded.bucket.name });
+        if (await checks.isThisSite(client, this.#deps.hostId))
+          throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: loaded.bucket.name });
       }
       await checks.checkBucketThere(client, "XMinioAdminRemoteTargetNotFoundError");
       await checks.checkVersioned(client);

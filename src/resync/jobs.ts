@@ -58,8 +58,6 @@ export interface JobsDeps {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
-  /** Clients are being served in this process; absent: never. */
-  readonly clientsAreServed?: (() => boolean) | undefined;
   /** This site, as reports name it. */
   readonly site: string;
   /** Keeps a report as a file; it never rejects. */
@@ -71,6 +69,7 @@ export interface JobsDeps {
 export interface StartRequest {
   readonly arn: string;
   readonly resetId: string;
+  /** As it was sent: a Go duration whose nanoseconds mean hours. */
   readonly olderThan: string;
   readonly options?: JobOptions | undefined;
   readonly limits?: Partial<JobLimits> | undefined;

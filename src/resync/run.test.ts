@@ -63,6 +63,7 @@ describe("work under way", { timeout: 60_000 }, () => {
     };
     const clock = {
       ...site.clock,
+      clientsAreServed,
       sleep: (ms: number) => {
         if (ms === RESYNC_CLIENTS_PAUSE_MS) events.push("paused");
         return site.clock.sleep(ms);
@@ -78,7 +79,7 @@ describe("work under way", { timeout: 60_000 }, () => {
       signal: new AbortController().signal,
     };
     const { objects, index } = site;
-    const run: ResyncRun = new ResyncRun({ objects, index, clock, random: systemRandom, clientsAreServed }, job);
+    const run: ResyncRun = new ResyncRun({ objects, index, clock, random: systemRandom }, job);
     await assert.rejects(run.run(), Compared);
     assert.equal(run.state.counters.sent, GROUPS * INGEST_ITEMS_MAX);
   }

@@ -37,8 +37,6 @@ import type { DifferentStep, EqualCounts, EqualStep } from "./walk-digests.ts";
 
 export interface RunDeps extends SendingDeps {
   readonly index: OrderedIndex;
-  /** Clients are being served in this process; absent: never. */
-  readonly clientsAreServed?: (() => boolean) | undefined;
 }
 
 export interface RunJob {
@@ -245,11 +243,13 @@ export class ResyncRun {
     const usual = together ? limits.RESYNC_IN_FLIGHT_INGEST_MAX : limits.RESYNC_IN_FLIGHT_MAX;
     await this.#intents.load(state.cursor);
     const most = this.#job.limits;
-    const { clientsAreServed = () => false } = this.#deps;
+    const { clock } = this.#deps;
     const pool = new OrderedPool<KeyResult>(
       {
         get maxTasks() {
-          return most().inFlight || (together && clientsAreServed() ? limits.RESYNC_IN_FLIGHT_CLIENTS_MAX : usual);
+          return (
+            most().inFlight || (together && clock.clientsAreServed?.() ? limits.RESYNC_IN_FLIGHT_CLIENTS_MAX : usual)
+          );
         },
         maxWeight: limits.RESYNC_BYTES_IN_FLIGHT_MAX,
       },
@@ -399,8 +399,8 @@ export class ResyncRun {
     if (first === undefined) return [];
     if (run.length === 1) return [await this.#sending.version(bucket, first, first.before)];
     const done = await this.#sending.together(bucket, run);
-    const { clock, clientsAreServed } = this.#deps;
-    if (clientsAreServed?.() === true) await clock.sleep(limits.RESYNC_CLIENTS_PAUSE_MS, this.#job.signal);
+    const { clock } = this.#deps;
+    if (clock.clientsAreServed?.()) await clock.sleep(limits.RESYNC_CLIENTS_PAUSE_MS, this.#job.signal);
     return done;
   }
 

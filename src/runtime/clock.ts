@@ -6,6 +6,8 @@ export interface Clock {
   nowMs(): number;
   /** Resolves after `ms` (0: after what else waits for its turn now), or at once when `signal` aborts (it never rejects). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Work in the background leaves them room (giving-way.ts); absent: there are none. */
+  clientsAreServed?(): boolean;
 }
 
 /** The machine's clock. Sub-millisecond digits come from the monotonic counter; ties are broken by one nanosecond. */

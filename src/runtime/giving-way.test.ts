@@ -47,8 +47,10 @@ test("it pauses while clients are served and a moment longer; other waits are as
     return begun?.ms;
   };
   assert.equal(await pause(), 0);
+  assert.equal(clock.clientsAreServed?.(), false);
   clients.begin();
   assert.ok(((await pause()) ?? 0) > 0);
+  assert.equal(clock.clientsAreServed?.(), true);
   hand.now += 60_000;
   assert.ok(((await pause()) ?? 0) > 0, "a long download is a client too");
   clients.end(hand.now);

@@ -1,7 +1,7 @@
 /**
  * Background work gives way to clients. What goes through a million versions in one process with those who serve clients
- * stops after every few of them (`sleep(0)` of the clock): then the event loop turns, and while clients are being served
- * it turns a while longer.
+ * stops after every few of them (`sleep(0)` of its clock): then the event loop turns, and while clients are being served
+ * it turns a while longer. What has several requests to others under way asks `clientsAreServed` for how many.
  */
 import type { Clock } from "./clock.ts";
 
@@ -31,13 +31,15 @@ export class Clients {
   }
 }
 
-/** `clock`, with a `sleep(0)` of which one ends at a time, in the order of asking, and later while clients are served. */
+/** `clock`, which knows of the clients, with a `sleep(0)` of which one ends at a time, in the order of asking, and later while clients are served. */
 export function givingWay(clock: Clock, clients: Clients): Clock {
   let last = Promise.resolve();
-  const turn = (): Promise<void> => clock.sleep(clients.areServed(clock.nowMs()) ? PAUSE_MS : 0);
+  const clientsAreServed = (): boolean => clients.areServed(clock.nowMs());
+  const turn = (): Promise<void> => clock.sleep(clientsAreServed() ? PAUSE_MS : 0);
   return {
     nowNs: () => clock.nowNs(),
     nowMs: () => clock.nowMs(),
     sleep: (ms, signal) => (ms > 0 ? clock.sleep(ms, signal) : (last = last.then(turn))),
+    clientsAreServed,
   };
 }

@@ -1,33 +1,15 @@
-/** What bucket sub-resources need from replication and resync. Implemented by `replication/` and put in by `server/`. */
-import type { Identity } from "../iam/types.ts";
+/** What bucket sub-resources need from replication and resync. `server/replication.ts` has it. */
 import type { Bucket } from "../model/bucket.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ObjectLockConfig } from "../model/object-lock.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Peer, ProxiedCall } from "../replication/peer-reads.ts";
-import type { JobLimits, JobOptions, Named } from "../resync/options.ts";
-
-export interface ResyncStart {
-  readonly arn: string;
-  /** Empty: make one. */
-  readonly resetId: string;
-  /** `older-than` as sent, empty when absent: a Go duration whose nanoseconds mean hours (replication.md 7.1). */
-  readonly olderThan: string;
-  readonly options: JobOptions;
-  readonly limits: Partial<JobLimits>;
-  /** Only these versions. */
-  readonly named?: readonly Named[] | undefined;
-}
-
-export interface ResyncControl {
-  readonly paused?: boolean | undefined;
-  readonly limits: Partial<JobLimits>;
-}
+import type { ControlRequest, StartRequest } from "../resync/jobs.ts";
 
 /** All of them throw StoreErrors with the codes of replication.md 1.3, 2.5, 7.1. */
 export interface ReplicationApi {
   /** Rows 6 to 14 of replication.md 1.3: ARNs are known, remote buckets reachable and fit. Stores nothing. */
-  validateConfig(bucket: BucketName, config: ReplicationConfig, identity: Identity): Promise<void>;
+  validateConfig(bucket: BucketName, config: ReplicationConfig): Promise<void>;
   /** The change that gives a bucket this object lock; ReplicationDestinationMissingLockError: a target could not keep it. */
   lockChange(bucket: BucketName, objectLock: ObjectLockConfig): Promise<(bucket: Bucket) => Bucket>;
   /** The stored configuration is another one now (or gone). */
@@ -38,7 +20,7 @@ export interface ReplicationApi {
   check(bucket: BucketName): Promise<void>;
   /** JSON of replication.md 9.1: version 1 is `currStats` alone. */
   metrics(bucket: BucketName, version: 1 | 2): Promise<object>;
-  resyncStart(bucket: BucketName, request: ResyncStart): Promise<object>;
+  resyncStart(bucket: BucketName, request: StartRequest): Promise<object>;
   /** `{}` when none ran. */
   resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
   /** Answers a peer's frame of a comparison (docs/reference/peers.md). Throws NoSuchBucket and InvalidRequest. */
@@ -50,9 +32,9 @@ export interface ReplicationApi {
   /** Returns the id of the cancelled resync. An empty ARN: the only one. */
   resyncCancel(bucket: BucketName, arn: string): Promise<string>;
   /** What a start would do: progress, at last the whole. Stores nothing. */
-  resyncPlan(bucket: BucketName, request: ResyncStart, signal: AbortSignal): Promise<AsyncIterable<object>>;
+  resyncPlan(bucket: BucketName, request: StartRequest, signal: AbortSignal): Promise<AsyncIterable<object>>;
   /** Pauses, resumes, or changes limits; answers as the status does. */
-  resyncControl(bucket: BucketName, arn: string, request: ResyncControl): Promise<object>;
+  resyncControl(bucket: BucketName, arn: string, request: ControlRequest): Promise<object>;
   /** The signed report of the last resync. */
   resyncReport(bucket: BucketName, arn: string): Promise<string>;
 }

@@ -20,7 +20,6 @@ import type { LogTail } from "../observe/log-tail.ts";
 import { MetricsRegistry } from "../observe/metrics.ts";
 import type { TraceRecord } from "../observe/trace.ts";
 import { createRequestObserver } from "../observe/requests.ts";
-import { createReplication } from "../resync/create-replication.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { Clients, givingWay } from "../runtime/giving-way.ts";
 import { systemRandom } from "../runtime/random.ts";
@@ -41,6 +40,7 @@ import { GatheredMetrics } from "./gather-metrics.ts";
 import type { FeedName, ProcessMessage } from "./processes.ts";
 import { openKeyRing } from "./key-ring.ts";
 import { codeOf, KeyWatch } from "./key-watch.ts";
+import { createReplication } from "./replication.ts";
 import { reportFiles } from "./report-files.ts";
 import { openSiteSealer } from "./sealer.ts";
 import type { Settings } from "./settings.ts";
@@ -132,7 +132,6 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     blobs,
     scrub: () => config.live.scrub,
     saveReport: reportFiles(settings.dir, warn),
-    clientsAreServed: () => clients.areServed(clock.nowMs()),
     warn,
   });
   if (options.background) poke = (arns) => replication.poke(arns);

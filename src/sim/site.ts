@@ -13,7 +13,7 @@ import type { Objects } from "../objects/objects.ts";
 import { silentLog } from "../observe/log.ts";
 import { RESILVER } from "../protocol/replication-headers.ts";
 import { targetClient } from "../replication/client-adapter.ts";
-import { createReplication, type Replication } from "../resync/create-replication.ts";
+import { createReplication, type Replication } from "../server/replication.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { createS3Handler, type S3Handler } from "../s3/listener.ts";
 import { startBackground, type Background } from "../server/background.ts";

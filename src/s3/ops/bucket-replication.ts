@@ -37,7 +37,7 @@ export const putBucketReplication: Operation = {
     const { versioning, objectLock } = await deps.objects.bucket(name);
     if (versioning?.status !== "Enabled") throw needsVersioning();
     const replication = parseReplicationXml(await readCheckedDocument(request, REPLICATION_CONFIG_BYTES_MAX));
-    await deps.replication.validateConfig(name, replication, request.identity);
+    await deps.replication.validateConfig(name, replication);
     await deps.objects.updateBucket(name, (bucket) => {
       // Asked again: it may have been suspended while the targets were looked at.
       if (bucket.versioning?.status !== "Enabled") throw needsVersioning();

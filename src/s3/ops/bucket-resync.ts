@@ -2,10 +2,10 @@
 import { hasCode, StoreError } from "../../model/errors.ts";
 import type { Arn } from "../../model/names.ts";
 import { RESYNC_LIST_BYTES_MAX } from "../../replication/limits.ts";
+import type { StartRequest } from "../../resync/jobs.ts";
 import { parseLimits, parseNamed, parseOptions } from "../../resync/options.ts";
 import { authorize } from "../authorize.ts";
 import { hasBody, readDocument } from "../body.ts";
-import type { ResyncStart } from "../replication-api.ts";
 import { JsonStoreError } from "../render-error.ts";
 import { jsonReply } from "../reply.ts";
 import type { Operation, S3Request } from "../request.ts";
@@ -26,7 +26,7 @@ async function refusedAsJson<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function startOf(request: S3Request): Promise<ResyncStart> {
+async function startOf(request: S3Request): Promise<StartRequest> {
   const parameter = (name: string): string | undefined => request.query.get(name);
   const body = hasBody(request.incoming) ? (await readDocument(request, RESYNC_LIST_BYTES_MAX)).toString("utf8") : "";
   return {

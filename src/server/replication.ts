@@ -1,11 +1,9 @@
-/** Puts replication and resync together for the server: what the S3 and admin layers call, and the background work. */
-import type { Identity } from "../iam/types.ts";
+/** Puts replication and resync together: what the S3 and admin layers call, and the background work. */
+import type { BacklogApi } from "../admin/targets-api.ts";
 import type { TraceSink } from "../observe/trace.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Bucket } from "../model/bucket.ts";
-import type { Arn, BucketName } from "../model/names.ts";
-import type { ObjectLockConfig } from "../model/object-lock.ts";
-import type { ReplicationConfig } from "../model/replication-config.ts";
+import type { Arn } from "../model/names.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { LocalSide } from "../reconcile/local.ts";
@@ -16,27 +14,19 @@ import { ExistingObjects } from "../replication/existing.ts";
 import { ForgottenTargets } from "../replication/forget.ts";
 import { tracingObserver } from "../replication/observer.ts";
 import { Probes } from "../replication/probe.ts";
-import { PeerReads, type Peer, type ProxiedCall } from "../replication/peer-reads.ts";
+import { PeerReads } from "../replication/peer-reads.ts";
 import { Scheduler } from "../replication/scheduler.ts";
-import {
-  failures,
-  replicationDiff,
-  replicationMetrics,
-  type DiffLine,
-  type DiffRequest,
-  type FailureLine,
-  type StatusDeps,
-} from "../replication/status.ts";
+import { failures, replicationDiff, replicationMetrics, type StatusDeps } from "../replication/status.ts";
 import type { Sealer } from "../model/sealer.ts";
 import { withSynchronousTargets } from "../replication/synchronous.ts";
 import { Targets } from "../replication/targets.ts";
 import type { TargetClient } from "../replication/wire.ts";
 import type { BlobStore } from "../storage/blobs/blobs.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import type { Forecast } from "./forecast.ts";
-import { Heals } from "./heal.ts";
-import { ResyncJobs, type ControlRequest, type StartRequest } from "./jobs.ts";
-import { Scrub, type ScrubSettings } from "./scrub.ts";
+import { Heals } from "../resync/heal.ts";
+import { ResyncJobs } from "../resync/jobs.ts";
+import { Scrub, type ScrubSettings } from "../resync/scrub.ts";
+import type { ReplicationApi } from "../s3/replication-api.ts";
 
 export interface ReplicationDeps {
   readonly index: OrderedIndex;
@@ -48,14 +38,10 @@ export interface ReplicationDeps {
   readonly nodeName: string;
   /** This site's x-amz-id-2, for the check that a target is not this very site. */
   readonly hostId: string;
-  /** Whether this process listens on `host:port`. */
-  readonly isOwnAddress?: ((endpoint: string) => boolean) | undefined;
   readonly userAgent: string;
   /** PEM roots trusted for targets. */
   readonly ca?: readonly string[] | (() => readonly string[]) | undefined;
   readonly warn: (message: string, error: unknown) => void;
-  /** Clients are being served in this process: a resync leaves them room; absent: never. */
-  readonly clientsAreServed?: (() => boolean) | undefined;
   /** Follows every version that is sent; absent: nobody ever does. */
   readonly trace?: TraceSink | undefined;
   /** Set in processes that never `start`: reaches the one that does; no ARNs named: look at everything. */
@@ -71,40 +57,13 @@ export interface ReplicationDeps {
   readonly clientFor?: ((address: TargetAddress) => TargetClient) | undefined;
 }
 
-/** The methods of `s3/replication-api.ts`. */
-export interface ReplicationCalls {
-  validateConfig(bucket: BucketName, config: ReplicationConfig, identity: Identity): Promise<void>;
-  lockChange(bucket: BucketName, objectLock: ObjectLockConfig): Promise<(bucket: Bucket) => Bucket>;
-  configChanged(bucket: BucketName): Promise<void>;
-  removeAllTargets(bucket: BucketName): Promise<void>;
-  check(bucket: BucketName): Promise<void>;
-  metrics(bucket: BucketName, version: 1 | 2): Promise<object>;
-  resyncStart(bucket: BucketName, request: StartRequest): Promise<object>;
-  resyncStatus(bucket: BucketName, arn?: Arn): Promise<object>;
-  reconcile(bucket: BucketName, call: string, frame: Buffer): Promise<Buffer>;
-  peersFor(bucket: Bucket, key: string): Promise<readonly Peer[]>;
-  proxied(bucketId: string, call: ProxiedCall, succeeded: boolean): void;
-  resyncCancel(bucket: BucketName, arn: string): Promise<string>;
-  resyncPlan(bucket: BucketName, request: StartRequest, signal: AbortSignal): Promise<AsyncGenerator<Forecast>>;
-  resyncControl(bucket: BucketName, arn: string, request: ControlRequest): Promise<object>;
-  resyncReport(bucket: BucketName, arn: string): Promise<string>;
-}
-
-/** The methods of `admin/targets-api.ts` for replication/diff and replication/mrf. */
-export interface BacklogCalls {
-  diff(bucket: BucketName, request: DiffRequest): Promise<AsyncIterable<DiffLine>>;
-  failures(bucket: BucketName | undefined): Promise<AsyncIterable<FailureLine>>;
-}
-
 export interface Replication {
   /** The objects as clients use them: their writes wait for synchronous targets. */
   readonly clientObjects: Objects;
   readonly targets: Targets;
-  readonly api: ReplicationCalls;
-  readonly backlog: BacklogCalls;
+  readonly api: ReplicationApi;
+  readonly backlog: BacklogApi;
   readonly heals: Heals;
-  /** For the metrics of the site: every target with its queue, counters and health. */
-  readonly status: StatusDeps;
   /** Begins the background work: sending, queueing existing objects, resyncs. */
   start(): void;
   /** Ends the background work and closes every connection; what was under way goes on after the next start. */
@@ -123,19 +82,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
   const existing = new ExistingObjects({ index, objects, clock, random, warn, poke: (arn) => scheduler.poke(arn) });
   const forgotten = new ForgottenTargets({ index, clock, warn });
   const peers = new PeerReads({ index, targets, clock, warn });
-  const { sealer, saveReport, clientsAreServed } = deps;
-  const jobs = new ResyncJobs({
-    index,
-    objects,
-    targets,
-    sealer,
-    clock,
-    random,
-    site: deps.nodeName,
-    saveReport,
-    clientsAreServed,
-    warn,
-  });
+  const jobs = new ResyncJobs({ ...deps, targets, site: deps.nodeName });
   const bytes = {
     objects,
     index,
@@ -180,7 +127,6 @@ export function createReplication(deps: ReplicationDeps): Replication {
     clientObjects: withSynchronousTargets({ objects, targets, clock, warn }),
     targets,
     heals,
-    status,
     api: {
       validateConfig: (bucket, replication) => validateConfig(config, bucket, replication),
       lockChange: (bucket, objectLock) => targets.lockChange(bucket, objectLock),
