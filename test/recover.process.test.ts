@@ -289,6 +289,16 @@ describe("what may go wrong", { timeout: 200_000 }, () => {
     assert.equal((objects[0] as { rule: { Status: string } }).rule.Status, "Enabled");
   });
 
+  test("restore makes the rule that --back names beside one that leads elsewhere, and only once", async () => {
+    await runner.mc("mb --with-versioning alpha/archive");
+    const back = `http://replicator:${SECRET}@127.0.0.1:${alpha.server.port}/archive`;
+    for (let runs = 0; runs < 2; runs++) {
+      await runner.mc(`replicate restore alpha/${BUCKET} baker --back ${back}`);
+      assert.equal((await runner.mc(`replicate ls baker/${BUCKET} --json`)).objects.length, 2);
+    }
+    await runner.mc("rb --force alpha/archive");
+  });
+
   test("restore of a whole site takes every bucket, and one account for all", async () => {
     await runner.mc("mb --with-versioning alpha/second");
     await runner.mc("mb --with-versioning baker/second");

@@ -2,7 +2,7 @@
 import { answeredWith } from "../../../client/errors.ts";
 import { resyncStatus, startResync } from "../../../client/resync-calls.ts";
 import { bucketExists, getReplication, putReplication } from "../../../client/s3-calls.ts";
-import { ruleArn } from "../../../model/replication-config.ts";
+import { ruleArn, type ReplicationConfig } from "../../../model/replication-config.ts";
 import { systemClock } from "../../../runtime/clock.ts";
 import { systemRandom } from "../../../runtime/random.ts";
 import type { CommandContext } from "../../command.ts";
@@ -25,7 +25,7 @@ export interface Restore {
   /** The damaged side. */
   readonly target: BucketSite;
   readonly users: boolean;
-  /** Where a rule of the damaged side leads to, when it has none any more. */
+  /** Where a rule of the damaged side has to lead to; it is made when there is none. */
   readonly back: string | undefined;
   readonly deep: boolean;
   /** Secrets of accounts that this run has made, by access key: buckets of a site may share one. */
@@ -37,7 +37,7 @@ export interface Restore {
 /** The rule's target that is the damaged side. */
 export async function targetOf({ ctx, source, target }: Restore): Promise<RemoteTarget> {
   const config = await requireConfig(source, `Unable to restore from ${source.url}`);
-  const used = new Set<string>(config.rules.map((rule) => ruleArn(config, rule)));
+  const used = usedArns(config);
   const address = parseRemoteAddress(target.url, ctx.aliases());
   const targets = (await listTargets(source)).filter(({ arn }) => used.has(arn ?? ""));
   const found = targets.find((known) => address.kind === "endpoint" && sameRemote(known, address));
@@ -45,9 +45,16 @@ export async function targetOf({ ctx, source, target }: Restore): Promise<Remote
   const known = targets.map(({ endpoint, targetbucket }) => `${endpoint}/${targetbucket}`).join(", ");
   throw new CommandError(
     `No rule of ${source.url} leads to ${target.url}`,
-    new Error(`its rules lead to ${known || "nowhere"}; the alias must have the address that the rule has`),
+    new Error(
+      `its rules lead to ${known || "nowhere"}; the alias must have the address that the rule has. ` +
+        `If the site has another address now: mc replicate update ${source.url} --id RULE ` +
+        `--remote-bucket http://USER:SECRET@HOST/${target.bucket}`,
+    ),
   );
 }
+
+const usedArns = (config: ReplicationConfig | undefined): Set<string> =>
+  new Set(config?.rules.map((rule) => ruleArn(config, rule)));
 
 /** A missing bucket is made as it is at the source: versioning, lock, encryption, policy, tags, quota, CORS and the rest. */
 export async function makeBucket({ ctx, source, target, memory, say }: Restore): Promise<void> {
@@ -228,23 +235,37 @@ async function start({ source, deep, memory, say }: Restore, arn: string): Promi
   }
 }
 
-/** The rules as they were before; where there were none, a new one when it was asked for. */
+/** The rules as they were before; the one that was asked for is made where no rule leads there. */
 export async function enableRules(restore: Restore): Promise<void> {
-  const { ctx, target, back, memory, say } = restore;
+  const { target, back, memory, say } = restore;
   const enabled = await setRules(restore, memory.read().disabled ?? [], true);
   memory.forget();
-  if (enabled.length > 0) return say(`Enabled at ${target.url}: ${enabled.join(", ")}`);
+  if (enabled.length > 0) say(`Enabled at ${target.url}: ${enabled.join(", ")}`);
   const config = await getReplication(target.s3, named(target));
   const rules = config?.rules ?? [];
-  if (rules.some(({ enabled }) => enabled)) return;
-  if (rules.length > 0)
-    return say(`Disabled at ${target.url}, and not by this command: ${rules.map(({ id }) => id).join(", ")}`);
-  if (back === undefined)
-    return say(
-      `${target.url} has no rule of its own. To replicate back: mc replicate add ${target.url} ` +
-        `--remote-bucket http://USER:SECRET@HOST/${restore.source.bucket}, or --back with this command`,
-    );
+  const disabled = rules.filter((rule) => !rule.enabled).map(({ id }) => id);
+  if (disabled.length > 0) say(`Disabled at ${target.url}, and not by this command: ${disabled.join(", ")}`);
+  if (back !== undefined) return makeRule(restore, config, back);
+  if (rules.length > 0) return;
+  say(
+    `${target.url} has no rule of its own. To replicate back: mc replicate add ${target.url} ` +
+      `--remote-bucket http://USER:SECRET@HOST/${restore.source.bucket}, or --back with this command`,
+  );
+}
+
+/** To the site that was asked for; a rule to another one is no reason not to. */
+async function makeRule(
+  { ctx, target, say }: Restore,
+  config: ReplicationConfig | undefined,
+  back: string,
+): Promise<void> {
+  const address = parseRemoteAddress(back, ctx.aliases());
+  const used = usedArns(config);
+  const leads = (known: RemoteTarget): boolean =>
+    address.kind === "arn" ? known.arn === address.arn : sameRemote(known, address);
+  if ((await listTargets(target)).some((known) => used.has(known.arn ?? "") && leads(known))) return;
   const flags = new FlagValues();
   flags.set("remote-bucket", back);
   await addCommand.run?.(ctx, [target.url], flags);
+  say(`Made a rule of ${target.url} to the site that --back names`);
 }

@@ -27,7 +27,11 @@ export const restoreCommand: Command = {
   ],
   flags: [
     { name: "users", kind: "bool", help: "make the account again that SOURCE uses at TARGET, limited to replication" },
-    { name: "back", kind: "string", help: "URL with keys or ALIAS/BUCKET: the rule that TARGET gets when it has none" },
+    {
+      name: "back",
+      kind: "string",
+      help: "URL with keys or ALIAS/BUCKET: the rule that TARGET gets when none leads there",
+    },
     { name: "deep", kind: "bool", help: "TARGET reads every stored byte first, so that silent rot comes back too" },
     { name: "report", kind: "string", help: "write the signed report of the resync to FILE" },
   ],
