@@ -11,10 +11,10 @@ export function checkWrite(conditions: WriteConditions | undefined, current: Ver
   const object = current?.kind === "object" ? current : undefined;
   if (conditions.ifMatch !== undefined) {
     if (object === undefined) throw new StoreError("NoSuchKey");
-    if (!matches(conditions.ifMatch, object.etag)) throw preconditionFailed(object);
+    if (!matches(conditions.ifMatch, object.etag)) throw preconditionFailed(object, "If-Match");
   }
   if (conditions.ifNoneMatch !== undefined && object !== undefined && matches(conditions.ifNoneMatch, object.etag)) {
-    throw preconditionFailed(object);
+    throw preconditionFailed(object, "If-None-Match");
   }
 }
 
@@ -27,25 +27,29 @@ export function checkDelete(conditions: DeleteConditions, found: Version): void 
     if (any && exact && lastModifiedMs === undefined && size === undefined) return;
     throw new StoreError("PreconditionFailed", { key: found.key });
   }
-  const holds =
-    exact &&
-    (etag === undefined || matches(etag, found.etag)) &&
-    (lastModifiedMs === undefined || Math.floor(lastModifiedMs / 1000) === Number(found.mtime / 1_000_000_000n)) &&
-    (size === undefined || size === found.size);
-  if (!holds) throw preconditionFailed(found);
+  if (etag !== undefined && !matches(etag, found.etag)) throw preconditionFailed(found, "If-Match");
+  if (lastModifiedMs !== undefined && Math.floor(lastModifiedMs / 1000) !== Number(found.mtime / 1_000_000_000n)) {
+    throw preconditionFailed(found, "x-amz-if-match-last-modified-time");
+  }
+  if (size !== undefined && size !== found.size) throw preconditionFailed(found, "x-amz-if-match-size");
+  if (!exact) throw preconditionFailed(found);
 }
 
 export const hasConditions = (conditions: WriteConditions | undefined): boolean =>
   conditions?.ifMatch !== undefined || conditions?.ifNoneMatch !== undefined;
 
-/** 412 carries the ETag and Last-Modified of what is stored (captures.md 5.3). */
-export function preconditionFailed(stored: ObjectVersion): StoreError {
+/**
+ * 412 carries the ETag and Last-Modified of what is stored (captures.md 5.3), and the header that did not hold, as
+ * clients that write only what is not there yet look for it in the document.
+ */
+export function preconditionFailed(stored: ObjectVersion, condition?: string): StoreError {
   return new StoreError("PreconditionFailed", {
     key: stored.key,
     headers: {
       etag: `"${stored.etag}"`,
       "last-modified": new Date(Number(stored.mtime / 1_000_000n)).toUTCString(),
     },
+    fields: condition === undefined ? undefined : { Condition: condition },
   });
 }
 
@@ -55,10 +59,13 @@ export function checkCopySource(conditions: ReadConditions | undefined, source: 
   const seconds = Number(source.mtime / 1_000_000_000n);
   const second = (ms: number): number => Math.floor(ms / 1000);
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions;
-  const failed =
-    (ifMatch !== undefined && !matches(ifMatch, source.etag)) ||
-    (ifNoneMatch !== undefined && matches(ifNoneMatch, source.etag)) ||
-    (ifModifiedSince !== undefined && ifNoneMatch === undefined && seconds <= second(ifModifiedSince)) ||
-    (ifUnmodifiedSince !== undefined && ifMatch === undefined && seconds > second(ifUnmodifiedSince));
-  if (failed) throw preconditionFailed(source);
+  const refuse = (condition: string): never => {
+    throw preconditionFailed(source, `x-amz-copy-source-${condition}`);
+  };
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, source.etag)) refuse("If-Match");
+  } else if (ifUnmodifiedSince !== undefined && seconds > second(ifUnmodifiedSince)) refuse("If-Unmodified-Since");
+  if (ifNoneMatch !== undefined) {
+    if (matches(ifNoneMatch, source.etag)) refuse("If-None-Match");
+  } else if (ifModifiedSince !== undefined && seconds <= second(ifModifiedSince)) refuse("If-Modified-Since");
 }

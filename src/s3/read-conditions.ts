@@ -70,6 +70,9 @@ export function parseDeleteConditions(text: {
 const same = (wanted: string, etag: string): boolean => wanted === "*" || wanted === etag;
 const second = (ms: number): number => Math.floor(ms / 1000);
 
+const refused = (condition: string): StoreError =>
+  new StoreError("PreconditionFailed", { fields: { Condition: condition } });
+
 /** 304 wins over 412; If-Unmodified-Since counts only without If-Match, If-Modified-Since only without If-None-Match. */
 export function decideRead(
   conditions: ReadConditions,
@@ -81,9 +84,9 @@ export function decideRead(
     if (same(ifNoneMatch, version.etag)) return "not-modified";
   } else if (ifModifiedSince !== undefined && modified <= second(ifModifiedSince)) return "not-modified";
   if (ifMatch !== undefined) {
-    if (!same(ifMatch, version.etag)) throw new StoreError("PreconditionFailed");
+    if (!same(ifMatch, version.etag)) throw refused("If-Match");
   } else if (ifUnmodifiedSince !== undefined && modified > second(ifUnmodifiedSince)) {
-    throw new StoreError("PreconditionFailed");
+    throw refused("If-Unmodified-Since");
   }
   return "send";
 }
