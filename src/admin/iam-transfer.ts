@@ -146,7 +146,7 @@ interface Failure {
   readonly message: string;
 }
 
-const nothing = (): Outcome => ({
+const nothing = (): { [Kind in keyof Outcome]: never[] } => ({
   policies: [],
   users: [],
   groups: [],
@@ -170,18 +170,10 @@ async function atOnce<Item>(items: readonly Item[], work: (item: Item) => Promis
 
 /** One import under way: what became of each entity. */
 class Import {
-  readonly skipped = nothing();
-  readonly removed = nothing();
-  readonly added = nothing();
-  readonly failed: { [Kind in keyof Outcome]: Failure[] } = {
-    policies: [],
-    users: [],
-    groups: [],
-    serviceAccounts: [],
-    userPolicies: [],
-    groupPolicies: [],
-    stsPolicies: [],
-  };
+  readonly skipped: Outcome = nothing();
+  readonly removed: Outcome = nothing();
+  readonly added: Outcome = nothing();
+  readonly failed: { [Kind in keyof Outcome]: Failure[] } = nothing();
   readonly #request: AdminRequest;
 
   constructor(request: AdminRequest) {

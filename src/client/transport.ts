@@ -19,7 +19,6 @@ export interface TransportOptions {
   readonly headersTimeoutMs?: number | undefined;
   /** No byte of an answer's body for this long is a failure; default 60 s. */
   readonly bodyTimeoutMs?: number | undefined;
-  readonly connectTimeoutMs?: number | undefined;
 }
 
 const CONNECTIONS = 64;
@@ -158,7 +157,7 @@ function joined(headers: Readonly<Record<string, string | string[] | undefined>>
 function connectOptions(options: TransportOptions, ca: readonly string[] | undefined): buildConnector.BuildOptions {
   const { resolve } = options;
   return {
-    timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    timeout: CONNECT_TIMEOUT_MS,
     rejectUnauthorized: options.insecureTls !== true,
     ...(ca === undefined ? {} : { ca: [...ca] }),
     ...options.identity,

@@ -10,22 +10,21 @@ import type { DeleteMarker, ObjectVersion, Register } from "./version.ts";
 export const FINGERPRINT_FORMAT = 1;
 
 /** What of a version is hashed. */
-export type HashedVersion =
-  | Pick<DeleteMarker, "kind" | "key" | "versionId" | "mtime">
-  | Pick<
-      ObjectVersion,
-      | "kind"
-      | "key"
-      | "versionId"
-      | "mtime"
-      | "size"
-      | "etag"
-      | "headers"
-      | "userMetadata"
-      | "tags"
-      | "retention"
-      | "legalHold"
-    >;
+export type HashedMarker = Pick<DeleteMarker, "kind" | "key" | "versionId" | "mtime">;
+export type HashedObject = Pick<
+  ObjectVersion,
+  | "kind"
+  | "key"
+  | "versionId"
+  | "mtime"
+  | "size"
+  | "etag"
+  | "headers"
+  | "userMetadata"
+  | "tags"
+  | "retention"
+  | "legalHold"
+>;
 
 export interface Fingerprint {
   /** SHA-256 over kind, key, version id, time, size and ETag. */
@@ -34,7 +33,7 @@ export interface Fingerprint {
   readonly state: Buffer;
 }
 
-export function fingerprint(version: HashedVersion): Fingerprint {
+export function fingerprint(version: HashedMarker | HashedObject): Fingerprint {
   const { kind, key, versionId, mtime } = version;
   const what = `${kind}\0${key}\0${versionId}\0${mtime}`;
   // NUL ends each field: neither keys nor header values hold one.
@@ -44,7 +43,7 @@ export function fingerprint(version: HashedVersion): Fingerprint {
 
 const sha256 = (text: string): Buffer => hash("sha256", text, "buffer");
 
-function stateText(version: HashedVersion): string {
+function stateText(version: HashedMarker | HashedObject): string {
   if (version.kind === "delete-marker") return "";
   const { headers, userMetadata, tags, retention, legalHold } = version;
   const lock = retention?.value ?? undefined;

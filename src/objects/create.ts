@@ -1,5 +1,6 @@
 /** Puts the use cases of this folder together behind the Objects interface. */
 import * as buckets from "./buckets.ts";
+import { completeUpload } from "./complete-upload.ts";
 import { Context, type ObjectsDeps } from "./context.ts";
 import { copy } from "./copy.ts";
 import { checkKey, encryptedWith } from "./encryption.ts";
@@ -52,7 +53,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     copyPart: (selector, number, from) => uploads.copyPart(context, selector, number, from),
     listParts: (selector, options) => uploads.listParts(context, selector, options),
     listUploads: (request) => listUploads(context, request),
-    completeUpload: (request) => uploads.completeUpload(context, request),
+    completeUpload: (request) => completeUpload(context, request),
     abortUpload: (selector) => uploads.abortUpload(context, selector),
     setTargetStatus: (selector, arn, value, sent) => status.setTargetStatus(context, selector, arn, value, sent),
     setTargetStatuses: (bucket, arn, value, sent) => status.setTargetStatuses(context, bucket, arn, value, sent),

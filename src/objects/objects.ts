@@ -23,9 +23,9 @@ import type {
   ListVersionsPage,
   ListVersionsRequest,
   NewBucket,
+  PartSource,
   PutRequest,
   PutResult,
-  ReadConditions,
   ReplicaMetadataRequest,
   RewrapCounts,
   StoredPart,
@@ -113,14 +113,7 @@ export interface Objects {
   copyPart(
     selector: UploadSelector,
     number: number,
-    from: {
-      source: VersionSelector;
-      conditions?: ReadConditions | undefined;
-      range?: { start: number; end: number } | undefined;
-      /** The key that the source is encrypted with, and the one of the upload. */
-      fromKey?: CustomerKey | undefined;
-      customerKey?: CustomerKey | undefined;
-    },
+    from: PartSource,
   ): Promise<StoredPart & Pick<Upload, "encryption"> & { from: ObjectVersion }>;
   /** Ascending part numbers after `after`. */
   listParts(

@@ -243,6 +243,17 @@ export interface StoredPart {
   readonly mtime: UnixNs;
 }
 
+/** What a part is copied of. */
+export interface PartSource {
+  readonly source: VersionSelector;
+  readonly conditions?: ReadConditions | undefined;
+  /** Bytes [start, end); absent: all. */
+  readonly range?: { readonly start: number; readonly end: number } | undefined;
+  /** The key that the source is encrypted with, and the one of the upload. */
+  readonly fromKey?: CustomerKey | undefined;
+  readonly customerKey?: CustomerKey | undefined;
+}
+
 export interface CompletedPart {
   readonly number: number;
   readonly etag: string;

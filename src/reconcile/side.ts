@@ -2,7 +2,8 @@
  * The two sides of a comparison, and what they say to each other. A side has the versions of one bucket in the order of
  * places (key, 00, version id); it answers questions about spans of them and never remembers who asked.
  */
-import type { ObjectVersion, DeleteMarker, Tombstone } from "../model/version.ts";
+import type { HashedMarker, HashedObject } from "../model/fingerprint.ts";
+import type { DeleteMarker, ObjectVersion, Tombstone } from "../model/version.ts";
 
 /** Key in UTF-8, 00, 16 bytes of version id; empty: before everything. */
 export type Place = Buffer;
@@ -59,23 +60,8 @@ export const SHORT_BYTES = 8;
 
 /** A version as the other side may know it: nothing of how and where it is stored. */
 export type Described =
-  | Pick<DeleteMarker, "kind" | "key" | "versionId" | "mtime" | "replication">
-  | Pick<
-      ObjectVersion,
-      | "kind"
-      | "key"
-      | "versionId"
-      | "mtime"
-      | "replication"
-      | "size"
-      | "etag"
-      | "headers"
-      | "userMetadata"
-      | "tags"
-      | "retention"
-      | "legalHold"
-      | "damaged"
-    >;
+  | (HashedMarker & Pick<DeleteMarker, "replication">)
+  | (HashedObject & Pick<ObjectVersion, "replication" | "damaged">);
 
 export interface DescribeSpan extends Span {
   /** Only versions with these hashes; absent: all. */

@@ -1,9 +1,10 @@
 /** The target's versions as a stream of keys in order, from `?versions` with metadata where the target knows it. */
+import type { ObjectVersion } from "../model/version.ts";
 import { parseHttpDate, parseRfc3339Nano, msOf } from "../protocol/time.ts";
 import { RESILVER_RESYNC, SOURCE_PROXY_REQUEST } from "../protocol/replication-headers.ts";
 import { decodeListing } from "../protocol/uri.ts";
 import { parseXml, type XmlElement } from "../protocol/xml.ts";
-import { parseTagsText, type RemoteObject } from "../replication/compare.ts";
+import { LOCK_HOLD, LOCK_MODE, LOCK_UNTIL, parseTagsText, type RemoteObject } from "../replication/compare.ts";
 import { errorOf, refusesName, type TargetClient } from "../replication/wire.ts";
 import { RESYNC_PAGE } from "../replication/limits.ts";
 
@@ -152,4 +153,18 @@ function metadataOf(element: XmlElement): Record<string, string> {
   const out: Record<string, string> = {};
   for (const child of element.children) out[child.name.toLowerCase()] = child.text;
   return out;
+}
+
+/** What a listing of the target with metadata shows of it, apart from its tags. */
+export function listedMetadata(
+  version: Pick<ObjectVersion, "headers" | "userMetadata" | "retention" | "legalHold">,
+): Record<string, string> {
+  const metadata: Record<string, string> = { ...version.headers, ...version.userMetadata };
+  const lock = version.retention?.value;
+  if (lock) {
+    metadata[LOCK_MODE] = lock.mode;
+    metadata[LOCK_UNTIL] = lock.until;
+  }
+  if (version.legalHold?.value === true) metadata[LOCK_HOLD] = "ON";
+  return metadata;
 }

@@ -12,7 +12,6 @@ import { keyAt, keyStart, placeOf, rangeIn, spanOf } from "../reconcile/places.t
 import { reconcile, type Difference } from "../reconcile/reconcile.ts";
 import { RECONCILE_PATH, RemoteSide } from "../reconcile/remote.ts";
 import { END_PLACE, type Described, type Place } from "../reconcile/side.ts";
-import { LOCK_HOLD, LOCK_MODE, LOCK_UNTIL } from "../replication/compare.ts";
 import { RESYNC_BATCH_KEYS } from "../replication/limits.ts";
 import { errorOf, type TargetClient } from "../replication/wire.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -22,7 +21,7 @@ import { splitIdRowKey } from "../storage/keys.ts";
 import type { LocalKey } from "./local-listing.ts";
 import type { Step } from "./march.ts";
 import { sizeOf } from "./sending.ts";
-import { ListingError, type RemoteKey, type RemoteVersion } from "./target-listing.ts";
+import { listedMetadata, ListingError, type RemoteKey, type RemoteVersion } from "./target-listing.ts";
 
 /** Versions that a sum told equal on both sides. */
 export interface EqualCounts {
@@ -212,14 +211,7 @@ function remoteOf(version: Described): RemoteVersion {
   const { versionId, mtime } = version;
   const mtimeMs = msOf(mtime);
   if (version.kind === "delete-marker") return { kind: version.kind, versionId, mtimeMs };
-  const { size, headers, userMetadata, tags, retention, legalHold } = version;
-  const lock: Record<string, string> = {};
-  if (retention?.value) {
-    lock[LOCK_MODE] = retention.value.mode;
-    lock[LOCK_UNTIL] = retention.value.until;
-  }
-  if (legalHold?.value === true) lock[LOCK_HOLD] = "ON";
-  const metadata = { ...headers, ...userMetadata, ...lock };
+  const { size, tags } = version;
   const etag = version.damaged === undefined ? version.etag : DAMAGED_ETAG;
   const tagsTime = tags?.time ?? 0n;
   return {
@@ -229,7 +221,7 @@ function remoteOf(version: Described): RemoteVersion {
     size,
     mtimeMs,
     precisionMs: 1,
-    metadata,
+    metadata: listedMetadata(version),
     tags: tags?.value ?? {},
     mtime,
     tagsTime,

@@ -12,7 +12,7 @@ import {
   sameMap,
 } from "../replication/compare.ts";
 import type { Described } from "../reconcile/side.ts";
-import type { RemoteVersion } from "../resync/target-listing.ts";
+import { listedMetadata, type RemoteVersion } from "../resync/target-listing.ts";
 
 interface SeenBase {
   readonly key: string;
@@ -80,15 +80,9 @@ export function seenOfDescribed(version: Described): Seen {
   const { key, versionId, mtime } = version;
   const base = { key, versionId, mtimeMs: msOf(mtime), precisionMs: 1, mtimeNs: mtime } as const;
   if (version.kind === "delete-marker") return { kind: version.kind, ...base, touchedMs: base.mtimeMs };
-  const { size, etag, headers, userMetadata, tags, retention, legalHold, damaged, replication } = version;
+  const { size, etag, tags, retention, legalHold, damaged, replication } = version;
   const times = [mtime, tags?.time ?? 0n, retention?.time ?? 0n, legalHold?.time ?? 0n].map(msOf);
-  const lock: Record<string, string> = {};
-  if (retention?.value) {
-    lock[LOCK_MODE] = retention.value.mode;
-    lock[LOCK_UNTIL] = retention.value.until;
-  }
-  if (legalHold?.value === true) lock[LOCK_HOLD] = "ON";
-  const metadata = { ...headers, ...userMetadata, ...lock };
+  const metadata = listedMetadata(version);
   const statuses = Object.values(replication.targets).filter((status) => status !== "COMPLETED");
   const told = { size, etag, metadata, tags: tags?.value ?? {}, damaged, status: statuses[0] };
   return { kind: version.kind, ...base, touchedMs: Math.max(...times), ...told };

@@ -1,5 +1,6 @@
 /** What `cp SOURCE... TARGET` means: which objects go where (mc-cli.md 2.1, 5.2). */
 import { basename, join } from "node:path";
+import type { S3Client } from "../../client/s3-client.ts";
 import type { CommandContext, Target } from "../command.ts";
 import { CommandError } from "../command.ts";
 import type { Entry } from "../list/entry.ts";
@@ -96,15 +97,14 @@ async function isFolder(ctx: CommandContext, target: Target): Promise<boolean> {
   if (target.key === "") return true;
   const { bucket, key, alias } = target;
   const client = ctx.s3(alias);
-  for await (const _ of listObjects(client, {
-    bucket,
-    prefix: `${key}/`,
-    shallow: false,
-    limit: 1,
-    signal: ctx.signal,
-  })) {
-    return (await findObject({ client, bucket, key }, {}, ctx.signal)) === undefined;
-  }
+  if (!(await hasBelow(client, { bucket, key }, ctx.signal))) return false;
+  return (await findObject({ client, bucket, key }, {}, ctx.signal)) === undefined;
+}
+
+/** Whether there is anything below the key as a folder. */
+async function hasBelow(client: S3Client, at: { bucket: string; key: string }, signal: AbortSignal): Promise<boolean> {
+  const found = listObjects(client, { bucket: at.bucket, prefix: `${at.key}/`, shallow: false, limit: 1, signal });
+  for await (const _ of found) return true;
   return false;
 }
 
@@ -144,15 +144,8 @@ async function oneObject(
     ctx.signal,
   );
   if (head !== undefined) return { source: place, size: head.size };
-  for await (const _ of listObjects(client, {
-    bucket,
-    prefix: `${key}/`,
-    shallow: false,
-    limit: 1,
-    signal: ctx.signal,
-  })) {
+  if (await hasBelow(client, { bucket, key }, ctx.signal))
     throw new CommandError(`\`${text}\` is a folder. To copy it, add --recursive`);
-  }
   throw new CommandError(`Object \`${text}\` does not exist`);
 }
 
