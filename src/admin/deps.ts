@@ -1,7 +1,6 @@
 /** What the admin API is given: the layers below it and what it must know of the process around it. */
-import type { ClientAddressOf } from "../iam/client-address.ts";
-import type { Failures } from "../iam/failures.ts";
 import type { IamService } from "../iam/identities.ts";
+import type { CallerDeps } from "../iam/signed-caller.ts";
 import type { Feed } from "../observe/feed.ts";
 import type { LogTail } from "../observe/log-tail.ts";
 import type { Logger } from "../observe/log.ts";
@@ -9,7 +8,6 @@ import type { MetricsRegistry } from "../observe/metrics.ts";
 import type { TraceRecord } from "../observe/trace.ts";
 import type { BucketName } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
-import type { Clock } from "../runtime/clock.ts";
 import type { Heals } from "../resync/heal.ts";
 import type { Random } from "../runtime/random.ts";
 import type { KeyRing } from "../storage/keyring/keyring.ts";
@@ -60,10 +58,9 @@ export interface Site {
   control(action: ServiceAction): void;
 }
 
-export interface AdminDeps {
+export interface AdminDeps extends CallerDeps {
   readonly iam: IamService;
   readonly objects: Objects;
-  readonly clock: Clock;
   readonly random: Random;
   readonly settings: AdminSettings;
   readonly site: Site;
@@ -86,10 +83,6 @@ export interface AdminDeps {
   /** Traces of everything that answers or sends here; absent: there are none. */
   readonly traces?: Feed<TraceRecord> | undefined;
   readonly logTail?: LogTail | undefined;
-  /** Whom a request is from; absent: the peer of its connection. */
-  readonly clientAddress?: ClientAddressOf | undefined;
-  /** Slows down whoever sends bad signatures; absent: nobody is slowed down. */
-  readonly failures?: Failures | undefined;
   readonly metrics: Pick<MetricsRegistry, "families">;
   readonly log: Logger;
 }

@@ -9,7 +9,7 @@ import { parseBucketName } from "../model/names.ts";
 import { AdminCryptoError, openAdminBody } from "../protocol/admin-crypto.ts";
 import { UNSIGNED_PAYLOAD } from "../protocol/sigv4.ts";
 import { parseQuery } from "../protocol/uri.ts";
-import { requestConditions } from "./authenticate.ts";
+import { requestConditions } from "../iam/signed-caller.ts";
 import { readWhole } from "./body.ts";
 import type { AdminDeps } from "./deps.ts";
 import { SEALED_BODY_BYTES_MAX } from "./limits.ts";

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { SESSION_SECONDS_DEFAULT } from "../iam/limits.ts";
+import { noteBadSignature, requestConditions, signedHeaderView } from "../iam/signed-caller.ts";
 import type { Identity } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
 import { errorMessage, errorStatus } from "../protocol/s3-errors.ts";
@@ -13,7 +14,6 @@ import { isoMillis } from "../protocol/time.ts";
 import { tag, wrap, XML_PROLOG } from "../protocol/xml.ts";
 import type { AnswerContext } from "./answer.ts";
 import { commonHeaders } from "./answer.ts";
-import { noteBadSignature, requestConditions, signedHeaderView } from "./authenticate.ts";
 import { readWhole } from "./body.ts";
 import type { AdminDeps } from "./deps.ts";
 import { STS_BODY_BYTES_MAX } from "./limits.ts";

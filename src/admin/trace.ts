@@ -5,7 +5,7 @@ import type { LogEntry } from "../observe/log-tail.ts";
 import { httpTrace, TRACE_TYPES } from "../observe/trace.ts";
 import type { TraceRecord } from "../observe/trace.ts";
 import type { Answer } from "./answer.ts";
-import { addressOf } from "./authenticate.ts";
+import { addressOf } from "../iam/signed-caller.ts";
 import type { AdminDeps } from "./deps.ts";
 import { LOG_LINES_MAX } from "./limits.ts";
 import type { AdminRequest } from "./request.ts";

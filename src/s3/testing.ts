@@ -111,7 +111,7 @@ export interface Answer {
 }
 
 /** One signed request as it stands, without a client's cleverness. */
-export function call(port: TestPort, request: Call): Promise<Answer> {
+export function call(port: Pick<TestPort, "port">, request: Call): Promise<Answer> {
   const body = Buffer.from(request.body ?? "");
   const host = `127.0.0.1:${port.port}`;
   const credentials = request.credentials === undefined ? TEST_ROOT : request.credentials;

@@ -4,60 +4,20 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { readWhole } from "../admin/body.ts";
-import { directAddress } from "../iam/client-address.ts";
-import type { ClientAddressOf } from "../iam/client-address.ts";
-import type { Failures } from "../iam/failures.ts";
-import type { Iam, Identity } from "../iam/types.ts";
+import { requestConditions, signedCaller, type CallerDeps } from "../iam/signed-caller.ts";
+import type { Iam } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
 import { parseBucketName, parseObjectKey, parseVersionId, type BucketName } from "../model/names.ts";
 import { purgeOf } from "../model/version.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorMessage, errorStatus } from "../protocol/s3-errors.ts";
-import {
-  authScheme,
-  checkSignatureTime,
-  equalText,
-  parseAuthorization,
-  verifySignature,
-  type SignedRequest,
-} from "../protocol/sigv4.ts";
 import { damageCheckLines, type DamageCheckDeps } from "../resync/damage-check.ts";
 
-export interface PeerDeps extends DamageCheckDeps {
+export interface PeerDeps extends DamageCheckDeps, CallerDeps {
   readonly iam: Iam;
-  readonly clientAddress?: ClientAddressOf | undefined;
-  readonly failures?: Failures | undefined;
 }
 
 export const PEER_PREFIX = "/resilver/";
-
-async function identify(deps: PeerDeps, request: IncomingMessage, path: string, query: string): Promise<Identity> {
-  const signed: SignedRequest = {
-    method: request.method ?? "GET",
-    path,
-    query,
-    header: (name) => {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(",") : value;
-    },
-  };
-  if (authScheme(signed) !== "v4-header") throw new StoreError("AccessDenied");
-  const parsed = parseAuthorization(signed, { service: "s3" });
-  checkSignatureTime(parsed, deps.clock.nowMs());
-  const identity = await deps.iam.lookup(parsed.accessKey);
-  const token = parsed.sessionToken ?? "";
-  const fault =
-    identity === undefined || !identity.enabled
-      ? "InvalidAccessKeyId"
-      : !verifySignature(signed, parsed, identity.secretKey)
-        ? "SignatureDoesNotMatch"
-        : !equalText(token, identity.sessionToken ?? "")
-          ? "InvalidTokenId"
-          : undefined;
-  if (fault === undefined && identity !== undefined) return identity;
-  await deps.failures?.note((deps.clientAddress ?? directAddress)(request).address);
-  throw new StoreError(fault ?? "InvalidAccessKeyId");
-}
 
 interface PeerCall {
   readonly request: IncomingMessage;
@@ -140,10 +100,11 @@ async function answer(
 ): Promise<void> {
   const run = CALLS[`${request.method} ${at.path}`];
   if (run === undefined) throw new StoreError("NotImplemented");
-  const identity = await identify(deps, request, at.path, at.query);
+  const identity = await signedCaller(deps, request, at);
+  const conditions = requestConditions(deps, request);
   const parameters = new URLSearchParams(at.query);
   const bucket = parseBucketName(parameters.get("bucket") ?? "");
-  if (!(await deps.iam.allowed(identity, { action: "s3:ReplicateObject", bucket, key: "*" })))
+  if (!(await deps.iam.allowed(identity, { action: "s3:ReplicateObject", bucket, key: "*", conditions })))
     throw new StoreError("AccessDenied");
   await deps.objects.bucket(bucket);
   await run(deps, { request, response, bucket, parameters });
