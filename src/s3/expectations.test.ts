@@ -230,16 +230,17 @@ test("the source of a copy is encoded as a path or as a value of a form: a blank
   const blank = (await send("PUT", "/plain/a%20blank", { body: "blank" })).headers["etag"];
   const plus = (await send("PUT", "/plain/a+blank", { body: "plus" })).headers["etag"];
   const created = await send("POST", "/plain/copied", { query: "uploads" });
-  const part = `partNumber=1&uploadId=${/<UploadId>(.*?)</.exec(created.body)?.[1]}`;
+  const upload = `uploadId=${/<UploadId>(.*?)</.exec(created.body)?.[1]}`;
   const sources = { "/plain/a%20blank": blank, "plain%2Fa+blank": blank, "/plain/a%2Bblank": plus };
   for (const [source, etag] of Object.entries(sources)) {
-    for (const query of ["", part]) {
+    for (const query of ["", `partNumber=1&${upload}`]) {
       const headers = { "x-amz-copy-source": source };
       const { status, body } = await send("PUT", "/plain/copied", { headers, ...(query && { query }) });
       assert.equal(status, 200, source);
       assert.ok(body.includes(`<ETag>${etag?.replaceAll('"', "&#34;")}</ETag>`), `${source}: ${body}`);
     }
   }
+  await send("DELETE", "/plain/copied", { query: upload });
 });
 
 test("two checksums claim nothing", async () => {
