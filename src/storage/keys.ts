@@ -148,6 +148,7 @@ export function keyPrefixRange(space: number, bucketId: string, keyPrefix: strin
   return keyPrefix.includes("\0") ? { start: prefix, end: prefix } : prefixRange(prefix);
 }
 
+/** Of a key the latest version comes first: the later time, of equal times the larger id. */
 export function versionRowKey(
   bucketId: string,
   version: { key: ObjectKey; mtime: UnixNs; versionId: VersionId },
