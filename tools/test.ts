@@ -30,7 +30,6 @@ function run(files: readonly string[], concurrency: number): Promise<Count> {
       process.execPath,
       [
         "--test",
-        "--test-force-exit",
         `--test-timeout=${FILE_TIMEOUT_MS}`,
         `--test-concurrency=${concurrency}`,
         "--test-reporter=tap",

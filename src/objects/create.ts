@@ -36,6 +36,7 @@ export function createObjects(deps: ObjectsDeps): Objects {
     find: (selector) => read.find(context, selector),
     version: (selector) => read.version(context, selector),
     stored: (selector) => read.stored(context, selector),
+    versionRows: (bucket, ids) => read.versionRows(context, bucket, ids),
     smallBodies: (seen) => smallBodies(context, seen),
     tombstone: (selector) => read.tombstone(context, selector),
     delete: (request) => remove(context, request),

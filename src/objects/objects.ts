@@ -32,6 +32,7 @@ import type {
   StoredVersion,
   Upload,
   UploadSelector,
+  VersionRow,
   VersionSelector,
 } from "./types.ts";
 
@@ -75,6 +76,11 @@ export interface Objects {
   version(selector: VersionSelector): Promise<{ bucket: Bucket; version: Version } | undefined>;
   /** A version by id with the way to its bytes, of one look-up; undefined when absent. */
   stored(selector: VersionSelector & { versionId: VersionId }): Promise<StoredVersion | undefined>;
+  /** Rows of many versions of a bucket by id, each undefined where it is absent. Throws NoSuchBucket. */
+  versionRows(
+    bucket: BucketName,
+    ids: readonly Pick<Version, "key" | "versionId">[],
+  ): Promise<{ bucket: Bucket; rows: (VersionRow | undefined)[] }>;
   /**
    * The bytes of versions seen a moment ago, checked; tags and locks may be others by now. Undefined: gone, replaced,
    * damaged, encrypted or not in the index; `find` tells.

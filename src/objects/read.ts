@@ -1,13 +1,13 @@
 /** Finding a version and reading its bytes, checked; damage is recorded and never served. */
 import { StoreError } from "../model/errors.ts";
 import type { Bucket } from "../model/bucket.ts";
-import type { VersionId } from "../model/names.ts";
+import type { BucketName, VersionId } from "../model/names.ts";
 import type { BlobRef, ObjectVersion, Part, Tombstone, Version } from "../model/version.ts";
 import { replicationStatus } from "../model/version.ts";
 import { REPLICATION_DELETE_MARKER_STATUS } from "../protocol/replication-headers.ts";
 import { BlobDamagedError } from "../storage/blobs/blobs.ts";
 import * as keys from "../storage/keys.ts";
-import type { Context } from "./context.ts";
+import { VERSIONS_PER_TURN, type Context } from "./context.ts";
 import { Lock } from "./encryption.ts";
 import * as rows from "./rows.ts";
 import { markDamaged } from "./status.ts";
@@ -45,6 +45,21 @@ export async function stored(
   const object = await readable(context, bucket, row, row.version);
   // Parts of another null version, or none, must not stand for this one's.
   return object === undefined ? stored(context, selector) : { ...row, bucket, object };
+}
+
+/** Objects.versionRows */
+export async function versionRows(
+  context: Context,
+  name: BucketName,
+  ids: readonly Pick<Version, "key" | "versionId">[],
+): Promise<{ bucket: Bucket; rows: (VersionRow | undefined)[] }> {
+  const { bucket } = await context.bucketRow(name);
+  const found: (VersionRow | undefined)[] = [];
+  for (const { key, versionId } of ids) {
+    found.push((await context.rowById(bucket.id, key, versionId)).row);
+    if (found.length % VERSIONS_PER_TURN === 0) await context.clock.sleep(0);
+  }
+  return { bucket, rows: found };
 }
 
 /** Objects.tombstone */

@@ -5,6 +5,8 @@ const MIB = 1024 * 1024;
 export const SMALL_IN_FLIGHT_MAX = 128;
 /** The same to a target that takes many small versions in one request: enough to fill one while another is under way. */
 export const SMALL_IN_FLIGHT_INGEST_MAX = 512;
+/** Fewer rows than this that are ready at the same moment are sent one by one, in the company of what comes meanwhile. */
+export const TOGETHER_MIN = 8;
 /** Requests of many small versions under way to one target. */
 export const INGEST_REQUESTS_MAX = 2;
 /** Objects of this size and above use a lane of their own, so that they never hold up small ones. */

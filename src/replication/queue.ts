@@ -4,7 +4,7 @@
  * finished when the process ends is simply read again, and sending a version twice is harmless.
  */
 import type { Objects } from "../objects/objects.ts";
-import type { FinishedLogRow } from "../objects/types.ts";
+import type { FinishedLogRow, VersionRow } from "../objects/types.ts";
 import type { Arn } from "../model/names.ts";
 import { unreachable } from "../runtime/assert.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -19,7 +19,11 @@ import { backoffMs } from "./backoff.ts";
 import type { Connection } from "./connections.ts";
 import { Fifo } from "../runtime/fifo.ts";
 import * as limits from "./limits.ts";
-import { dueOf, logEntry, logRange, retryRange, retryRangeFrom, type LogEntry } from "./log.ts";
+import { logRange } from "./log.ts";
+import { itemOf, nameOf, type QueueItem } from "./queue-item.ts";
+import { RetryQueue } from "./retry-queue.ts";
+import { mayGoTogether, roomOf, sendRowsTogether } from "./rows-together.ts";
+import { cutForRequests } from "./send-together.ts";
 import { isMinio, sendVersion, type Sent } from "./sender.ts";
 import type { SendOutcome } from "./wire.ts";
 
@@ -32,24 +36,7 @@ export interface QueueDeps {
   readonly warn: (message: string, error: unknown) => void;
 }
 
-interface Item extends LogEntry {
-  /** Row key as a string: its name in `#known`. */
-  readonly name: string;
-  /** Bucket and key: rows with the same one run one after another. */
-  readonly lane: string;
-  readonly large: boolean;
-}
-
-const nameOf = ({ key }: Entry): string => key.toString("latin1");
-
-function itemOf(entry: Entry): Item {
-  const { rowKey, row, raw } = logEntry(entry);
-  const large = row.size >= limits.LARGE_OBJECT_BYTES;
-  return { rowKey, row, raw, name: nameOf(entry), lane: `${row.bucketId}/${row.key}`, large };
-}
-
 const FINISH_BATCH = 200;
-const NS_PER_MS = 1_000_000n;
 
 export class TargetQueue {
   readonly arn: Arn;
@@ -59,16 +46,16 @@ export class TargetQueue {
   readonly #abort = new AbortController();
   /** Rows in memory: waiting, parked, running or finishing. */
   readonly #known = new Set<string>();
-  readonly #waiting = { small: new Fifo<Item>(), large: new Fifo<Item>() };
+  readonly #waiting = { small: new Fifo<QueueItem>(), large: new Fifo<QueueItem>() };
   /** Keys with a row running, and the rows parked behind it. */
-  readonly #busy = new Map<string, Item[]>();
+  readonly #busy = new Map<string, QueueItem[]>();
   readonly #running = { small: 0, large: 0 };
   /** Rows whose last attempt ended without an answer: what was sent may be there, and may have been purged there since. */
   readonly #unsure = new Set<string>();
   /** Rows that may have been on their way when the process before this one died are older, and among the first. */
   readonly #since: bigint;
   #firstRows = limits.FIRST_ROWS_ASKED;
-  #finished: { item: Item; row: FinishedLogRow }[] = [];
+  #finished: { item: QueueItem; row: FinishedLogRow }[] = [];
   readonly #finishing = new Drain(
     () => this.#finished.length > 0,
     () => this.#commitFinished(),
@@ -80,21 +67,13 @@ export class TargetQueue {
   #from: Buffer | undefined;
   #rewoundAtMs = 0;
   #lookPlanned = false;
-  /** When the next row of the retry queue is due. */
-  #nextDueNs: bigint | undefined;
-  /** Set while the whole retry queue is gone through, due or not, since what held it up seems mended. */
-  #flushFrom: Buffer | undefined;
-  #flushedAtMs = 0;
-  /** Failures since a row that had failed before went through. */
-  #failuresInARow = 0;
-  readonly #repeats: Allowance;
+  readonly #retries: RetryQueue;
   /** Answers in a row that were refusals of the target. */
   #refusedInARow = 0;
   readonly #tries: Allowance;
   readonly #newestTries: Allowance;
   #pumpPlanned = false;
-  /** What the clock showed when the retry queue was last read; Infinity: never, as after a start. */
-  #lookedAtMs = Infinity;
+  #pumpsSoon = false;
   readonly #waker = new Waker();
   #unlisten: () => void;
 
@@ -103,7 +82,7 @@ export class TargetQueue {
     this.arn = connection.arn;
     this.#since = deps.clock.nowNs();
     this.activity = new Activity(deps.clock);
-    this.#repeats = new Allowance(deps.clock, limits.RETRIES_PER_SECOND_MAX, limits.RETRY_ROWS_PER_SCAN);
+    this.#retries = new RetryQueue(deps, connection.arn);
     this.#tries = new Allowance(deps.clock, limits.TRIES_PER_SECOND_MAX, limits.TRIES_AT_ONCE_MAX);
     this.#newestTries = new Allowance(deps.clock, limits.TRIES_PER_SECOND_MAX, 1);
     this.#connection = connection;
@@ -119,8 +98,7 @@ export class TargetQueue {
     }
     // Other credentials or another address: what failed before may work now.
     if (connection.client !== this.#connection.client) {
-      this.#flushFrom = retryRange(this.arn).start;
-      this.#failuresInARow = 0;
+      this.#retries.flush();
       this.#refusedInARow = 0;
     }
     this.#connection = connection;
@@ -148,6 +126,16 @@ export class TargetQueue {
     });
   }
 
+  /** Once for all that ends in this turn, so that what waits goes out together. */
+  #pumpSoon(): void {
+    if (this.#pumpsSoon) return;
+    this.#pumpsSoon = true;
+    void this.#deps.clock.sleep(0).then(() => {
+      this.#pumpsSoon = false;
+      this.#pump();
+    });
+  }
+
   /** Rows in memory, for status. */
   get inFlight(): number {
     return this.#running.small + this.#running.large;
@@ -157,8 +145,7 @@ export class TargetQueue {
   async run(): Promise<void> {
     while (!this.#abort.signal.aborted) {
       this.#lookAgain();
-      const untilDue = this.#nextDueNs === undefined ? Infinity : Number((this.#nextDueNs - this.#inNs(0)) / NS_PER_MS);
-      const waitMs = Math.min(Math.max(untilDue, 5), limits.FALLBACK_POLL_MS);
+      const waitMs = Math.min(Math.max(this.#retries.untilDueMs, 5), limits.FALLBACK_POLL_MS);
       await this.#waker.sleep(this.#deps.clock, waitMs, this.#abort.signal);
     }
     await this.#settled();
@@ -184,9 +171,9 @@ export class TargetQueue {
       return;
     }
     const together = this.#connection.ingest?.isSpoken === true;
-    this.#startLane("small", together ? limits.SMALL_IN_FLIGHT_INGEST_MAX : limits.SMALL_IN_FLIGHT_MAX);
-    this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX);
-    const wanted = this.#more || this.#flushFrom !== undefined;
+    this.#startLane("small", together ? limits.SMALL_IN_FLIGHT_INGEST_MAX : limits.SMALL_IN_FLIGHT_MAX, together);
+    this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX, false);
+    const wanted = this.#more || this.#retries.isFlushing;
     if (
       wanted &&
       this.#reading === undefined &&
@@ -201,18 +188,49 @@ export class TargetQueue {
     }
   }
 
-  #startLane(lane: "small" | "large", max: number): void {
+  #startLane(lane: "small" | "large", max: number, together: boolean): void {
+    const company: QueueItem[] = [];
     while (this.#running[lane] < max && this.#waiting[lane].length > 0) {
-      if (!this.#mayTry()) return;
+      if (!this.#mayTry()) break;
       const item = this.#waiting[lane].shift();
-      if (item === undefined) return;
+      if (item === undefined) break;
       const parked = this.#busy.get(item.lane);
       if (parked !== undefined) {
         parked.push(item);
         continue;
       }
       this.#busy.set(item.lane, []);
-      this.#start(item);
+      this.#running[lane]++;
+      if (together && mayGoTogether(item.row)) company.push(item);
+      else void this.#process(item, lane);
+    }
+    for (const items of cutForRequests(company, roomOf)) {
+      if (items.length >= limits.TOGETHER_MIN) void this.#processTogether(items);
+      else for (const item of items) void this.#process(item, lane);
+    }
+  }
+
+  /** Rows of the small lane, each of another key. */
+  async #processTogether(items: readonly QueueItem[]): Promise<void> {
+    const { objects, clock, warn } = this.#deps;
+    const startedMs = clock.nowMs();
+    const rows = items.map(({ row }) => row);
+    let arrived: (VersionRow | undefined)[] = [];
+    try {
+      arrived = await sendRowsTogether(objects, this.#connection, rows, this.#abort.signal);
+    } catch (error) {
+      warn("versions could not be read to be sent together", error);
+    }
+    for (const [at, item] of items.entries()) {
+      const sent = arrived[at];
+      // What did not arrive so finds out by itself why.
+      if (sent === undefined) {
+        void this.#process(item, "small");
+        continue;
+      }
+      this.#leave("small");
+      const bytes = item.row.size;
+      this.#end(item, this.#arrived(item, { kind: "sent", bytes, what: "object" }, sent, startedMs));
     }
   }
 
@@ -253,7 +271,7 @@ export class TargetQueue {
     }
   }
 
-  #start(item: Item): void {
+  #start(item: QueueItem): void {
     const lane = item.large ? "large" : "small";
     this.#running[lane]++;
     void this.#process(item, lane);
@@ -287,58 +305,12 @@ export class TargetQueue {
       if (page.length === limits.LOOKAHEAD_ROWS) this.#more = true;
       if (from === undefined) this.#rewoundAtMs = this.#deps.clock.nowMs();
       else if (isShort) this.#lookSoon();
-      if (from === undefined || this.#flushFrom !== undefined) await this.#readRetries();
+      if (from !== undefined && !this.#retries.isFlushing) return;
+      const again = await this.#retries.read(this.#known.size, (entry) => this.#admit(entry));
+      if (again) this.#more = true;
     } catch (error) {
       this.#deps.warn("the change log could not be read", error);
     }
-  }
-
-  async #readRetries(): Promise<void> {
-    const range = retryRange(this.arn);
-    const limit = this.#known.size + limits.RETRY_ROWS_PER_SCAN;
-    const from = this.#flushFrom;
-    const entries = await this.#deps.index.scan({ start: from ?? range.start, end: range.end }, { limit });
-    await this.#readStranded(limit);
-    const now = this.#inNs(0);
-    this.#nextDueNs = undefined;
-    const room = this.#repeats.left;
-    let admitted = 0;
-    for (const entry of entries) {
-      const due = dueOf(entry.key);
-      if (from === undefined && (due > now || admitted >= room)) {
-        this.#nextDueNs = due > now ? due : this.#inNs(limits.RETRY_ROOM_MS);
-        break;
-      }
-      if (this.#admit(entry)) admitted++;
-    }
-    if (from === undefined) {
-      this.#repeats.take(admitted);
-      return;
-    }
-    const last = entries.at(-1);
-    this.#flushFrom = entries.length === limit && last !== undefined ? keyAfter(last.key) : undefined;
-  }
-
-  /**
-   * A clock that was set back, by whatever: rows would wait as long as that beyond their time. All are tried; should that
-   * end early, those due later than the longest delay are.
-   */
-  async #readStranded(limit: number): Promise<void> {
-    const nowMs = this.#deps.clock.nowMs();
-    if (nowMs < this.#lookedAtMs) {
-      if (this.#flushFrom === undefined) this.#more = true;
-      this.#flushFrom ??= retryRange(this.arn).start;
-      const range = retryRangeFrom(this.arn, this.#inNs(limits.REFUSED_RETRY_MS) + 1n);
-      const stranded = await this.#deps.index.scan(range, { limit });
-      for (const entry of stranded) this.#admit(entry);
-      if (stranded.length === limit) return;
-    }
-    this.#lookedAtMs = nowMs;
-  }
-
-  /** By the wall clock: the one that never goes back stands still after it was set back, and no row would become due. */
-  #inNs(ms: number): bigint {
-    return BigInt(Math.round(this.#deps.clock.nowMs() + ms)) * NS_PER_MS;
   }
 
   /** False: it is in memory already. */
@@ -355,7 +327,7 @@ export class TargetQueue {
     return true;
   }
 
-  async #process(item: Item, lane: "small" | "large"): Promise<void> {
+  async #process(item: QueueItem, lane: "small" | "large"): Promise<void> {
     const { row } = item;
     const startedMs = this.#deps.clock.nowMs();
     this.activity.working(this.inFlight);
@@ -372,37 +344,34 @@ export class TargetQueue {
       marks: {},
       signal: this.#abort.signal,
     });
+    this.#leave(lane);
+    this.#end(item, this.#abort.signal.aborted ? undefined : await this.#judge(item, sent, startedMs));
+  }
+
+  #leave(lane: "small" | "large"): void {
     this.#running[lane]--;
     this.activity.working(this.inFlight);
-    const ended = this.#abort.signal.aborted ? undefined : await this.#judge(item, sent, startedMs);
+  }
+
+  /** `ended` undefined: the row stays where it is, and will be read again. */
+  #end(item: QueueItem, ended: FinishedLogRow | undefined): void {
     if (ended === undefined) {
       this.#forget(item);
       this.#from = undefined;
     } else this.#finish(item, ended);
-    this.#pump();
+    this.#pumpSoon();
   }
 
   /** How the row ends; undefined: it stays where it is. */
-  async #judge(item: Item, { outcome, local }: Sent, startedMs: number): Promise<FinishedLogRow | undefined> {
-    const version = local.kind === "version" ? local.stored : undefined;
-    const base = { rowKey: item.rowKey, row: item.row, raw: item.raw };
+  async #judge(item: QueueItem, { outcome, local }: Sent, startedMs: number): Promise<FinishedLogRow | undefined> {
     switch (outcome.kind) {
       case "gone":
-        return base;
+        return { rowKey: item.rowKey, row: item.row, raw: item.raw };
       case "sent":
       case "alreadyEqual":
       case "purged":
-      case "purgedThere": {
-        this.#arrived(item, outcome, startedMs);
-        const bytes = version?.object?.version.size ?? 0;
-        return {
-          ...base,
-          status: "COMPLETED",
-          sent: outcome.kind === "purged" ? "purge" : (version ?? "purge"),
-          losesRegisters: version?.object !== undefined && isMinio(this.#connection),
-          counted: outcome.kind === "sent" ? { as: "sent", bytes } : undefined,
-        };
-      }
+      case "purgedThere":
+        return this.#arrived(item, outcome, local.kind === "version" ? local.stored : undefined, startedMs);
       case "retry":
         // No answer: is it the target or this request? Only the latter is put off; else the row waits for the target.
         if (outcome.network && !(await this.#connection.endpoint.confirm())) {
@@ -418,7 +387,22 @@ export class TargetQueue {
     }
   }
 
-  #arrived(item: Item, outcome: SendOutcome, startedMs: number): void {
+  /** The target is in line with `version` (undefined: with its purge). */
+  #arrived(item: QueueItem, outcome: SendOutcome, version: VersionRow | undefined, startedMs: number): FinishedLogRow {
+    const isObject = version?.version.kind === "object";
+    this.#tookIt(item, outcome, startedMs);
+    return {
+      rowKey: item.rowKey,
+      row: item.row,
+      raw: item.raw,
+      status: "COMPLETED",
+      sent: outcome.kind === "purged" ? "purge" : (version ?? "purge"),
+      losesRegisters: isObject && isMinio(this.#connection),
+      counted: outcome.kind === "sent" ? { as: "sent", bytes: isObject ? version.version.size : 0 } : undefined,
+    };
+  }
+
+  #tookIt(item: QueueItem, outcome: SendOutcome, startedMs: number): void {
     const nowNs = this.#deps.clock.nowNs();
     const tookMs = this.#deps.clock.nowMs() - startedMs;
     const lagMs = Number(nowNs - item.row.time) / 1e6;
@@ -428,31 +412,26 @@ export class TargetQueue {
     this.#refusedInARow = 0;
     // A row that had failed went through, or one at last: whatever stood in the way of the others is probably gone too.
     if (first && !refusedAll) return;
-    this.#failuresInARow = 0;
-    this.#flushRetries();
+    this.#retries.wentThrough();
   }
 
-  /** Goes through the retry queue once, due or not; not again soon, for the sake of rows that can never go through. */
-  #flushRetries(): void {
-    const now = this.#deps.clock.nowMs();
-    if (this.#flushFrom !== undefined || now - this.#flushedAtMs < limits.RETRY_FLUSH_MS) return;
-    this.#flushedAtMs = now;
-    this.#flushFrom = retryRange(this.arn).start;
-  }
-
-  #putOff(item: Item, outcome: { reason: string; code: string }, delayMs: number, refused = false): FinishedLogRow {
+  #putOff(
+    item: QueueItem,
+    outcome: { reason: string; code: string },
+    delayMs: number,
+    refused = false,
+  ): FinishedLogRow {
     const { row, rowKey } = item;
     this.activity.failed(outcome.code, row.size);
     if (row.attempts > 0) this.activity.retried();
-    // Nothing was mended after all: the others wait for their time.
-    if (++this.#failuresInARow >= limits.FLUSH_FAILURES_MAX) this.#flushFrom = undefined;
-    const due = this.#inNs(delayMs);
+    this.#retries.failed();
+    const due = this.#retries.dueIn(delayMs);
     const reason = `${outcome.code}: ${outcome.reason}`;
     const status = refused ? "NOT_REPLICABLE" : "FAILED";
     return { rowKey, row, status, retry: { due, reason, refused }, counted: { as: "failed", bytes: row.size } };
   }
 
-  #finish(item: Item, row: FinishedLogRow): void {
+  #finish(item: QueueItem, row: FinishedLogRow): void {
     this.#finished.push({ item, row });
     this.#finishing.start();
   }
@@ -477,7 +456,7 @@ export class TargetQueue {
   }
 
   /** The row left memory: the next one of its key runs at once, so that none read later overtakes it. */
-  #forget(item: Item): void {
+  #forget(item: QueueItem): void {
     this.#known.delete(item.name);
     const parked = this.#busy.get(item.lane);
     const next = parked?.shift();

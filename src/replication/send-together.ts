@@ -3,9 +3,15 @@
  * bucket, no commit for each. It says which have arrived; every other is for `sendVersion` to bring there, or to tell why not.
  */
 import type { Bucket } from "../model/bucket.ts";
-import type { ObjectVersion } from "../model/version.ts";
+import type { ObjectVersion, Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
-import { encodeIngestItem, type IngestResult } from "../protocol/ingest.ts";
+import {
+  encodeIngestItem,
+  INGEST_BYTES_MAX,
+  INGEST_ITEMS_MAX,
+  INGEST_OBJECT_BYTES_MAX,
+  type IngestResult,
+} from "../protocol/ingest.ts";
 import { newObjectHeaders, type SendMarks } from "./headers.ts";
 import type { SendTarget } from "./sender.ts";
 
@@ -20,17 +26,67 @@ export type TogetherOutcome =
 
 export interface TogetherRequest {
   readonly bucket: Bucket;
-  /** Objects of a single piece that travel in one request; as they were seen a moment ago. */
+  /** Plain ones that fit into one request; as they were seen a moment ago. */
   readonly versions: readonly ObjectVersion[];
   readonly marks: SendMarks;
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface GroupLimits {
+  /** Versions of one group. */
+  readonly versions: number;
+  /** Bytes of its bodies. */
+  readonly bytes: number;
+}
+
+/** What something takes of a request. */
+export interface Room {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** Room for what an item says beside its bytes: keys, ETags and times; metadata may be 2 KiB, tags are bounded. */
+export const ITEM_HEAD_BYTES = 8 * 1024;
 /** Versions that are made ready before others get their turn. */
 const VERSIONS_PER_TURN = 64;
 
 const AGAIN: TogetherOutcome = { kind: "again" };
 const ALONE: TogetherOutcome = { kind: "alone" };
+
+/** An object of a single small piece with its bytes in the index, as they are. */
+export function isPlain(version: Version): version is ObjectVersion {
+  if (version.kind !== "object" || version.damaged !== undefined || version.encryption !== undefined) return false;
+  return version.blob?.inline === true && version.size <= INGEST_OBJECT_BYTES_MAX;
+}
+
+/** In their order, cut into groups that travel in one request; what has no room there is a group of its own. */
+export function* cutForRequests<T>(
+  all: readonly T[],
+  measure: (one: T) => Room | undefined,
+  limits: GroupLimits = { versions: INGEST_ITEMS_MAX, bytes: INGEST_BYTES_MAX },
+): Generator<T[]> {
+  const most = Math.min(limits.versions, INGEST_ITEMS_MAX);
+  const roomiest = Math.min(limits.bytes, INGEST_BYTES_MAX);
+  let group: T[] = [];
+  let [count, bytes] = [0, 0];
+  for (const one of all) {
+    const room = measure(one);
+    const fits = room !== undefined && count + room.count <= most && bytes + room.bytes <= roomiest;
+    if (group.length > 0 && !fits) {
+      yield group;
+      group = [];
+      [count, bytes] = [0, 0];
+    }
+    if (room === undefined) {
+      yield [one];
+      continue;
+    }
+    group.push(one);
+    count += room.count;
+    bytes += room.bytes;
+  }
+  if (group.length > 0) yield group;
+}
 
 /**
  * An outcome for each version, in their order. Tags and locks travel as they were seen: who changes them wins by the time
