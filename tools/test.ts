@@ -28,6 +28,7 @@ function run(files: readonly string[], concurrency: number): Promise<Count> {
   return new Promise((done) => {
     const child = spawn(
       process.execPath,
+      // Not --test-force-exit: a file that still writes its results would lose those that the pipe has no room for.
       [
         "--test",
         `--test-timeout=${FILE_TIMEOUT_MS}`,
