@@ -8,6 +8,7 @@ import * as calls from "../src/client/s3-calls.ts";
 import { runMc } from "../src/cli/main.ts";
 import { S3Client } from "../src/client/s3-client.ts";
 import { cleanUp, ROOT_SECRET, ROOT_USER, startServer, temporaryFolder, type RunningServer } from "./support/server.ts";
+import { until } from "./support/site.ts";
 
 let alpha: RunningServer;
 let beta: RunningServer;
@@ -83,17 +84,9 @@ async function put(bucket: string, key: string, text: string): Promise<void> {
   await calls.putObject(client(alpha), { bucket, key, body: Buffer.from(text) });
 }
 
-const POLL_MS = 50;
-const PATIENCE_MS = 20_000;
-
 /** Replication has no event at the client: asks the target until `done` says so. */
-async function eventually(what: string, done: () => Promise<boolean>): Promise<void> {
-  const limit = Date.now() + PATIENCE_MS;
-  while (!(await done())) {
-    assert.ok(Date.now() < limit, `${what} did not happen in time\n${alpha.log()}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
+const eventually = (what: string, done: () => Promise<boolean>): Promise<void> =>
+  until(done, 20_000, async () => `${what} did not happen in time\n${alpha.log()}`);
 
 async function replicated(bucket: string, key: string): Promise<void> {
   await eventually(`${bucket}/${key} at beta`, async () => {

@@ -5,11 +5,11 @@ import { X509Certificate } from "node:crypto";
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { versionOf } from "../tools/clients/command.ts";
 import { mcRunner } from "./support/mc-run.ts";
 import { cleanUp, ROOT_SECRET, ROOT_USER, startServer, temporaryFolder, type RunningServer } from "./support/server.ts";
+import { until } from "./support/site.ts";
 
 const openssl = await versionOf("openssl", ["version"], /OpenSSL (\S+)/);
 const skip = openssl === undefined && "openssl is not installed: apt-get install openssl";
@@ -164,21 +164,22 @@ test(
 test("a renewed certificate is used without a restart; a broken one leaves the old", { skip }, async () => {
   const before = (await shown("localhost")).serialNumber;
   issue(certs, "DNS:localhost,IP:127.0.0.1,DNS:renewed.example");
-  for (let tries = 0; (await shown("localhost")).serialNumber === before; tries++) {
-    assert.ok(tries < 100, "not reloaded");
-    await sleep(50);
-  }
+  const told = (words: RegExp): Promise<void> =>
+    until(
+      async () => words.test(server.log()),
+      10_000,
+      async () => `no ${words} in: ${server.log()}`,
+    );
+  await until(
+    async () => (await shown("localhost")).serialNumber !== before,
+    10_000,
+    async () => "not reloaded",
+  );
   const renewed = (await shown("localhost")).serialNumber;
   writeFileSync(join(certs, "private.key"), "broken");
-  for (let tries = 0; !/not reloaded/.test(server.log()); tries++) {
-    assert.ok(tries < 100, "no word about it");
-    await sleep(50);
-  }
+  await told(/not reloaded/);
   assert.equal((await shown("localhost")).serialNumber, renewed);
   // One that ends tomorrow is used, with a word.
   issue(certs, "DNS:localhost,IP:127.0.0.1", "1");
-  for (let tries = 0; !/ends on .*Put a new one/.test(server.log()); tries++) {
-    assert.ok(tries < 100, server.log());
-    await sleep(50);
-  }
+  await told(/ends on .*Put a new one/);
 });

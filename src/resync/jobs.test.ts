@@ -4,7 +4,7 @@ import { afterEach, describe, test } from "node:test";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import { signerOf } from "../protocol/signed-document.ts";
-import { RESYNC_ATTEMPTS } from "../replication/limits.ts";
+import { FALLBACK_POLL_MS, RESYNC_ATTEMPTS } from "../replication/limits.ts";
 import type { FakeTarget } from "../replication/testing/fake-target.ts";
 import { asKey, collected, eachWithTarget, enableRule, replicateTo, SRC, until } from "../replication/testing/site.ts";
 import type { TestSite } from "../replication/testing/site.ts";
@@ -296,7 +296,8 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     fake.seen.length = 0;
     await fake.start();
     run();
-    await site.clock.sleep(20_000);
+    // Jobs are looked for so often.
+    await site.clock.sleep(4 * FALLBACK_POLL_MS);
     assert.deepEqual(puts(), []);
     await assert.rejects(jobs.start(SRC, request()), { code: "BadRequest" });
     await jobs.control(SRC, "", { paused: false, limits: {} });
