@@ -5,7 +5,7 @@ import { parseTagging } from "../protocol/s3-xml-bucket.ts";
 import * as wire from "../protocol/replication-headers.ts";
 import { compareObject, remoteOfHead, type Comparison, type RemoteObject } from "./compare.ts";
 import type { SendMarks } from "./headers.ts";
-import type { SendContext } from "./sender.ts";
+import type { SendContext } from "./send-types.ts";
 import { taggingRequest } from "./target-tags.ts";
 import { errorOf, failedAnswer, type SendOutcome } from "./wire.ts";
 

@@ -12,7 +12,7 @@ import { genericClient } from "./generic-client.ts";
 import { remoteIds } from "./remote-ids.ts";
 import { KeyMutex } from "./key-mutex.ts";
 import { resumeStore, type ResumeStore } from "./resume.ts";
-import type { SendObserver, SendTarget } from "./sender.ts";
+import type { SendObserver, SendTarget } from "./send-types.ts";
 import { failoverClient, Link } from "./link.ts";
 import { endpointsOf, type TargetRecord } from "./target-record.ts";
 import type { KnownTarget } from "./targets.ts";

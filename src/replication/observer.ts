@@ -1,7 +1,7 @@
 /** Sends as trace records, for whoever follows the trace at the moment. */
 import { replicationTrace, type TraceSink } from "../observe/trace.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { SendObserver } from "./sender.ts";
+import type { SendObserver } from "./send-types.ts";
 import type { SendOutcome } from "./wire.ts";
 
 const fault = (outcome: SendOutcome): string | undefined =>

@@ -24,7 +24,8 @@ import { itemOf, nameOf, type QueueItem } from "./queue-item.ts";
 import { RetryQueue } from "./retry-queue.ts";
 import { mayGoTogether, roomOf, sendRowsTogether } from "./rows-together.ts";
 import { cutForRequests } from "./send-together.ts";
-import { isMinio, sendVersion, type Sent } from "./sender.ts";
+import { isMinio, sendVersion } from "./sender.ts";
+import type { Sent } from "./send-types.ts";
 import type { SendOutcome } from "./wire.ts";
 
 export interface QueueDeps {

@@ -5,7 +5,7 @@ import { NULL_VERSION } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import { INGEST_OBJECT_BYTES_MAX } from "../protocol/ingest.ts";
 import { isPlain, ITEM_HEAD_BYTES, sendTogether, type Room } from "./send-together.ts";
-import type { SendTarget } from "./sender.ts";
+import type { SendTarget } from "./send-types.ts";
 
 /** Whether what a row tells of may travel so; what became of the version, `sendRowsTogether` looks at. */
 export const mayGoTogether = ({ operation, attempts, size, versionId }: LogRow): boolean =>

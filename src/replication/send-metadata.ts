@@ -14,7 +14,7 @@ import { ask } from "./ask-target.ts";
 import { LOCK_HOLD, LOCK_MODE, sameRetention, retentionTold, type RemoteObject } from "./compare.ts";
 import { METADATA_AGAIN_MS } from "./limits.ts";
 import { metadataCopyHeaders } from "./headers.ts";
-import type { SendContext } from "./sender.ts";
+import type { SendContext } from "./send-types.ts";
 import { changedMeanwhile, errorInBody, failedAnswer, isPurgedThere, type SendOutcome } from "./wire.ts";
 
 /** `remote`: what the target told a moment ago. */

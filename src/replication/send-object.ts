@@ -9,7 +9,7 @@ import { limited } from "./bandwidth.ts";
 import { completeHeaders, newObjectHeaders } from "./headers.ts";
 import * as limits from "./limits.ts";
 import { isBegunFor, type ResumePoint } from "./resume.ts";
-import type { SendContext } from "./sender.ts";
+import type { SendContext } from "./send-types.ts";
 import {
   errorInBody,
   errorOf,

@@ -10,7 +10,7 @@ import { sendTogether } from "./send-together.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import { blobRowKey, SPACE } from "../storage/keys.ts";
 import { systemClock } from "../runtime/clock.ts";
-import type { SendTarget } from "./sender.ts";
+import type { SendTarget } from "./send-types.ts";
 import { SRC, testSite, type TestSite } from "./testing/site.ts";
 import type { TargetClient, TargetResponse } from "./wire.ts";
 

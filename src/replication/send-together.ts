@@ -13,7 +13,7 @@ import {
   type IngestResult,
 } from "../protocol/ingest.ts";
 import { newObjectHeaders, type SendMarks } from "./headers.ts";
-import type { SendTarget } from "./sender.ts";
+import type { SendTarget } from "./send-types.ts";
 
 /**
  * `sent`: the target stored it, as `version` says. `again`: an attempt failed, or its end is not known. `alone`: nothing was

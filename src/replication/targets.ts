@@ -32,7 +32,7 @@ import {
   type TargetInput,
   type TargetRecord,
 } from "./target-record.ts";
-import type { SendObserver } from "./sender.ts";
+import type { SendObserver } from "./send-types.ts";
 import type { TargetClient } from "./wire.ts";
 
 export interface TargetsDeps {
