@@ -158,6 +158,12 @@ const TARGET_METRICS: readonly TargetMetric[] = [
     read: (n) => (n.state === "UNREACHABLE" ? 1 : 0),
   },
   {
+    type: "gauge",
+    name: "resilver_replication_replaced",
+    help: "1 while what answers at the target's address lacks what was sent: a resync is due.",
+    read: (n) => (n.state === "REPLACED" ? 1 : 0),
+  },
+  {
     type: "counter",
     name: "credential_errors",
     help: "Attempts that the target refused for want of rights, since the start.",

@@ -4,6 +4,7 @@ import { StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
+import { peerMarksKey } from "../storage/peer-marks.ts";
 import { decodeRow, decodeVersion, encodeRow } from "../storage/records.ts";
 import { abortAll } from "./uploads.ts";
 import type { BucketRow, Context } from "./context.ts";
@@ -64,7 +65,7 @@ export async function deleteBucket(context: Context, name: BucketName, options: 
   const versions = keys.keyPrefixRange(keys.SPACE.version, bucket.id, "");
   const row = await context.bucketRow(name);
   const commit = new CommitBuilder().unchanged(row.key, row.raw).first(versions, undefined).delete(row.key);
-  commit.delete(keys.namedRowKey(keys.SPACE.targets, bucket.id));
+  commit.delete(keys.namedRowKey(keys.SPACE.targets, bucket.id)).delete(peerMarksKey(bucket.id));
   for (const what of ["versions", "markers", "bytes"] as const) commit.delete(rows.usageCounter(bucket.id, what));
   if ((await context.index.commit(commit)) === "conflict") throw new StoreError("BucketNotEmpty", { bucket: name });
   await clearRest(context, bucket.id);

@@ -408,5 +408,5 @@ export interface FinishedLogRow {
   /** The target is like MinIO, where what went from here may have taken a peer's newer registers off. */
   readonly losesRegisters?: boolean | undefined;
   /** Adds to the target's durable totals: one version of so many bytes reached it, or an attempt failed. */
-  readonly counted?: { readonly as: "sent" | "failed"; readonly bytes: number } | undefined;
+  readonly counted?: { readonly as: "sent" | "met" | "failed"; readonly bytes: number } | undefined;
 }

@@ -81,6 +81,11 @@ export class Endpoint {
     return this.#site;
   }
 
+  /** How often it went away. */
+  get offlineCount(): number {
+    return this.#offlineCount;
+  }
+
   /** Called whenever the endpoint comes back, or another site answers there. Returns the way to stop listening. */
   onOnline(listener: () => void): () => void {
     this.#listeners.add(listener);

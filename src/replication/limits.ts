@@ -68,6 +68,13 @@ export const REFUSED_RETRY_MS = 15 * 60_000;
 
 /** Whether a target came back, or became another, since it was tried is looked at this often. */
 export const PROBE_AGAIN_MS = 5_000;
+/**
+ * Whether a target still is what versions were sent to is asked with every PROBE_AGAIN_MS, and for its buckets this often;
+ * of many targets each so much more seldom that these questions are so far apart.
+ */
+export const RECOGNISE_BUCKET_MS = 60_000;
+export const RECOGNISE_APART_MS = 50;
+export const RECOGNISE_BUCKET_APART_MS = 500;
 /** Pages of a key's versions that are looked through for one that a target may have without our knowing. */
 export const REMOTE_SEARCH_PAGES_MAX = 20;
 /** Health probe of a target: how often when all is well, how long it may take. */

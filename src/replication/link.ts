@@ -54,6 +54,12 @@ export class Link {
     return this.#current.identity;
   }
 
+  /** Another word: the endpoint in use was away, is another program, or, where that can be told, another site. */
+  get presence(): string {
+    const { identity, resilver, site, offlineCount } = this.#current;
+    return `${identity} ${offlineCount} ${resilver === undefined ? "" : site}`;
+  }
+
   /** Called whenever one of the endpoints comes back. Returns the way to stop listening. */
   onOnline(listener: () => void): () => void {
     const stops = this.endpoints.map((endpoint) => endpoint.onOnline(listener));

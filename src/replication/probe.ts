@@ -8,13 +8,16 @@ import type { Arn } from "../model/names.ts";
 import { ruleArn } from "../model/replication-config.ts";
 import { RESILVER } from "../protocol/replication-headers.ts";
 import type { Objects } from "../objects/objects.ts";
+import { Waker } from "../runtime/waker.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { namedRowKey, SPACE } from "../storage/keys.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
-import { PROBE_AGAIN_MS } from "./limits.ts";
+import type { Link } from "./link.ts";
+import { RECOGNISE_APART_MS, RECOGNISE_BUCKET_APART_MS, RECOGNISE_BUCKET_MS, PROBE_AGAIN_MS } from "./limits.ts";
+import { isUnmarked, lookAtTarget } from "./same-site.ts";
 import * as checks from "./target-checks.ts";
 import type { KnownTarget, Targets } from "./targets.ts";
 
@@ -92,6 +95,12 @@ export class Probes {
   readonly #deps: ProbeDeps & { readonly warn: (message: string, error: unknown) => void };
   /** What was known of each endpoint when its target was tried last. */
   readonly #seen = new Map<Arn, string>();
+  /** When each target was last looked at, whether it still is what versions were sent to. */
+  readonly #looked = new Map<Arn, { readonly presence: string; readonly atMs: number; readonly madeMs: number }>();
+  readonly #followed = new Map<Arn, { readonly link: Link; readonly stop: () => void }>();
+  readonly #waker = new Waker();
+  /** Targets of the last round. */
+  #count = 0;
   /** Targets with a fault: somebody may mend it at any moment, and then it must not be told any longer. */
   readonly #wanting = new Set<Arn>();
 
@@ -100,25 +109,40 @@ export class Probes {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#deps.clock.sleep(PROBE_AGAIN_MS, signal);
-      if (signal.aborted) return;
-      try {
-        for (const target of await this.#deps.targets.all()) await this.#look(target);
-      } catch (error) {
-        this.#deps.warn("targets could not be tried again", error);
-      }
-    }
+    const failed = (error: unknown): void => this.#deps.warn("targets could not be tried again", error);
+    const { clock, targets } = this.#deps;
+    await this.#waker.repeat({
+      clock,
+      signal,
+      idleMs: () => PROBE_AGAIN_MS,
+      // All at once: one that takes its time to answer keeps nobody else's return from being noticed.
+      round: async () => {
+        const all = await targets.all();
+        this.#count = all.length;
+        await Promise.all(all.map((target) => this.#look(target).catch(failed)));
+      },
+      failed,
+    });
+    for (const { stop } of this.#followed.values()) stop();
+  }
+
+  /** A target that comes back is looked at then, not some seconds later: it would be called caught up until then. */
+  #follow(arn: Arn, link: Link): void {
+    const followed = this.#followed.get(arn);
+    if (followed?.link === link) return;
+    followed?.stop();
+    this.#followed.set(arn, { link, stop: link.onOnline(() => this.#waker.wake()) });
   }
 
   async #look(target: KnownTarget): Promise<void> {
     const { arn } = target.record;
     const { endpoint } = this.#deps.targets.connect(target);
+    this.#follow(arn, endpoint);
     if (endpoint.leadsHome) return this.#keep(target, "The remote target is this site itself: nothing is sent there");
-    const { offlineCount } = endpoint.view();
-    const seen = `${endpoint.identity} ${offlineCount}`;
-    const known = this.#seen.get(arn) === seen && !this.#wanting.has(arn);
-    if (!endpoint.isOpenForWork || endpoint.identity === "" || known) return;
+    if (!endpoint.isOpenForWork || endpoint.identity === "") return;
+    await this.#recognise(target);
+    const seen = endpoint.presence;
+    if (this.#seen.get(arn) === seen && !this.#wanting.has(arn)) return;
     const bucket = await this.#deps.objects.bucket(target.bucket);
     const needs = needsOf(bucket, arn);
     if (needs === undefined) return;
@@ -128,6 +152,31 @@ export class Probes {
     const before = first ? await probeResult(this.#deps.index, arn) : undefined;
     if (before?.identity === endpoint.identity && before.fault === undefined) return;
     await this.try(target, { needs, locked: bucket.objectLock !== undefined });
+  }
+
+  /** See same-site.ts: when it was away or became another, when something was sent, and now and then. */
+  async #recognise(target: KnownTarget): Promise<void> {
+    const { index, clock, targets, warn } = this.#deps;
+    const connection = targets.connect(target);
+    const { arn, dialect } = target.record;
+    const { presence } = connection.endpoint;
+    const last = this.#looked.get(arn);
+    const nowMs = clock.nowMs();
+    const isNew = last?.presence !== presence;
+    const isDue =
+      isNew || nowMs - last.atMs >= this.#count * RECOGNISE_APART_MS || (await isUnmarked(index, connection));
+    if (dialect === "s3" || !isDue) return;
+    const made = isNew || nowMs - last.madeMs >= Math.max(RECOGNISE_BUCKET_MS, this.#count * RECOGNISE_BUCKET_APART_MS);
+    try {
+      const replaced = await lookAtTarget({ index, clock }, connection, { made });
+      this.#looked.set(arn, { presence, atMs: nowMs, madeMs: made ? nowMs : last.madeMs });
+      if (replaced === undefined) return;
+      const fault = new StoreError("InvalidRequest", { message: replaced.why });
+      warn(`target ${arn} of bucket ${target.bucket} lacks what was sent: run a resync to it`, fault);
+    } catch (error) {
+      // Away again: asked once more when it is back.
+      if (await connection.endpoint.confirm()) throw error;
+    }
   }
 
   /** Tries a target and keeps the result. */

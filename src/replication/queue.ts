@@ -39,6 +39,9 @@ export interface QueueDeps {
 
 const FINISH_BATCH = 200;
 
+/** Ended well without being sent. */
+const MET = { as: "met", bytes: 0 } as const;
+
 export class TargetQueue {
   readonly arn: Arn;
   readonly activity: Activity;
@@ -399,7 +402,7 @@ export class TargetQueue {
       status: "COMPLETED",
       sent: outcome.kind === "purged" ? "purge" : (version ?? "purge"),
       losesRegisters: isObject && isMinio(this.#connection),
-      counted: outcome.kind === "sent" ? { as: "sent", bytes: isObject ? version.version.size : 0 } : undefined,
+      counted: outcome.kind === "sent" ? { as: "sent", bytes: isObject ? version.version.size : 0 } : MET,
     };
   }
 

@@ -21,6 +21,7 @@ import { RESYNC_PAGE } from "./limits.ts";
 import { pendingWork, readRows, retryRange } from "./log.ts";
 import { PROXIED_CALLS, proxyStats } from "./peer-reads.ts";
 import { probeResult, type ProbeResult } from "./probe.ts";
+import { replacedTarget, replacedText, type Replaced } from "./same-site.ts";
 import type { KnownTarget, Targets } from "./targets.ts";
 
 export interface StatusDeps {
@@ -36,10 +37,10 @@ export interface StatusDeps {
 }
 
 /**
- * How a target stands, the worst first. CAUGHT_UP: everything written was sent; that both sites are equal is what a
- * resync or a verification says.
+ * How a target stands, the worst first. REPLACED: what answers there lacks what was sent (same-site.ts). CAUGHT_UP:
+ * everything written was sent; that both sites are equal is what a resync or a verification says.
  */
-type TargetState = "UNREACHABLE" | "NOT_REPLICABLE" | "FAILING" | "PENDING" | "CAUGHT_UP";
+type TargetState = "UNREACHABLE" | "REPLACED" | "NOT_REPLICABLE" | "FAILING" | "PENDING" | "CAUGHT_UP";
 
 interface TargetNumbers {
   readonly arn: Arn;
@@ -61,16 +62,33 @@ async function counters(index: OrderedIndex, name: string): Promise<CountBytes> 
   return { count: Number(readCounter(count)), bytes: Number(readCounter(bytes)) };
 }
 
-function stateOf(pending: PendingWork, isOnline: boolean, walking: boolean): TargetState {
+interface Standing {
+  readonly pending: PendingWork;
+  readonly isOnline: boolean;
+  readonly walking: boolean;
+  readonly replaced: Replaced | undefined;
+  readonly fault: string | undefined;
+}
+
+function stateOf({ pending, isOnline, walking, replaced, fault }: Standing): TargetState {
   if (!isOnline) return "UNREACHABLE";
+  if (replaced !== undefined) return "REPLACED";
   if (pending.refused.count > 0) return "NOT_REPLICABLE";
-  if (pending.failing.count > 0) return "FAILING";
+  if (pending.failing.count > 0 || fault !== undefined) return "FAILING";
   return pending.count > 0 || walking ? "PENDING" : "CAUGHT_UP";
 }
 
-/** Why versions do not arrive, if they do not: the target is away, or what became of the failed one that is next. */
-async function reasonOf(index: OrderedIndex, arn: Arn, pending: PendingWork, away?: Away): Promise<string | undefined> {
+/**
+ * Why versions do not arrive or are not there, if so: the target is away, it is another one, or what became of the failed
+ * one that is next.
+ */
+async function reasonOf(
+  index: OrderedIndex,
+  arn: Arn,
+  { pending, replaced, away }: Pick<Standing, "pending" | "replaced"> & { readonly away: Away | undefined },
+): Promise<string | undefined> {
   if (away !== undefined) return `away since ${isoMillis(away.sinceMs)}: ${away.why}`;
+  if (replaced !== undefined) return replacedText(replaced);
   if (pending.failing.count === 0) return undefined;
   const [next] = await readRows(index, retryRange(arn), 1);
   return next?.row.error && `${next.row.error} (${next.row.key})`;
@@ -80,21 +98,22 @@ async function numbersOf(deps: StatusDeps, { bucket, record, bucketId }: KnownTa
   const { arn, bandwidth: limit } = record;
   // First: what a walk has put into the log by its end is counted after it.
   const walking = await isWalking(deps.index, bucketId, arn);
-  const [pending, sent, failed, health, probe] = await Promise.all([
+  const [pending, sent, failed, health, probe, replaced] = await Promise.all([
     pendingWork(deps.index, arn),
     counters(deps.index, `sent/${arn}`),
     counters(deps.index, `failed/${arn}`),
     deps.targets.connections.health({ bucket, record }),
     probeResult(deps.index, arn),
+    replacedTarget(deps.index, arn),
   ]);
   // A row of an older program may lack members.
   const activity =
     deps.activity(arn)?.view() ??
     Object.assign(new Activity(deps.clock).view(), await publishedActivity(deps.index, arn));
-  const reason = await reasonOf(deps.index, arn, pending, health.away);
+  const reason = await reasonOf(deps.index, arn, { pending, replaced, away: health.away });
   return {
     arn,
-    state: stateOf(pending, health.isOnline, walking),
+    state: stateOf({ pending, isOnline: health.isOnline, walking, replaced, fault: probe?.fault }),
     probe,
     reason,
     pending,
@@ -242,8 +261,8 @@ export interface FailureLine {
   readonly object: string;
   readonly versionId: string;
   readonly retryCount: number;
-  /** NOT_REPLICABLE: no repetition mends it. */
-  readonly state: "FAILED" | "NOT_REPLICABLE";
+  /** NOT_REPLICABLE: no repetition mends it. REPLACED: no version, but the target itself. */
+  readonly state: "FAILED" | "NOT_REPLICABLE" | "REPLACED";
   readonly targetArn: Arn;
   readonly error?: string | undefined;
 }
@@ -254,21 +273,26 @@ export async function failures(
   bucketName: BucketName | undefined,
 ): Promise<AsyncIterable<FailureLine>> {
   const known = bucketName === undefined ? await deps.targets.all() : await deps.targets.ofBucket(bucketName);
-  return failureLines(
-    deps,
-    known.map(({ record }) => record.arn),
-  );
+  return failureLines(deps, known);
 }
 
-async function* failureLines(deps: StatusDeps, arns: readonly Arn[]): AsyncIterable<FailureLine> {
-  for (const arn of arns) {
+async function* failureLines(deps: StatusDeps, targets: readonly KnownTarget[]): AsyncIterable<FailureLine> {
+  const { nodeName } = deps;
+  for (const { bucket, record } of targets) {
+    const { arn } = record;
+    const replaced = await replacedTarget(deps.index, arn);
+    if (replaced !== undefined) {
+      // Nothing waits for what is missing there: without this line the list would be empty, as if all were well.
+      const line = { object: "", versionId: "", retryCount: 0, state: "REPLACED", targetArn: arn } as const;
+      yield { nodeName, bucket, ...line, error: replacedText(replaced) };
+    }
     const range = retryRange(arn);
     for (let start = range.start; ;) {
       const rows = await readRows(deps.index, { start, end: range.end }, RESYNC_PAGE);
       for (const { row } of rows) {
         const { bucket, key: object, versionId, attempts: retryCount, error } = row;
         yield {
-          nodeName: deps.nodeName,
+          nodeName,
           bucket,
           object,
           versionId,

@@ -23,6 +23,7 @@ import { putForgetJob } from "./forget.ts";
 import { lockChange } from "./lock-change.ts";
 import { dropLog } from "./log.ts";
 import { dropProbe } from "./probe.ts";
+import { dropSeen, lookAtTarget } from "./same-site.ts";
 import * as checks from "./target-checks.ts";
 import {
   endpointsOf,
@@ -99,8 +100,21 @@ export class Targets {
     const record = update ? this.#updated(loaded, input, flagged) : this.#added(loaded, input);
     if (record.unchanged) return record.target.arn;
     const dialect = await this.#check(loaded, record.target, record.secret);
-    await this.#store(loaded, { ...record.target, dialect: dialect === "s3" ? dialect : undefined });
-    return record.target.arn;
+    const target: TargetRecord = { ...record.target, dialect: dialect === "s3" ? dialect : undefined };
+    await this.#store(loaded, target);
+    if (dialect === "minio") await this.#meet(loaded.bucket.name, target);
+    return target.arn;
+  }
+
+  /** See same-site.ts: before anything is sent to it. One that goes away now is met when it is back. */
+  async #meet(bucket: BucketName, record: TargetRecord): Promise<void> {
+    try {
+      const connection = this.connections.of({ bucket, record });
+      await connection.endpoint.known();
+      await lookAtTarget(this.#deps, connection, { made: true });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
   }
 
   /** See lock-change.ts. */
@@ -264,6 +278,7 @@ export class Targets {
       for (const arn of removed) {
         putForgetJob(commit, current.bucket.id, arn);
         dropProbe(commit, arn);
+        dropSeen(commit, arn);
       }
       if ((await this.#deps.index.commit(commit)) === "committed") return;
     }

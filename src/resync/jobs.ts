@@ -7,7 +7,7 @@ import { StoreError } from "../model/errors.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { Sealer } from "../model/sealer.ts";
 import type { Objects } from "../objects/objects.ts";
-import { isoMillis } from "../protocol/time.ts";
+import { isoMillis, msOf } from "../protocol/time.ts";
 import type { Connection } from "../replication/connections.ts";
 import type { Away } from "../replication/health.ts";
 import { checkEncryption } from "../replication/encryption.ts";
@@ -18,6 +18,7 @@ import {
   RESYNC_JOBS_MAX,
 } from "../replication/limits.ts";
 import { checkAlive, checkBucketThere, checkVersioned } from "../replication/target-checks.ts";
+import { comparisonEnded, lookAtTarget } from "../replication/same-site.ts";
 import type { KnownTarget, Targets } from "../replication/targets.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
@@ -132,7 +133,10 @@ export class ResyncJobs {
         bucketName,
         `This looks like the wrong direction: ${why}. Start from the healthy side, or use --force`,
       );
-    const job = named === undefined ? record : withListed(record, await this.#listed(record, named()));
+    // What is found to be another site by now is what this job will prove; what is put in its place later is not.
+    await lookAtTarget({ index, clock }, connection, { made: connection.record.dialect !== "s3" });
+    const begun = { ...record, created: clock.nowNs() };
+    const job = named === undefined ? begun : withListed(begun, await this.#listed(begun, named()));
     const control: Control = { id: job.id, paused: false, limits: { ...DEFAULT_LIMITS, ...request.limits } };
     // One commit is the start. Where another came first, in whatever process, it changes nothing.
     const commit = putControl(new CommitBuilder().unchanged(key, raw).put(key, encodeRow(job)), job, control);
@@ -393,6 +397,8 @@ export class ResyncJobs {
       done.abort();
       await saving;
       await keeper.save(run, "Completed");
+      const { index } = this.#deps;
+      await comparisonEnded(index, running.record.arn, provedSinceMs(keeper.now(run, "Completed")));
       return true;
     } catch (error) {
       done.abort();
@@ -444,6 +450,14 @@ export class ResyncJobs {
       }
     }
   }
+}
+
+/** When a job began that has looked at everything the target should have, and found it there; undefined: no such job. */
+function provedSinceMs(record: ResyncRecord): number | undefined {
+  const { prefix, failedOnly, listed } = optionsOf(record);
+  const isWhole = prefix === "" && !failedOnly && listed === undefined && record.beforeMs === Number.MAX_SAFE_INTEGER;
+  const isProved = record.verify?.different === 0 && record.counters.failed === 0 && record.created !== undefined;
+  return isWhole && isProved ? msOf(record.created ?? 0n) : undefined;
 }
 
 const nameOf = ({ bucketId, arn }: ResyncRecord): string => `${bucketId}/${arn}`;

@@ -7,10 +7,11 @@ import { readWhole } from "../admin/body.ts";
 import { requestConditions, signedCaller, type CallerDeps } from "../iam/signed-caller.ts";
 import type { Iam } from "../iam/types.ts";
 import { StoreError } from "../model/errors.ts";
-import { parseBucketName, parseObjectKey, parseVersionId, type BucketName } from "../model/names.ts";
+import { parseArn, parseBucketName, parseObjectKey, parseVersionId, type BucketName } from "../model/names.ts";
 import { purgeOf } from "../model/version.ts";
 import { renderErrorJson } from "../protocol/error-document.ts";
 import { errorMessage, errorStatus } from "../protocol/s3-errors.ts";
+import { peerMark, raisePeerMark } from "../storage/peer-marks.ts";
 import { damageCheckLines, type DamageCheckDeps } from "../resync/damage-check.ts";
 
 export interface PeerDeps extends DamageCheckDeps, CallerDeps {
@@ -85,10 +86,27 @@ function parseVersions(body: Buffer): { key: string; versionId: string; mtime?: 
   return rows as { key: string; versionId: string; mtime?: string }[];
 }
 
+/**
+ * `GET /resilver/v1/mark?bucket=B&arn=A`: the mark that the sender with this target has left here. `POST`, with `least`
+ * and `floor`: raises it first (storage/peer-marks.ts). 0: there is none.
+ */
+async function mark(deps: PeerDeps, { request, response, bucket, parameters }: PeerCall): Promise<void> {
+  const { id: bucketId } = await deps.objects.bucket(bucket);
+  const arn = parseArn(parameters.get("arn") ?? "");
+  if (request.method === "GET") return answerJson(response, { mark: await peerMark(deps.index, bucketId, arn) });
+  const [least, floor] = ["least", "floor"].map((name) => Number(parameters.get(name) ?? ""));
+  if (!Number.isSafeInteger(least) || !Number.isSafeInteger(floor))
+    throw new StoreError("InvalidArgument", { message: "least and floor are whole numbers" });
+  const bounds = { least: least as number, floor: floor as number };
+  answerJson(response, { mark: await raisePeerMark(deps.index, { bucketId, arn }, bounds) });
+}
+
 const CALLS: Readonly<Record<string, (deps: PeerDeps, call: PeerCall) => Promise<void>>> = {
   "POST /resilver/v1/damage-check": damageCheck,
   "GET /resilver/v1/usage": usage,
   "POST /resilver/v1/purges": purges,
+  "GET /resilver/v1/mark": mark,
+  "POST /resilver/v1/mark": mark,
 };
 
 /** Every call names its bucket and needs what a replication user has: s3:ReplicateObject. */

@@ -1,5 +1,6 @@
 /** One run of one seed: set up, trouble, rest, proof. */
 import { hasCode } from "../model/errors.ts";
+import { PROBE_AGAIN_MS } from "../replication/limits.ts";
 import { FORCED } from "../resync/options.ts";
 import * as checks from "./checks.ts";
 import { checkIntegrity } from "./integrity.ts";
@@ -148,6 +149,8 @@ async function prove(world: World): Promise<void> {
 
 /** When nothing changes nothing is sent; and what each site has stored is whole in itself. */
 async function silence(world: World): Promise<void> {
+  // What a resync sent is marked at its target afterwards, once.
+  await world.time.sleep(3 * PROBE_AGAIN_MS);
   const before = world.network.traffic.writes;
   world.note("SILENCE");
   await world.time.sleep(world.dice.chance(LONG_SILENCE_CHANCE) ? LONG_SILENCE_MS : SILENCE_MS);

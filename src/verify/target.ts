@@ -3,6 +3,8 @@ import { StoreError } from "../model/errors.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { Objects } from "../objects/objects.ts";
 import { configArns } from "../replication/config.ts";
+import type { Connection } from "../replication/connections.ts";
+import { comparisonEnded, lookAtTarget } from "../replication/same-site.ts";
 import type { Targets } from "../replication/targets.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
@@ -69,14 +71,15 @@ export class TargetVerifier {
       const message = "This target gives versions ids of its own: there is nothing to compare them by.";
       throw new StoreError("NotImplemented", { bucket: bucketName, message });
     }
-    const { client } = targets.connect(known);
+    const connection = targets.connect(known);
+    const { client } = connection;
     const stop = new AbortController();
     const { prefix } = request;
     const source = new LocalBucket({ ...this.#deps, bucket: bucketName, bucketId: bucket.id, prefix });
     const name = `${arn} (${client.bucket})`;
     const target = new VerifySide({ name, client, prefix, clock: this.#deps.clock, signal: stop.signal });
     const key = namedRowKey(SPACE.job, `${ROWS}${bucket.id}/${arn}`);
-    return this.#lines({ source, target, request, stop, bucket: bucketName, arn, key });
+    return this.#lines({ source, target, request, stop, bucket: bucketName, connection, key });
   }
 
   async *#lines(job: {
@@ -85,7 +88,7 @@ export class TargetVerifier {
     request: VerifyRequest;
     stop: AbortController;
     bucket: BucketName;
-    arn: Arn;
+    connection: Connection;
     key: Buffer;
   }): AsyncGenerator<object> {
     const { clock } = this.#deps;
@@ -93,9 +96,14 @@ export class TargetVerifier {
     let progress: VerifyProgress | undefined;
     const ended = new AbortController();
     const options = { level: request.level, settleMs: SETTLE_MS, clock, signal: stop.signal };
-    const running = verify(job.source, job.target, { ...options, onProgress: (now) => (progress = now) }).finally(() =>
-      ended.abort(),
-    );
+    let begunMs = 0;
+    const look = async (): Promise<VerifyResult> => {
+      await job.connection.endpoint.known();
+      await lookAtTarget(this.#deps, job.connection, { made: true });
+      begunMs = clock.nowMs();
+      return verify(job.source, job.target, { ...options, onProgress: (now) => (progress = now) });
+    };
+    const running = look().finally(() => ended.abort());
     running.catch(() => undefined);
     try {
       while (!ended.signal.aborted) {
@@ -104,7 +112,7 @@ export class TargetVerifier {
       }
       const result = await running;
       // A part of a bucket says nothing of the bucket.
-      if (request.prefix === "") await this.#keep(job, result);
+      if (request.prefix === "") await this.#keep({ ...job, arn: job.connection.arn, begunMs }, result);
       for (const difference of result.differences) yield { type: "difference", ...difference };
       yield { type: "verify", ...summaryJson(result) };
     } catch (error) {
@@ -117,12 +125,14 @@ export class TargetVerifier {
   }
 
   async #keep(
-    { bucket, arn, key }: { bucket: BucketName; arn: Arn; key: Buffer },
+    { bucket, arn, key, begunMs }: { bucket: BucketName; arn: Arn; key: Buffer; begunMs: number },
     result: VerifyResult,
   ): Promise<void> {
     const { level, endedMs, compared, different } = result;
     const last: LastResult = { bucket, arn, level, endedMs, isEqual: isEqual(result), compared, different };
     await this.#deps.index.commit(new CommitBuilder().put(key, encodeRow(last)));
+    // Names, times and sizes alone are an older copy's too.
+    await comparisonEnded(this.#deps.index, arn, last.isEqual && level !== "identity" ? begunMs : undefined);
   }
 
   /** Of buckets and targets that are there no more too: whoever shows them knows which are. */

@@ -21,7 +21,8 @@ export interface MrfEntry {
   readonly object?: string | undefined;
   readonly versionId?: string | undefined;
   readonly retryCount?: number | undefined;
-  /** Only a Resilver says it. */
+  /** Only a Resilver says these. REPLACED: the line is about the target, and names no object. */
+  readonly state?: string | undefined;
   readonly targetArn?: string | undefined;
   readonly error?: string | undefined;
 }
@@ -50,9 +51,10 @@ export function diffLine(entry: DiffEntry, nameOf: TargetName): string {
 }
 
 export function mrfLine(entry: MrfEntry, nameOf: TargetName): string {
-  const error = entry.error === undefined || entry.error === "" ? "" : `: ${entry.error}`;
-  const retries = `${entry.retryCount ?? 0} retries`;
   const where = destinations(entry.targetArn === undefined ? [] : [entry.targetArn], nameOf);
+  const error = entry.error === undefined || entry.error === "" ? "" : `: ${entry.error}`;
+  if (entry.state === "REPLACED") return `${entry.nodeName ?? ""}  REPLACED${where}${error}`;
+  const retries = `${entry.retryCount ?? 0} retries`;
   return `${entry.nodeName ?? ""}  ${retries}  ${entry.object ?? ""} (${entry.versionId ?? "null"})${where}${error}`;
 }
 

@@ -96,7 +96,7 @@ async function printFailures(site: BucketSite, flags: ParsedFlags): Promise<numb
   const nameOf = await targetNames(site);
   let count = 0;
   for await (const entry of site.admin.objects<MrfEntry>(call)) {
-    if (!entry.object?.startsWith(site.prefix)) continue;
+    if (entry.state !== "REPLACED" && !entry.object?.startsWith(site.prefix)) continue;
     count += 1;
     site.ctx.out.message(mrfLine(entry, nameOf), mrfJson(entry));
   }

@@ -37,9 +37,9 @@ export interface TargetMetrics {
   readonly currentBandwidth?: number | undefined;
   readonly pendingReplicationCount?: number | undefined;
   readonly pendingReplicationSize?: number | undefined;
-  /** UNREACHABLE, NOT_REPLICABLE, FAILING, PENDING or CAUGHT_UP. */
+  /** UNREACHABLE, REPLACED, NOT_REPLICABLE, FAILING, PENDING or CAUGHT_UP. */
   readonly state?: string | undefined;
-  /** Why versions do not arrive: the target is away, or what it says to the one that is tried next. */
+  /** Why versions do not arrive or are not there: the target is away, is another one, or what it says to the one that is tried next. */
   readonly reason?: string | undefined;
   /** How the target was last tried; `fault`: why versions will not arrive. */
   readonly probe?: { readonly time?: string | undefined; readonly fault?: string | undefined } | undefined;
@@ -113,6 +113,7 @@ function targetLines(metrics: ReplicationMetrics, target: RemoteTarget): string[
     ),
     line("Link", linkText(target)),
     ...(stats.state === "UNREACHABLE" ? [line("State", "UNREACHABLE: nothing is sent until it answers")] : []),
+    ...(stats.state === "REPLACED" ? [line("State", "REPLACED: what is there lacks what was sent before")] : []),
     ...(stats.reason === undefined ? [] : [line("Reason", stats.reason)]),
     ...(stats.probe?.fault === undefined ? [] : [line("Probe", stats.probe.fault)]),
     errorsLine(stats.failed),
