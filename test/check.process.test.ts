@@ -131,6 +131,23 @@ describe("check", { timeout: 120_000 }, () => {
     flip(second, 100, true);
   });
 
+  test("a row that no version can be read from is named, and nothing more is said of the directory", async () => {
+    let kept: Buffer | undefined;
+    const turn = (): Promise<void> =>
+      edit(async (index, commit) => {
+        const [row] = await index.scan(spaceRange(SPACE.version), { limit: 1 });
+        assert.ok(row !== undefined);
+        commit.put(row.key, kept ?? Buffer.from(row.value.toString().replace('"mtime":"', '"mtime":x"')));
+        kept ??= row.value;
+      });
+    await turn();
+    const said = check();
+    assert.deepEqual(said.faults, [{ what: "damaged row", key: "k/0" }], said.errors);
+    assert.deepEqual([said.code, said.statement.startsWith("1 faults")], [3, true]);
+    await turn();
+    assert.equal(check().code, 0);
+  });
+
   test("wrong digests, counters and parts are found; digests are made anew", async () => {
     await edit(async (index, commit) => {
       const [digest] = await index.scan(spaceRange(SPACE.digest), { limit: 1 });

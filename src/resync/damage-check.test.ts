@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { damageCheck, damageCheckLines } from "./damage-check.ts";
 import { collected, SRC, testSite, type TestSite } from "../replication/testing/site.ts";
+import { CommitBuilder } from "../storage/index/commit-builder.ts";
+import { keyPrefixRange, SPACE } from "../storage/keys.ts";
 import type { BucketName } from "../model/names.ts";
 
 let site: TestSite;
@@ -28,6 +30,28 @@ test("missing and corrupt bytes are found and marked, all else is left alone", a
   assert.deepEqual(damaged, ["k0", "k1"]);
   const again = (await collected(damageCheck(site, SRC, { deep: false }))).at(-1);
   assert.deepEqual(again, { total: 10, examined: 10, missing: 1, corrupt: 1, done: true });
+});
+
+test("a row of the index that changed on the disk fails a deep check; the digests know nothing of it", async () => {
+  await site.put("whole", "x");
+  const { id } = await site.objects.bucket(SRC);
+  for (const [from, to] of [
+    [`"size":1`, `"size":2`],
+    [`"key":"torn"`, `"key":"tern"`],
+    [`{"f"`, `{,f"`],
+  ] as const) {
+    await site.put("torn", "y");
+    const range = keyPrefixRange(SPACE.version, id, "torn");
+    const [row] = await site.index.scan(range, { limit: 1 });
+    const changed = row?.value.toString().replace(from, to);
+    assert.ok(row !== undefined && changed !== undefined && changed !== row.value.toString());
+    await site.index.commit(new CommitBuilder().put(row.key, Buffer.from(changed)));
+    const deep = collected(damageCheck(site, SRC, { deep: true }));
+    await assert.rejects(deep, /A row of this site's index is damaged.*\(torn\)/);
+    await collected(damageCheck(site, SRC, { deep: true, prefix: "w" }));
+    await site.index.commit(new CommitBuilder().put(row.key, row.value));
+  }
+  assert.equal((await collected(damageCheck(site, SRC, { deep: true }))).at(-1)?.examined, 4);
 });
 
 test("only files are looked at, and what is known to be damaged; removed versions are not", async () => {

@@ -4,15 +4,16 @@
  * index are there whenever the index is, so only files are looked at: the check costs nothing for small objects.
  */
 import type { Bucket } from "../model/bucket.ts";
-import { hasCode } from "../model/errors.ts";
+import { hasCode, StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import type { BlobRef, ObjectVersion } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { BlobState, BlobStore } from "../storage/blobs/blobs.ts";
-import { pagesOf } from "../storage/digests.ts";
+import { checkVersionRows, pagesOf } from "../storage/version-rows.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { blobRowKey, idRowKey, keyPrefixRange, SPACE, splitIdRowKey } from "../storage/keys.ts";
+import { blobRowKey, idRowKey, keyPrefixRange, objectKeyOfVersionRow, SPACE, splitIdRowKey } from "../storage/keys.ts";
+import { DAMAGED_ROW } from "../storage/records.ts";
 import { DAMAGE_CHECK_IN_FLIGHT_MAX, DAMAGE_CHECK_PROGRESS_MS } from "../replication/limits.ts";
 import { listHere } from "./local-listing.ts";
 import { OrderedPool } from "./pool.ts";
@@ -52,7 +53,8 @@ export interface DamageProgress {
 /**
  * Examines the versions of a bucket whose bytes lie in files, and those known to be damaged: the others' bytes are rows
  * of the index itself. `deep` and `inline` examine every version. Yields progress now and then and once at the end.
- * Throws NoSuchBucket.
+ * Throws NoSuchBucket,
+ * and with `deep` InternalError where the index itself is damaged.
  */
 export async function* damageCheck(
   deps: DamageCheckDeps,
@@ -61,6 +63,7 @@ export async function* damageCheck(
 ): AsyncGenerator<DamageProgress> {
   const bucket = await deps.objects.bucket(bucketName);
   const all = options.deep || options.inline === true;
+  if (options.deep) await refuseDamagedRows(deps, bucket, options.prefix);
   const total = all ? (await deps.objects.usage(bucket)).versions : await countExposed(deps, bucket, options.prefix);
   const counts = { total, examined: 0, missing: 0, corrupt: 0 };
   const pool = new OrderedPool<true>({ maxTasks: DAMAGE_CHECK_IN_FLIGHT_MAX, maxWeight: Infinity }, () => undefined);
@@ -86,6 +89,12 @@ export async function* damageCheck(
     await pool.drain();
   }
   yield { ...counts, done: true };
+}
+
+/** Digests are kept by commits: they say that all is well of a row whose bytes changed on the disk since. */
+async function refuseDamagedRows({ index }: DamageCheckDeps, { id }: Bucket, prefix = ""): Promise<void> {
+  for await (const { row } of checkVersionRows(index, keyPrefixRange(SPACE.version, id, prefix)))
+    throw new StoreError("InternalError", { message: `${DAMAGED_ROW} (${objectKeyOfVersionRow(row)})` });
 }
 
 /** A version that has to be looked up yet. */

@@ -111,7 +111,8 @@ async function look(index: OrderedIndex, { dir, deep, json, readOnly }: Looked):
 }
 
 function lineOf({ what, bucket, key, versionId, detail }: Fault): string {
-  const where = key === undefined ? (bucket ?? "") : `${bucket ?? ""}/${key} (${versionId ?? ""})`;
+  const name = key === undefined ? (bucket ?? "") : `${bucket ?? ""}/${key}`;
+  const where = versionId === undefined ? name : `${name} (${versionId})`;
   return `! ${where}: ${what}${detail === undefined ? "" : `, ${detail}`}`;
 }
 

@@ -22,7 +22,8 @@ export async function checkIntegrity(world: World): Promise<void> {
     });
     const fault = (what: string, detail: string): void => world.violation(what, `${site.name}: ${detail}`);
     await checkLookups(site, fault);
-    for await (const { what, place } of checkDigests(site.storage.index)) fault(what, place.toString("latin1"));
+    for await (const found of checkDigests(site.storage.index))
+      fault(found.what, ("place" in found ? found.place : found.row).toString("latin1"));
     await checkBytes(world, site, fault);
     await checkUsage(site, fault);
   }

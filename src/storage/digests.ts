@@ -8,8 +8,8 @@ import { Digest, isSummed } from "./index/digest/digest.ts";
 import { bucketStart, LEVELS, placeOfLookup, placeOfRow } from "./index/digest/levels.ts";
 import type { Entry, KeyRange, OrderedIndex } from "./index/index.ts";
 import * as keys from "./keys.ts";
-import { DIGEST_ROWS_PER_STEP } from "./limits.ts";
 import { decodeRow, decodeVersion, encodeLookupOf, encodeRow } from "./records.ts";
+import { checkVersionRows, pagesOf, type RowFault } from "./version-rows.ts";
 
 /** Says that every row in space `I` has its hashes, of this format. */
 const READY_KEY = keys.namedRowKey(keys.SPACE.config, "digests");
@@ -17,17 +17,6 @@ const READY_KEY = keys.namedRowKey(keys.SPACE.config, "digests");
 export async function digestsReady(index: OrderedIndex): Promise<boolean> {
   const raw = await index.get(READY_KEY);
   return raw !== undefined && decodeRow<{ format: number }>(raw).format === FINGERPRINT_FORMAT;
-}
-
-/** The rows of a range, page by page. */
-export async function* pagesOf(index: OrderedIndex, range: KeyRange, keysOnly = false): AsyncGenerator<Entry[]> {
-  let start = range.start;
-  for (;;) {
-    const page = await index.scan({ start, end: range.end }, { limit: DIGEST_ROWS_PER_STEP, keysOnly });
-    if (page.length > 0) yield page;
-    if (page.length < DIGEST_ROWS_PER_STEP) return;
-    start = keys.keyAfter((page.at(-1) as Entry).key);
-  }
 }
 
 /**
@@ -73,26 +62,18 @@ export async function rebuildDigests(index: OrderedIndex, progress: (versions: n
 
 /** A row that is not what it has to be. `place`: of the version in question, or where the digest's range begins. */
 export interface DigestFault {
-  readonly what: "no lookup row" | "lookup row differs" | "lookup row without a version" | "digest differs";
+  readonly what: "lookup row without a version" | "digest differs";
   readonly place: Buffer;
 }
 
 /** Every version's hashes against the version, and every digest against the versions of its range. Writes nothing. */
-export async function* checkDigests(index: OrderedIndex): AsyncGenerator<DigestFault> {
-  for await (const page of pagesOf(index, keys.spaceRange(keys.SPACE.version))) {
-    for (const { key, value } of page) {
-      const version = decodeVersion(value);
-      const idKey = keys.idRowKey(keys.SPACE.byId, keys.bucketIdOfRow(key), version.key, version.versionId);
-      const found = await index.get(idKey);
-      if (found === undefined) yield { what: "no lookup row", place: placeOfLookup(idKey) };
-      else if (!found.equals(encodeLookupOf(version)))
-        yield { what: "lookup row differs", place: placeOfLookup(idKey) };
-    }
-  }
+export async function* checkDigests(index: OrderedIndex): AsyncGenerator<DigestFault | RowFault> {
+  yield* checkVersionRows(index, keys.spaceRange(keys.SPACE.version));
   yield* checkSums(index);
 }
 
-async function* checkSums(index: OrderedIndex): AsyncGenerator<DigestFault> {
+/** Every digest against the hashes of its range. */
+export async function* checkSums(index: OrderedIndex): AsyncGenerator<DigestFault> {
   const levels = Array.from({ length: LEVELS }, (_, i) => new LevelWalk(index, i + 1));
   for (const level of levels) await level.start();
   for await (const page of pagesOf(index, keys.spaceRange(keys.SPACE.byId))) {

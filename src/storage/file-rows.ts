@@ -4,7 +4,7 @@
  * them; here they are made for directories from before there were any, and looked through.
  */
 import { liesInFiles, type Part } from "../model/version.ts";
-import { pagesOf } from "./digests.ts";
+import { pagesOf } from "./version-rows.ts";
 import { CommitBuilder } from "./index/commit-builder.ts";
 import type { Entry, OrderedIndex } from "./index/index.ts";
 import * as keys from "./keys.ts";

@@ -1,4 +1,5 @@
 /** Rows as bytes and back: JSON with a format number. docs/format.md shows each. */
+import { StoreError } from "../model/errors.ts";
 import { fingerprint } from "../model/fingerprint.ts";
 import type { Tombstone, Version } from "../model/version.ts";
 import { encodeLookup } from "./index/digest/digest.ts";
@@ -79,6 +80,10 @@ export function encodeLookupOf(version: Version): Buffer {
   });
 }
 
+/** For clients, logs and the status of a resync alike: who meets it first should know what it is. */
+export const DAMAGED_ROW =
+  "A row of this site's index is damaged: stop the site, look with `resilver check`, and bring it back from a peer";
+
 interface StoredRegister {
   value: unknown;
   time: string;
@@ -96,14 +101,19 @@ function versionMembers(bytes: Buffer): Record<string, unknown> {
   return members;
 }
 
+/** Throws a StoreError when no version can be read from it: bytes of the index changed on the disk. */
 export function decodeVersion(bytes: Buffer): Version {
-  const raw = versionMembers(bytes);
-  raw["mtime"] = BigInt((raw["mtime"] as string).slice(0, -1));
-  for (const name of ["tags", "retention", "legalHold"]) {
-    const register = raw[name] as StoredRegister | undefined;
-    if (register !== undefined) raw[name] = { value: register.value, time: BigInt(register.time.slice(0, -1)) };
+  try {
+    const raw = versionMembers(bytes);
+    raw["mtime"] = BigInt((raw["mtime"] as string).slice(0, -1));
+    for (const name of ["tags", "retention", "legalHold"]) {
+      const register = raw[name] as StoredRegister | undefined;
+      if (register !== undefined) raw[name] = { value: register.value, time: BigInt(register.time.slice(0, -1)) };
+    }
+    return raw as unknown as Version;
+  } catch (cause) {
+    throw new StoreError("InternalError", { message: DAMAGED_ROW, cause });
   }
-  return raw as unknown as Version;
 }
 
 export function encodeTombstone(tombstone: Tombstone): Buffer {

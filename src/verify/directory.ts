@@ -8,11 +8,12 @@ import type { Objects } from "../objects/objects.ts";
 import { damageCheck, type DamageProgress } from "../resync/damage-check.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { BlobStore } from "../storage/blobs/blobs.ts";
-import { checkDigests, pagesOf } from "../storage/digests.ts";
+import { checkSums } from "../storage/digests.ts";
+import { checkVersionRows, pagesOf } from "../storage/version-rows.ts";
 import { checkFileRows } from "../storage/file-rows.ts";
 import { bucketPlaces } from "../storage/index/digest/query.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
-import { bucketIdOfRow, idRowKey, SPACE, spaceRange, splitIdRowKey } from "../storage/keys.ts";
+import { bucketIdOfRow, idRowKey, objectKeyOfVersionRow, SPACE, spaceRange, splitIdRowKey } from "../storage/keys.ts";
 import { decodeRow, decodeVersion } from "../storage/records.ts";
 
 export interface DirectoryDeps {
@@ -28,6 +29,7 @@ export interface Fault {
     | "missing bytes"
     | "corrupt bytes"
     | "missing parts"
+    | "damaged row"
     | "no lookup row"
     | "lookup row differs"
     | "lookup row without a version"
@@ -67,14 +69,32 @@ export async function checkDirectory(deps: DirectoryDeps, options: DirectoryOpti
     },
   };
   const buckets = await deps.objects.buckets();
+  // Nothing that lists versions gets past a row that is none.
+  if (!(await checkRows(deps, buckets, told))) return { ...result, buckets: buckets.length };
   for (const bucket of buckets) {
     result.buckets++;
     result.examined += await checkBytes(deps, bucket, told);
     result.versions += await checkCounters(deps, bucket, told);
   }
   await checkParts(deps, buckets, told);
-  await checkSums(deps, buckets, told);
+  await checkDigests(deps, buckets, told);
   return result;
+}
+
+/** False: the index itself is damaged. */
+async function checkRows(deps: DirectoryDeps, buckets: readonly Bucket[], options: DirectoryOptions): Promise<boolean> {
+  const names = namesOf(buckets);
+  let readable = true;
+  for await (const { what, row, lookup } of checkVersionRows(deps.index, spaceRange(SPACE.version))) {
+    if (lookup === undefined) readable = false;
+    const bucket = names.get(bucketIdOfRow(row)) ?? bucketIdOfRow(row);
+    const at =
+      lookup === undefined
+        ? { key: objectKeyOfVersionRow(row), detail: "bring it back from a peer" }
+        : splitIdRowKey(lookup);
+    options.onFault({ what, bucket, ...at });
+  }
+  return readable;
 }
 
 async function checkBytes(deps: DirectoryDeps, bucket: Bucket, options: DirectoryOptions): Promise<number> {
@@ -123,9 +143,9 @@ async function checkParts(deps: DirectoryDeps, buckets: readonly Bucket[], optio
   }
 }
 
-async function checkSums(deps: DirectoryDeps, buckets: readonly Bucket[], options: DirectoryOptions): Promise<void> {
+async function checkDigests(deps: DirectoryDeps, buckets: readonly Bucket[], options: DirectoryOptions): Promise<void> {
   const names = namesOf(buckets);
-  for await (const { what, place } of checkDigests(deps.index)) {
+  for await (const { what, place } of checkSums(deps.index)) {
     // As a row's key: a place lacks the byte of the space.
     const row = Buffer.concat([Buffer.from([SPACE.byId]), place]);
     const bucket = names.get(bucketIdOfRow(row)) ?? bucketIdOfRow(row);
