@@ -12,9 +12,10 @@ import { systemRandom } from "../runtime/random.ts";
 import { nameOfRow, namedRange, SPACE } from "../storage/keys.ts";
 import type { Forecast } from "./forecast.ts";
 import { clearRows } from "./job-rows.ts";
-import { ResyncJobs, type StartRequest } from "./jobs.ts";
+import { ResyncJobs } from "./jobs.ts";
 import { loadList } from "./named-versions.ts";
 import { DEFAULT_OPTIONS, type JobOptions } from "./options.ts";
+import type { StartRequest } from "./prepare.ts";
 import { loadRecords, type ResyncRecord } from "./record.ts";
 
 const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };

@@ -2,46 +2,35 @@
  * Resyncs as durable jobs: started, shown, paused, limited, cancelled by any process, run by the one that does the
  * background work. A job found Pending or Ongoing (after a crash too) goes on at its low-water mark.
  */
-import type { Bucket } from "../model/bucket.ts";
 import { StoreError } from "../model/errors.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { Sealer } from "../model/sealer.ts";
-import type { Objects } from "../objects/objects.ts";
 import { isoMillis, msOf } from "../protocol/time.ts";
 import type { Connection } from "../replication/connections.ts";
 import type { Away } from "../replication/health.ts";
-import { checkEncryption } from "../replication/encryption.ts";
 import {
   FALLBACK_POLL_MS,
   RESYNC_CHECKPOINT_MS,
   RESYNC_IN_FLIGHT_MAX,
   RESYNC_JOBS_MAX,
 } from "../replication/limits.ts";
-import { checkAlive, checkBucketThere, checkVersioned } from "../replication/target-checks.ts";
 import { comparisonEnded, lookAtTarget } from "../replication/same-site.ts";
-import type { KnownTarget, Targets } from "../replication/targets.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Random } from "../runtime/random.ts";
+import type { KnownTarget } from "../replication/targets.ts";
 import { Waker } from "../runtime/waker.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
-import type { OrderedIndex } from "../storage/index/index.ts";
 import { decodeRow, encodeRow } from "../storage/records.ts";
-import { badRequest, chosenArn } from "./chosen-arn.ts";
-import { askDirection } from "./direction.ts";
+import { badRequest } from "./chosen-arn.ts";
 import { ResyncFailed } from "./failed.ts";
 import { forecast, measuredRate, type Forecast } from "./forecast.ts";
-import { clearEarlier, clearRows, newRowsName } from "./job-rows.ts";
+import { clearEarlier, clearRows } from "./job-rows.ts";
 import { Keeper, Superseded } from "./keeper.ts";
-import { countVersions } from "./local-listing.ts";
-import { failedOf, namedInOrder, saveList, type Listed } from "./named-versions.ts";
-import { olderThanMs } from "./older-than.ts";
-import { DEFAULT_LIMITS, DEFAULT_OPTIONS, type JobLimits, type JobOptions, type Named } from "./options.ts";
+import { saveList, type Listed } from "./named-versions.ts";
+import { DEFAULT_LIMITS, type JobLimits } from "./options.ts";
 import { resyncJson, startedJson } from "./record-json.ts";
 import {
   isRunning,
   loadControl,
   loadRecords,
-  NO_COUNTS,
   optionsOf,
   putControl,
   recordKey,
@@ -51,31 +40,15 @@ import {
 import { Reports } from "./report.ts";
 import { addCounters, ResyncRun } from "./run.ts";
 import { Sending } from "./sending.ts";
+import { directionFault, prepareJob, withListed, type PrepareDeps, type StartRequest } from "./prepare.ts";
 
-export interface JobsDeps {
-  readonly index: OrderedIndex;
-  readonly objects: Objects;
-  readonly targets: Targets;
+export interface JobsDeps extends PrepareDeps {
   readonly sealer: Sealer;
-  readonly clock: Clock;
-  readonly random: Random;
   /** This site, as reports name it. */
   readonly site: string;
   /** Keeps a report as a file; it never rejects. */
   readonly saveReport?: ((name: string, text: string) => Promise<void>) | undefined;
   readonly warn: (message: string, error: unknown) => void;
-}
-
-/** What a start asks for; empty text: absent (replication.md 7.1). */
-export interface StartRequest {
-  readonly arn: string;
-  readonly resetId: string;
-  /** As it was sent: a Go duration whose nanoseconds mean hours. */
-  readonly olderThan: string;
-  readonly options?: JobOptions | undefined;
-  readonly limits?: Partial<JobLimits> | undefined;
-  /** Only these versions. */
-  readonly named?: readonly Named[] | undefined;
 }
 
 /** What may be said about a running job. */
@@ -91,16 +64,6 @@ interface Running {
   control: Control;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
-}
-
-/** A job that was asked for and found possible, and of which nothing is stored yet. */
-interface Prepared {
-  readonly bucket: Bucket;
-  readonly connection: Connection;
-  readonly record: ResyncRecord;
-  readonly raw: Buffer | undefined;
-  readonly ageMs: number;
-  readonly named: (() => AsyncIterable<Listed>) | undefined;
 }
 
 class Paused extends Error {
@@ -122,12 +85,13 @@ export class ResyncJobs {
   /** Checks first, stores after: a refused start leaves a running job alone. */
   async start(bucketName: BucketName, request: StartRequest): Promise<object> {
     const { index, targets, clock } = this.#deps;
-    const { bucket, record, raw, ageMs, connection, named } = await this.#prepare(bucketName, request);
+    const prepared = await prepareJob(this.#deps, bucketName, request);
+    const { bucket, record, raw, ageMs, connection, named } = prepared;
     const key = recordKey(bucket.id, record.arn);
     const refuseRunning = (): StoreError =>
       badRequest(bucketName, `Resync of bucket ${bucketName} is already in progress for remote bucket ${record.arn}`);
     if (raw !== undefined && isRunning(decodeRow<ResyncRecord>(raw))) throw refuseRunning();
-    const why = named === undefined ? await this.#refusal(bucket, connection, record) : undefined;
+    const why = await directionFault(this.#deps, prepared);
     if (why !== undefined)
       throw badRequest(
         bucketName,
@@ -164,7 +128,8 @@ export class ResyncJobs {
   /** What a start would do, as progress and at last the whole. Stores nothing on either side. */
   async plan(bucketName: BucketName, request: StartRequest, signal: AbortSignal): Promise<AsyncGenerator<Forecast>> {
     const { objects, clock, random, targets } = this.#deps;
-    const { bucket, record, raw, connection, named } = await this.#prepare(bucketName, request);
+    const prepared = await prepareJob(this.#deps, bucketName, request);
+    const { bucket, record, raw, connection, named } = prepared;
     const last = raw === undefined ? undefined : decodeRow<ResyncRecord>(raw);
     const inFlight = request.limits?.inFlight || RESYNC_IN_FLIGHT_MAX;
     const current = async (): Promise<Connection> => targets.connect(await targets.get(bucketName, record.arn));
@@ -176,74 +141,11 @@ export class ResyncJobs {
       connection,
       signal,
       record: named === undefined ? record : withListed(record, request.named?.length ?? 0),
-      named: named === undefined ? undefined : () => named(),
+      named,
       sending: new Sending({ objects, clock, random }, { record, connection: current, signal }),
       rate: await measuredRate(connection, clock, last, inFlight),
-      refusal: named === undefined ? await this.#refusal(bucket, connection, record) : undefined,
+      refusal: await directionFault(this.#deps, prepared),
     });
-  }
-
-  async #refusal(bucket: Bucket, connection: Connection, record: ResyncRecord): Promise<string | undefined> {
-    const { force, prefix } = optionsOf(record);
-    if (force) return undefined;
-    return askDirection({ objects: this.#deps.objects, bucket, connection, prefix, resyncId: record.id });
-  }
-
-  /** Throws what replication.md 7.1 says where a resync is not possible. */
-  async #prepare(bucketName: BucketName, request: StartRequest): Promise<Prepared> {
-    const { index, objects, targets, clock, random } = this.#deps;
-    const bucket = await objects.bucket(bucketName);
-    if (bucket.replication === undefined)
-      throw new StoreError("ReplicationConfigurationNotFoundError", { bucket: bucketName });
-    const arn = chosenArn(bucketName, bucket.replication, request.arn);
-    const ageMs = olderThanMs(request.olderThan);
-    const raw = await index.get(recordKey(bucket.id, arn));
-    const connection = targets.connect(await targets.get(bucketName, arn));
-    await checkBucketThere(connection.client, "XMinioAdminRemoteTargetNotFoundError");
-    await checkVersioned(connection.client);
-    await connection.endpoint.known();
-    // It would find every version there already, and call the sites equal.
-    if (connection.endpoint.leadsHome)
-      throw new StoreError("XMinioAdminRemoteIdenticalToSource", { bucket: bucketName });
-    await checkAlive(connection.client);
-    await checkEncryption(objects, bucketName, connection, clock.nowNs());
-    const options = request.options ?? DEFAULT_OPTIONS;
-    const { endpoint, targetBucket } = connection.record;
-    const record: ResyncRecord = {
-      id: request.resetId === "" ? random.uuid() : request.resetId,
-      arn,
-      bucket: bucketName,
-      bucketId: bucket.id,
-      rows: newRowsName(clock, random),
-      target: { endpoint, bucket: targetBucket },
-      state: "Pending",
-      phase: "damage-check",
-      options,
-      created: clock.nowNs(),
-      updated: clock.nowNs(),
-      pass: 0,
-      activeMs: 0,
-      // Without an age everything counts, versions from a site whose clock is ahead included.
-      beforeMs: ageMs === 0 ? Number.MAX_SAFE_INTEGER : clock.nowMs() - ageMs,
-      total: await this.#total(bucket, options.prefix),
-      cursor: "",
-      counters: NO_COUNTS,
-      samples: [],
-    };
-    const { named } = request;
-    const list =
-      named !== undefined
-        ? () => namedInOrder(objects, bucketName, named)
-        : options.failedOnly
-          ? () => failedOf(objects, bucketName, arn, options.prefix)
-          : undefined;
-    return { bucket, connection, record, raw, ageMs, named: list };
-  }
-
-  async #total(bucket: Bucket, prefix: string): Promise<number> {
-    if (prefix !== "") return countVersions(this.#deps.index, bucket.id, prefix);
-    const usage = await this.#deps.objects.usage(bucket);
-    return usage.versions + usage.deleteMarkers;
   }
 
   /** `{}` when none ran. What runs here is shown as it stands this moment. */
@@ -464,9 +366,3 @@ const nameOf = ({ bucketId, arn }: ResyncRecord): string => `${bucketId}/${arn}`
 
 const noneRuns = (bucket: BucketName, arn: string): StoreError =>
   badRequest(bucket, `No resync of bucket ${bucket} is in progress for remote bucket ${arn}`);
-
-const withListed = (record: ResyncRecord, listed: number): ResyncRecord => ({
-  ...record,
-  options: { ...optionsOf(record), listed },
-  total: listed,
-});

@@ -4,7 +4,8 @@ import type { Arn, BucketName } from "../model/names.ts";
 import type { ObjectLockConfig } from "../model/object-lock.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Peer, ProxiedCall } from "../replication/peer-reads.ts";
-import type { ControlRequest, StartRequest } from "../resync/jobs.ts";
+import type { ControlRequest } from "../resync/jobs.ts";
+import type { StartRequest } from "../resync/prepare.ts";
 
 /** All of them throw StoreErrors with the codes of replication.md 1.3, 2.5, 7.1. */
 export interface ReplicationApi {

@@ -2,7 +2,7 @@
 import { hasCode, StoreError } from "../../model/errors.ts";
 import type { Arn } from "../../model/names.ts";
 import { RESYNC_LIST_BYTES_MAX } from "../../replication/limits.ts";
-import type { StartRequest } from "../../resync/jobs.ts";
+import type { StartRequest } from "../../resync/prepare.ts";
 import { parseLimits, parseNamed, parseOptions } from "../../resync/options.ts";
 import { authorize } from "../authorize.ts";
 import { hasBody, readDocument } from "../body.ts";
