@@ -1,7 +1,7 @@
 /** A fault that nobody catches ends a server under writes, with 1 and a line in its log, and loses nothing that was answered. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { copyFileSync, renameSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { cleanUp, startServer } from "./support/server.ts";
@@ -69,4 +69,21 @@ test("an index file that is taken away or replaced under a server ends it", { ti
     assert.match(server.log(), workers === 2 ? /data\.mdb was replaced/ : /data\.mdb was removed/);
     if (workers === 1) await assert.rejects(startServer({ dir: server.dir }), /the index of .* is gone/);
   }
+});
+
+test("a site of which format.json alone is left is not begun anew, also when an older program had made it", async () => {
+  const server = await startServer({});
+  const { dir } = server;
+  assert.equal(await server.stop(), 0);
+  const format = join(dir, "format.json");
+  const { made, ...older } = JSON.parse(readFileSync(format, "utf8")) as { made?: boolean };
+  assert.equal(made, true);
+  writeFileSync(format, JSON.stringify(older));
+  assert.equal(await (await startServer({ dir })).stop(), 0);
+  for (const name of ["index", "blobs", "staging"]) rmSync(join(dir, name), { recursive: true });
+  await assert.rejects(startServer({ dir }), /only .*format\.json tells that a site was here\. Put back a copy/);
+  assert.deepEqual(
+    readdirSync(dir).filter((name) => name === "index" || name === "blobs"),
+    [],
+  );
 });

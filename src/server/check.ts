@@ -62,7 +62,7 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
   const readOnly = !mayWrite(dir);
   if (readOnly && rebuild) throw new UsageError(`${dir} cannot be written: --rebuild needs that`);
   const lock = readOnly ? await refuseServed(dir) : await lockDataDirectory(dir);
-  refuseDamagedIndex(dir);
+  refuseDamagedIndex(dir, format);
   if (!readOnly) requireUsable(dir);
   const path = join(dir, "index");
   const index = readOnly ? openLmdbReader({ path }) : await openLmdbIndex({ path });

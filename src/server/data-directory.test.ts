@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import {
   explainedDamage,
   lockDataDirectory,
+  noteMade,
   openDataDirectory,
   refuseDamagedIndex,
   requireUsable,
@@ -79,15 +80,15 @@ test("of several starts that find the socket of a dead server one owns the direc
 
 test("a site whose index is gone or damaged is not started as an empty one", () => {
   const dir = join(root, "without index");
-  openDataDirectory(dir);
+  const format = openDataDirectory(dir);
   const refusal = (message: RegExp): void =>
     assert.throws(
-      () => refuseDamagedIndex(dir),
+      () => refuseDamagedIndex(dir, openDataDirectory(dir)),
       (error) => error instanceof UsageError && message.test(error.message),
     );
-  refuseDamagedIndex(dir); // a first start that was cut short before its index
+  refuseDamagedIndex(dir, format); // a first start that was cut short before its index
   mkdirSync(join(dir, "index"));
-  refuseDamagedIndex(dir);
+  refuseDamagedIndex(dir, format);
   mkdirSync(join(dir, "blobs"));
   refusal(/index of .* is gone .* bring everything back from a peer/);
   writeFileSync(join(dir, "index", "data.mdb"), "");
@@ -104,6 +105,16 @@ test("a site whose index is gone or damaged is not started as an empty one", () 
   const file = Object.assign(new Error("EEXIST: mkdir"), { code: "EEXIST", path: join(dir, "blobs") });
   const within = explainedDamage(dir, file);
   assert.ok(within instanceof UsageError && /.blobs cannot be used: it is a file/.test(within.message));
+});
+
+test("a site that lost its index and its blobs is not started as an empty one: format.json tells that it was there", () => {
+  const dir = join(root, "emptied");
+  noteMade(dir, openDataDirectory(dir));
+  const format = openDataDirectory(dir);
+  const refusal = { message: /only .*emptied.format\.json tells that a site was here\. Put back a copy/ };
+  assert.throws(() => refuseDamagedIndex(dir, format), refusal);
+  mkdirSync(join(dir, "index"));
+  assert.throws(() => refuseDamagedIndex(dir, format), refusal);
 });
 
 test("parts of the directory that are not what they should be, or may not be written, are named", () => {

@@ -29,6 +29,8 @@ export interface Format {
   readonly format: number;
   /** UUID of the site: the deployment id of the admin API. */
   readonly siteId: string;
+  /** The index and the folders were made: where they lack now, they were lost. Absent: a first start, or an older program. */
+  readonly made?: boolean | undefined;
 }
 
 const OTHER_PROGRAMS: Readonly<Record<string, string>> = {
@@ -122,22 +124,29 @@ export function raiseFormat(dir: string, format: Format): void {
   writeDurably(dir, "format.json", `${JSON.stringify({ ...format, format: FORMAT_VERSION })}\n`);
 }
 
+/** The index and the folders of DIR are there from now on. */
+export function noteMade(dir: string, format: Format): void {
+  if (format.made === true) return;
+  writeDurably(dir, "format.json", `${JSON.stringify({ ...format, format: FORMAT_VERSION, made: true })}\n`);
+}
+
 const PEER_HAS_IT = "Put back a copy of the directory, or start on an empty one and bring everything back from a peer";
 
 /**
  * Refuses DIR, which is owned by now, when its index is gone or damaged: an empty one would be made in its place, the
- * site would say that it has nothing, and the sweep of files that no row names would take the bytes too. `blobs/` is
- * made after the index, so without it the first start was cut short. Throws UsageError.
+ * site would say that it has nothing, and the sweep of files that no row names would take the bytes too. A first start
+ * that was cut short has neither `blobs/`, which are made after the index, nor the note that both were made. Throws
+ * UsageError.
  */
-export function refuseDamagedIndex(dir: string): void {
+export function refuseDamagedIndex(dir: string, format: Format): void {
   const path = join(dir, "index");
   const fault = asUsage(dir, () => indexFileFault(path));
-  if (fault === undefined || (fault === "missing" && !existsSync(join(dir, "blobs")))) return;
-  throw new UsageError(
-    fault === "missing"
-      ? `the index of ${dir} is gone (${join(path, "data.mdb")} is missing or empty). ${PEER_HAS_IT}`
-      : damagedIndex(dir, fault),
-  );
+  const hasBlobs = existsSync(join(dir, "blobs"));
+  if (fault === undefined || (fault === "missing" && !hasBlobs && format.made !== true)) return;
+  if (fault !== "missing") throw new UsageError(damagedIndex(dir, fault));
+  const gone = `the index of ${dir} is gone (${join(path, "data.mdb")} is missing or empty)`;
+  const all = `, and so are its blobs: only ${join(dir, "format.json")} tells that a site was here`;
+  throw new UsageError(`${gone}${hasBlobs ? "" : all}. ${PEER_HAS_IT}`);
 }
 
 /**

@@ -5,6 +5,7 @@ import { LogTail } from "../observe/log-tail.ts";
 import {
   explainedDamage,
   lockDataDirectory,
+  noteMade,
   openDataDirectory,
   raiseFormat,
   refuseDamagedIndex,
@@ -73,7 +74,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   const { log, logTail } = loggerFor(settings);
   const format = openDataDirectory(settings.dir);
   await lockDataDirectory(settings.dir);
-  refuseDamagedIndex(settings.dir);
+  refuseDamagedIndex(settings.dir, format);
   requireUsable(settings.dir);
   raiseFormat(settings.dir, format);
   let workers: Workers | undefined;
@@ -90,6 +91,7 @@ export async function runServer(argv: readonly string[], env: NodeJS.ProcessEnv,
   }).catch((error: unknown) => {
     throw explainedDamage(settings.dir, error);
   });
+  noteMade(settings.dir, format);
   endOnFault(log, site);
   const indexWatch = watchIndexFile(settings.dir, (what) => {
     throw new Error(what);
