@@ -7,6 +7,7 @@ import { parseReplicationXml, renderReplicationXml } from "../protocol/replicati
 import * as bucketXml from "../protocol/s3-xml-bucket.ts";
 import * as listingXml from "../protocol/s3-xml-listing-parse.ts";
 import * as objectXml from "../protocol/s3-xml-objects.ts";
+import * as uploadXml from "../protocol/s3-xml-uploads.ts";
 import { encodeS3Path } from "../protocol/uri.ts";
 import { answeredWith } from "./errors.ts";
 import type { S3Client, S3Request } from "./s3-client.ts";
@@ -238,7 +239,7 @@ export async function deleteObjects(client: S3Client, request: DeleteObjects): P
 
 /** The upload id. */
 export async function createUpload(client: S3Client, name: ObjectName): Promise<string> {
-  return objectXml.parseCreateUploadResult(await read(client, { method: "POST", ...target(name, { uploads: "" }) }));
+  return uploadXml.parseCreateUploadResult(await read(client, { method: "POST", ...target(name, { uploads: "" }) }));
 }
 
 export interface UploadName extends ObjectName {
@@ -276,17 +277,17 @@ export async function uploadPartCopy(
   return objectXml.parseCopyResult(await read(client, request));
 }
 
-export interface UploadDone extends objectXml.CompleteUploadAnswer {
+export interface UploadDone extends uploadXml.CompleteUploadAnswer {
   readonly versionId?: string | undefined;
 }
 
 export async function completeUpload(
   client: S3Client,
-  upload: UploadName & { readonly parts: readonly objectXml.PartToComplete[] },
+  upload: UploadName & { readonly parts: readonly uploadXml.PartToComplete[] },
 ): Promise<UploadDone> {
-  const body = Buffer.from(objectXml.renderCompleteUpload(upload.parts));
+  const body = Buffer.from(uploadXml.renderCompleteUpload(upload.parts));
   const response = await client.send({ method: "POST", ...target(upload, { uploadId: upload.uploadId }), body });
-  const answer = objectXml.parseCompleteUploadResult(await response.bytes());
+  const answer = uploadXml.parseCompleteUploadResult(await response.bytes());
   return { ...answer, versionId: response.headers["x-amz-version-id"] };
 }
 
@@ -295,12 +296,12 @@ export async function abortUpload(client: S3Client, upload: UploadName): Promise
 }
 
 /** All parts of an upload, page by page. */
-export async function listParts(client: S3Client, upload: UploadName): Promise<objectXml.PartEntry[]> {
-  const parts: objectXml.PartEntry[] = [];
+export async function listParts(client: S3Client, upload: UploadName): Promise<uploadXml.PartEntry[]> {
+  const parts: uploadXml.PartEntry[] = [];
   let marker = 0;
   for (;;) {
     const query = { uploadId: upload.uploadId, "part-number-marker": marker };
-    const page = objectXml.parsePartsPage(await read(client, { method: "GET", ...target(upload, query) }));
+    const page = uploadXml.parsePartsPage(await read(client, { method: "GET", ...target(upload, query) }));
     parts.push(...page.parts);
     if (!page.truncated || page.nextPartNumberMarker <= marker) return parts;
     marker = page.nextPartNumberMarker;
@@ -316,7 +317,7 @@ export interface ListUploads {
   readonly signal?: AbortSignal | undefined;
 }
 
-export async function listUploads(client: S3Client, page: ListUploads): Promise<objectXml.UploadsPage> {
+export async function listUploads(client: S3Client, page: ListUploads): Promise<uploadXml.UploadsPage> {
   const query = queryOf({
     uploads: "",
     "encoding-type": "url",
@@ -325,7 +326,7 @@ export async function listUploads(client: S3Client, page: ListUploads): Promise<
     "key-marker": page.keyMarker,
     "upload-id-marker": page.uploadIdMarker,
   });
-  return objectXml.parseUploadsPage(
+  return uploadXml.parseUploadsPage(
     await read(client, { method: "GET", bucket: page.bucket, query, signal: page.signal }),
   );
 }

@@ -6,6 +6,7 @@ import * as bucket from "./s3-xml-bucket.ts";
 import { parseObjectsPage, parseVersionsPage } from "./s3-xml-listing-parse.ts";
 import { renderListV1, renderListV2, renderListVersions } from "./s3-xml-listing.ts";
 import * as objects from "./s3-xml-objects.ts";
+import * as uploadXml from "./s3-xml-uploads.ts";
 
 const key = fc
   .string({ unit: "binary", minLength: 1 })
@@ -130,17 +131,17 @@ test("multipart documents both ways", () => {
     { number: 1, etag: "79b2", checksum: { algorithm: "CRC32" as const, value: "r/zBbw==" } },
     { number: 7, etag: "x", checksum: undefined },
   ];
-  const xml = objects.renderCompleteUpload(parts);
+  const xml = uploadXml.renderCompleteUpload(parts);
   assert.ok(
     xml.includes("<Part><PartNumber>1</PartNumber><ETag>79b2</ETag><ChecksumCRC32>r/zBbw==</ChecksumCRC32></Part>"),
   );
-  assert.deepEqual(objects.parseCompleteUpload(Buffer.from(xml)), parts);
-  assert.deepEqual(objects.parseCompleteUpload(Buffer.from(xml.replace("79b2", "&quot;79b2&quot;"))), parts);
-  assert.throws(() => objects.parseCompleteUpload(Buffer.from("<CompleteMultipartUpload/>")), malformed);
-  assert.equal(objects.parseCreateUploadResult(Buffer.from(objects.renderCreateUploadResult("b", "k", "U"))), "U");
+  assert.deepEqual(uploadXml.parseCompleteUpload(Buffer.from(xml)), parts);
+  assert.deepEqual(uploadXml.parseCompleteUpload(Buffer.from(xml.replace("79b2", "&quot;79b2&quot;"))), parts);
+  assert.throws(() => uploadXml.parseCompleteUpload(Buffer.from("<CompleteMultipartUpload/>")), malformed);
+  assert.equal(uploadXml.parseCreateUploadResult(Buffer.from(uploadXml.renderCreateUploadResult("b", "k", "U"))), "U");
   const checksum = { algorithm: "CRC32" as const, value: "w==-2" };
   const done = { location: "http://h/b/k", bucket: "b", key: "k", etag: "e-2", checksum, checksumType: "COMPOSITE" };
-  assert.deepEqual(objects.parseCompleteUploadResult(Buffer.from(objects.renderCompleteUploadResult(done))), done);
+  assert.deepEqual(uploadXml.parseCompleteUploadResult(Buffer.from(uploadXml.renderCompleteUploadResult(done))), done);
   const copied = { lastModified: "2026-11-23T00:42:11.130Z", etag: "e", checksum: undefined, checksumType: undefined };
   const copy = objects.renderCopyResult("CopyObjectResult", copied);
   assert.ok(
@@ -148,7 +149,7 @@ test("multipart documents both ways", () => {
   );
   assert.deepEqual(objects.parseCopyResult(Buffer.from(copy)), copied);
   assert.throws(
-    () => objects.parseCompleteUploadResult(Buffer.from("<Error><Code>InternalError</Code></Error>")),
+    () => uploadXml.parseCompleteUploadResult(Buffer.from("<Error><Code>InternalError</Code></Error>")),
     (error) => hasCode(error, "InternalError"),
   );
   const page = {
@@ -165,7 +166,7 @@ test("multipart documents both ways", () => {
     parts: [{ number: 1, lastModified: "2026-11-23T00:42:11.130Z", etag: "e", size: 5, checksum: undefined }],
   };
   for (const urlEncoding of [false, true])
-    assert.deepEqual(objects.parsePartsPage(Buffer.from(objects.renderPartsPage(page, { urlEncoding }))), page);
+    assert.deepEqual(uploadXml.parsePartsPage(Buffer.from(uploadXml.renderPartsPage(page, { urlEncoding }))), page);
   const uploads = {
     bucket: "b",
     prefix: "p",
@@ -181,7 +182,7 @@ test("multipart documents both ways", () => {
   };
   for (const urlEncoding of [false, true]) {
     assert.deepEqual(
-      objects.parseUploadsPage(Buffer.from(objects.renderUploadsPage(uploads, { urlEncoding }))),
+      uploadXml.parseUploadsPage(Buffer.from(uploadXml.renderUploadsPage(uploads, { urlEncoding }))),
       uploads,
     );
   }

@@ -4,7 +4,7 @@ import { copyFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import * as calls from "../../client/s3-calls.ts";
-import type { PartToComplete } from "../../protocol/s3-xml-objects.ts";
+import type { PartToComplete } from "../../protocol/s3-xml-uploads.ts";
 import { isStream, partPath } from "../list/local.ts";
 import type { ObjectAddress, ObjectHead } from "./calls.ts";
 import { headObject, named, retried } from "./calls.ts";

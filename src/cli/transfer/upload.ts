@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import * as calls from "../../client/s3-calls.ts";
 import { checksumHeaderName, checksumOf } from "../../model/checksum.ts";
-import type { PartEntry, PartToComplete } from "../../protocol/s3-xml-objects.ts";
+import type { PartEntry, PartToComplete } from "../../protocol/s3-xml-uploads.ts";
 import type { ObjectAddress, PutResult } from "./calls.ts";
 import { named, retried } from "./calls.ts";
 import type { TransferOptions } from "./options.ts";

@@ -3,7 +3,8 @@ import { StoreError } from "../../model/errors.ts";
 import type { UploadId } from "../../model/names.ts";
 import type { Checksum, ChecksumAlgorithm, ChecksumType } from "../../model/version.ts";
 import type { CompletedPart, PutResult, StoredPart, Upload, UploadSelector } from "../../objects/types.ts";
-import * as xml from "../../protocol/s3-xml-objects.ts";
+import type { NamedChecksum } from "../../protocol/s3-xml-objects.ts";
+import * as xml from "../../protocol/s3-xml-uploads.ts";
 import { isoMillis } from "../../protocol/time.ts";
 import { encodeS3Path } from "../../protocol/uri.ts";
 import { carriesAcl, checkAclHeaders } from "../acl.ts";
@@ -261,7 +262,7 @@ function renderCompleted(request: S3Request, result: PutResult): string {
 }
 
 /** A checksum as documents show it: composite values carry the number of parts. */
-export function shownChecksum(checksum: Checksum | undefined, partCount: number): xml.NamedChecksum | undefined {
+export function shownChecksum(checksum: Checksum | undefined, partCount: number): NamedChecksum | undefined {
   if (checksum === undefined) return undefined;
   const value = checksum.type === "COMPOSITE" ? `${checksum.value}-${partCount}` : checksum.value;
   return { algorithm: checksum.algorithm, value };
