@@ -6,6 +6,7 @@ import { CommandError } from "../command.ts";
 import { formatSize } from "../format.ts";
 import type { Entry } from "../list/entry.ts";
 import { localEntry, walkLocal } from "../list/local.ts";
+import { notEmpty } from "../list/places.ts";
 import { listBuckets, listObjects, listVersions } from "../list/remote.ts";
 import { currentAt, notAfter } from "../list/rewind.ts";
 import type { RemoteTarget } from "../targets.ts";
@@ -102,7 +103,7 @@ async function remoteEntries(
   })) {
     if (entry.key === key) throw new CommandError("It is an object. `mc du` takes a bucket or a folder");
   }
-  return below(ctx, alias, bucket, `${key}/`, flags);
+  return notEmpty(below(ctx, alias, bucket, `${key}/`, flags), target.text);
 }
 
 async function* everyBucket(ctx: CommandContext, alias: string, flags: ParsedFlags): AsyncIterable<Entry> {

@@ -33,8 +33,10 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
   const wanted = filterOf(flags, systemClock().nowMs());
   const versions = flags.bool("versions");
   const needsMetadata = flags.list("metadata").length > 0 || flags.list("tags").length > 0;
+  let any = false;
   for await (const { tree, above } of trees(ctx, target)) {
     for await (const entry of tree.list({ versions, metadata: needsMetadata })) {
+      any = true;
       // A delete marker is nothing that could be printed, read or copied.
       if (entry.isDeleteMarker === true) continue;
       const below = above + entry.key;
@@ -44,6 +46,8 @@ async function run(ctx: CommandContext, args: readonly string[], flags: ParsedFl
       if (code !== 0) return code;
     }
   }
+  if (!any && target.kind === "remote" && target.key !== "" && !target.key.endsWith("/"))
+    throw new CommandError(`There is neither an object nor a folder \`${target.text}\``);
   return 0;
 }
 
@@ -62,8 +66,9 @@ async function* trees(ctx: CommandContext, target: Target): AsyncIterable<Search
     return;
   }
   // TARGET may be an object, a folder, or both.
-  if (key !== "" && !key.endsWith("/")) yield { tree: objectTree(ctx, target), above: "" };
-  yield { tree: treeOf(ctx, target), above: "" };
+  const mayBeObject = key !== "" && !key.endsWith("/");
+  if (mayBeObject) yield { tree: objectTree(ctx, target), above: "" };
+  yield { tree: treeOf(ctx, target, { mayBeMissing: mayBeObject }), above: "" };
 }
 
 /** The one object that TARGET names, if there is one, in the folder that it lies in. */

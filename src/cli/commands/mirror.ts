@@ -5,10 +5,11 @@ import type { Command, CommandContext, ParsedFlags, Target } from "../command.ts
 import { CommandError } from "../command.ts";
 import { ENC_FLAGS } from "../global-flags.ts";
 import { listLocal } from "../list/local.ts";
+import { LocalNames } from "../list/local-names.ts";
 import { globPattern } from "../list/match.ts";
 import type { Tree } from "../list/places.ts";
 import { pairs, requireFolder, treeOf } from "../list/places.ts";
-import { listBuckets } from "../list/remote.ts";
+import { hasKey, listBuckets } from "../list/remote.ts";
 import { refuseUnknownAlias } from "../transfer/expand.ts";
 import type { TransferOptions } from "../transfer/options.ts";
 import { ATTRIBUTE_FLAGS, PRESERVE_FLAG, WRITE_FLAGS } from "../transfer/options.ts";
@@ -131,6 +132,8 @@ class Pass {
   readonly #rules: Rules;
   readonly #skipErrors: boolean;
   readonly #removals: Removals;
+  /** When keys become files of this machine. */
+  readonly #names: LocalNames | undefined;
   /** Something other than a copy failed; it was reported. */
   failed = false;
 
@@ -141,6 +144,11 @@ class Pass {
     this.#to = treeOf(ctx, target, { mayBeMissing: true });
     this.#rules = rulesOf(flags, target, clock.nowMs());
     this.#skipErrors = flags.bool("skip-errors");
+    const exists = async (key: string): Promise<boolean> => {
+      const place = this.#from.place(key);
+      return place.kind === "remote" && (await hasKey(place.address.client, place.address, ctx.signal));
+    };
+    this.#names = source.kind === "remote" && target.kind === "local" ? new LocalNames(exists) : undefined;
     const fail = (what: string, cause: unknown): void => this.#fail(what, cause);
     this.#removals = new Removals({ ctx, clock, dryRun: flags.bool("dry-run"), fail });
   }
@@ -151,7 +159,9 @@ class Pass {
       const key = (pair.first ?? pair.second)?.key ?? "";
       const verdict = decide(pair, this.#rules);
       if (verdict === "keep") continue;
-      const target = this.#target(key);
+      // The file of a key that is called otherwise: `a//b` is `a/b` on this machine.
+      if (verdict === "remove" && this.#names?.isTaken(key) === true) continue;
+      const target = await this.#target(key);
       if (target === undefined) continue;
       if (verdict === "copy") yield { source: this.#from.place(key), target, size: pair.first?.size ?? 0 };
       else if (verdict === "remove") await this.#removals.add(target);
@@ -165,8 +175,9 @@ class Pass {
   }
 
   /** Undefined, and reported, when the key has no place there. */
-  #target(key: string): Place | undefined {
+  async #target(key: string): Promise<Place | undefined> {
     try {
+      await this.#names?.take(key);
       return this.#to.place(key);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;

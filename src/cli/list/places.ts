@@ -29,7 +29,7 @@ export interface TreeOptions {
 
 /**
  * The tree that `target` names; a prefix without a final slash stands for the folder. Listing a bucket or folder that
- * is not there throws: an alias typed wrong must not pass for an empty folder.
+ * is not there throws: a name typed wrong must not pass for an empty folder.
  */
 export function treeOf(ctx: CommandContext, target: Target, { mayBeMissing = false }: TreeOptions = {}): Tree {
   if (target.kind === "local") return localTree(target.path, mayBeMissing);
@@ -42,7 +42,8 @@ export function treeOf(ctx: CommandContext, target: Target, { mayBeMissing = fal
     list: ({ metadata, versions } = {}) => {
       const page = { ...options, metadata };
       const entries = relative(versions === true ? listVersions(client, page) : listObjects(client, page), prefix);
-      return mayBeMissing ? emptyWithoutBucket(entries) : entries;
+      if (mayBeMissing) return unmarked(emptyWithoutBucket(entries));
+      return unmarked(prefix === "" ? entries : notEmpty(entries, target.text));
     },
     place: (key, versionId) => {
       const whole = prefix + key;
@@ -57,7 +58,22 @@ export function treeOf(ctx: CommandContext, target: Target, { mayBeMissing = fal
 }
 
 async function* relative(entries: AsyncIterable<Entry>, prefix: string): AsyncIterable<Entry> {
-  for await (const entry of entries) if (entry.key !== prefix) yield { ...entry, key: entry.key.slice(prefix.length) };
+  for await (const entry of entries) yield { ...entry, key: entry.key.slice(prefix.length) };
+}
+
+/** Without the folder's own marker, which shows that there is one. */
+async function* unmarked(entries: AsyncIterable<Entry>): AsyncIterable<Entry> {
+  for await (const entry of entries) if (entry.key !== "") yield entry;
+}
+
+/** Throws CommandError at the end of a listing in which nothing was: `text` is what was asked for. */
+export async function* notEmpty(entries: AsyncIterable<Entry>, text: string): AsyncIterable<Entry> {
+  let any = false;
+  for await (const entry of entries) {
+    any = true;
+    yield entry;
+  }
+  if (!any) throw new CommandError(`There is nothing below \`${text}\``);
 }
 
 async function* emptyWithoutBucket(entries: AsyncIterable<Entry>): AsyncIterable<Entry> {

@@ -161,3 +161,15 @@ function* merged(files: readonly Entry[], folderEntries: readonly Entry[]): Iter
   }
   yield* folderEntries.slice(at);
 }
+
+/** By listing: who may list may not be allowed to read. */
+export async function hasKey(
+  client: S3Client,
+  at: { bucket: string; key: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { bucket, key } = at;
+  for await (const found of listObjects(client, { bucket, prefix: key, shallow: false, limit: 1, signal }))
+    return found.key === key;
+  return false;
+}

@@ -6,7 +6,8 @@ import { CommandError } from "../command.ts";
 import type { Entry } from "../list/entry.ts";
 import { baseName } from "../list/entry.ts";
 import { leavesFolder, localEntry, walkLocal } from "../list/local.ts";
-import { listBuckets, listObjects, listVersions } from "../list/remote.ts";
+import { LocalNames } from "../list/local-names.ts";
+import { hasKey, listBuckets, listObjects, listVersions } from "../list/remote.ts";
 import { currentAt } from "../list/rewind.ts";
 import { remotePath } from "../targets.ts";
 import { findObject } from "./calls.ts";
@@ -42,10 +43,17 @@ function below(ctx: CommandContext, base: Target, name: string): Place {
   return placeOf(ctx, { ...base, key: `${base.key}${glue}${name}` });
 }
 
-/** As `below`; a name that has no place there is the fault of that one item. */
-function placeBelow(ctx: CommandContext, base: Target, name: string): Pick<Item, "target" | "fault"> {
+/** As `below`; a name that has no place there is the fault of that one item. `names`: of files of this machine. */
+async function placeBelow(
+  ctx: CommandContext,
+  base: Target,
+  keep: string,
+  name: string,
+  names: LocalNames | undefined,
+): Promise<Pick<Item, "target" | "fault">> {
   try {
-    return { target: below(ctx, base, name) };
+    await names?.take(name);
+    return { target: below(ctx, base, keep + name) };
   } catch (fault) {
     if (!(fault instanceof CommandError)) throw fault;
     return { target: { kind: "local", path: name }, fault };
@@ -203,11 +211,51 @@ async function* expandPrefix(
   const contents = source.text.endsWith("/");
   const folder = source.key === "" || contents ? source.key : `${source.key}/`;
   const keep = contents ? "" : `${source.key === "" ? source.bucket : baseName(source.key)}/`;
+  if (yield* expandBelow(ctx, source, target, { folder, from: folder, keep }, options)) return;
+  if (source.key === "") return;
+  if (contents) throw new CommandError(`There is nothing below \`${source.text}\``);
+  if (await isObject(ctx, source, options)) return yield await expandOne(ctx, source, target, true, options);
+  // The beginning of names, as a shell's `dir/ab*`.
+  const beginning = source.key.slice(0, source.key.length - baseName(source.key).length);
+  if (!(yield* expandBelow(ctx, source, target, { folder: source.key, from: beginning, keep: "" }, options)))
+    throw new CommandError(`Object \`${source.text}\` does not exist`);
+}
+
+async function isObject(
+  ctx: CommandContext,
+  source: Extract<Target, { kind: "remote" }>,
+  { versionId, rewindMs }: ExpandOptions,
+): Promise<boolean> {
+  if (versionId !== undefined || rewindMs !== undefined) return true;
+  return hasKey(ctx.s3(source.alias), source, ctx.signal);
+}
+
+interface Below {
+  /** What keys begin with. */
+  readonly folder: string;
+  /** What is left out of their names at the target. */
+  readonly from: string;
+  /** What stands before these. */
+  readonly keep: string;
+}
+
+/** Returns whether there was anything. */
+async function* expandBelow(
+  ctx: CommandContext,
+  source: Extract<Target, { kind: "remote" }>,
+  target: Target,
+  { folder, from, keep }: Below,
+  options: ExpandOptions,
+): AsyncGenerator<Item, boolean> {
+  const { bucket } = source;
+  const client = ctx.s3(source.alias);
+  const exists = (name: string): Promise<boolean> => hasKey(client, { bucket, key: from + name }, ctx.signal);
+  const names = target.kind === "local" ? new LocalNames(exists) : undefined;
   let any = false;
-  for await (const entry of objectsBelow(ctx, source.alias, source.bucket, folder, options)) {
+  for await (const entry of objectsBelow(ctx, source.alias, bucket, folder, options)) {
     any = true;
     if (!options.age(entry.modifiedMs)) continue;
-    const name = entry.key.slice(folder.length);
+    const name = entry.key.slice(from.length);
     // A folder marker has no name below a folder of this machine.
     if (target.kind === "local" && (name === "" || name.endsWith("/"))) continue;
     const place = placeOf(
@@ -215,9 +263,9 @@ async function* expandPrefix(
       { ...source, key: entry.key },
       options.rewindMs === undefined ? undefined : entry.versionId,
     );
-    yield { source: place, size: entry.size, ...placeBelow(ctx, target, keep + name) };
+    yield { source: place, size: entry.size, ...(await placeBelow(ctx, target, keep, name, names)) };
   }
-  if (!any && !contents && source.key !== "") yield await expandOne(ctx, source, target, true, options);
+  return any;
 }
 
 function objectsBelow(
