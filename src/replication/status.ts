@@ -17,7 +17,7 @@ import { publishedActivity } from "./activity-rows.ts";
 import { configArns } from "./config.ts";
 import { isWalking } from "./existing.ts";
 import type { Away } from "./health.ts";
-import { RESYNC_PAGE } from "./limits.ts";
+import { STATUS_PAGE } from "./limits.ts";
 import { pendingWork, readRows, retryRange } from "./log.ts";
 import { PROXIED_CALLS, proxyStats } from "./peer-reads.ts";
 import { probeResult, type ProbeResult } from "./probe.ts";
@@ -288,7 +288,7 @@ async function* failureLines(deps: StatusDeps, targets: readonly KnownTarget[]):
     }
     const range = retryRange(arn);
     for (let start = range.start; ;) {
-      const rows = await readRows(deps.index, { start, end: range.end }, RESYNC_PAGE);
+      const rows = await readRows(deps.index, { start, end: range.end }, STATUS_PAGE);
       for (const { row } of rows) {
         const { bucket, key: object, versionId, attempts: retryCount, error } = row;
         yield {
@@ -303,7 +303,7 @@ async function* failureLines(deps: StatusDeps, targets: readonly KnownTarget[]):
         };
       }
       const last = rows.at(-1);
-      if (last === undefined || rows.length < RESYNC_PAGE) break;
+      if (last === undefined || rows.length < STATUS_PAGE) break;
       start = keyAfter(last.rowKey);
     }
   }
@@ -368,7 +368,7 @@ async function* versionDiff(deps: StatusDeps, bucket: BucketName, options: DiffR
       bucket,
       prefix: options.prefix,
       delimiter: "",
-      maxKeys: RESYNC_PAGE,
+      maxKeys: STATUS_PAGE,
       ...marker,
     });
     for (const { version } of page.versions) if (wantedState(version.replication, options)) yield diffRow(version);
@@ -396,7 +396,7 @@ function diffRow(version: Version): DiffLine {
 async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffRequest): AsyncIterable<DiffLine> {
   const range = keyPrefixRange(SPACE.tombstone, bucketId, options.prefix);
   for (let start = range.start; ;) {
-    const entries = await deps.index.scan({ start, end: range.end }, { limit: RESYNC_PAGE });
+    const entries = await deps.index.scan({ start, end: range.end }, { limit: STATUS_PAGE });
     for (const entry of entries) {
       const stone = decodeTombstone(entry.value);
       if (!wantedState(stone.replication, { ...options, verbose: false })) continue;
@@ -416,7 +416,7 @@ async function* purgeDiff(deps: StatusDeps, bucketId: string, options: DiffReque
       };
     }
     const last = entries.at(-1);
-    if (last === undefined || entries.length < RESYNC_PAGE) return;
+    if (last === undefined || entries.length < STATUS_PAGE) return;
     start = keyAfter(last.key);
   }
 }

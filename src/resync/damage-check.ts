@@ -14,7 +14,7 @@ import { checkVersionRows, pagesOf } from "../storage/version-rows.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { blobRowKey, idRowKey, keyPrefixRange, objectKeyOfVersionRow, SPACE, splitIdRowKey } from "../storage/keys.ts";
 import { DAMAGED_ROW } from "../storage/records.ts";
-import { DAMAGE_CHECK_IN_FLIGHT_MAX, DAMAGE_CHECK_PROGRESS_MS } from "../replication/limits.ts";
+import { DAMAGE_CHECK_IN_FLIGHT_MAX, DAMAGE_CHECK_PROGRESS_MS } from "./limits.ts";
 import { listHere } from "./local-listing.ts";
 import { OrderedPool } from "./pool.ts";
 

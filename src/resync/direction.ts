@@ -8,7 +8,7 @@ import type { ObjectKey, UnixNs, VersionId } from "../model/names.ts";
 import { purgeOf } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Connection } from "../replication/connections.ts";
-import { RESYNC_BATCH_KEYS, RESYNC_LOOK_VERSIONS } from "../replication/limits.ts";
+import { RESYNC_BATCH_KEYS, RESYNC_LOOK_VERSIONS } from "./limits.ts";
 import { listHere } from "./local-listing.ts";
 import { march } from "./march.ts";
 import { askPurges, type NamedInstance } from "./purges-client.ts";

@@ -9,7 +9,7 @@ import type { Objects } from "../objects/objects.ts";
 import { DAMAGED_ETAG } from "../protocol/replication-headers.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Connection } from "../replication/connections.ts";
-import { RESYNC_BATCH_KEYS, RESYNC_SAMPLES } from "../replication/limits.ts";
+import { RESYNC_BATCH_KEYS, RESYNC_SAMPLES } from "./limits.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { askDamageCheck } from "./damage-client.ts";
 import type { Listed } from "./named-versions.ts";

@@ -6,14 +6,7 @@ import type { Bucket } from "../model/bucket.ts";
 import { StoreError } from "../model/errors.ts";
 import type { BucketName } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
-import {
-  HEAL_ITEMS_MAX,
-  HEAL_KEPT_MS,
-  HEAL_LOOK_MS,
-  HEAL_PAGE,
-  HEAL_SILENT_MS,
-  HEAL_UNREAD_MS,
-} from "../replication/limits.ts";
+import { HEAL_ITEMS_MAX, HEAL_KEPT_MS, HEAL_LOOK_MS, HEAL_PAGE, HEAL_SILENT_MS, HEAL_UNREAD_MS } from "./limits.ts";
 import type { Random } from "../runtime/random.ts";
 import type { BlobState } from "../storage/blobs/blobs.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";

@@ -9,7 +9,7 @@
  * it are counted already, and must never answer again, for whatever equal version lies behind them would count as sent.
  */
 import { compareUtf8 } from "../model/key-order.ts";
-import { RESYNC_ROW_BYTES, RESYNC_ROWS_MAX } from "../replication/limits.ts";
+import { RESYNC_ROW_BYTES, RESYNC_ROWS_MAX } from "./limits.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { nameOfRow, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";

@@ -4,7 +4,7 @@
  * record decides which of them exist; the other's were never seen.
  */
 import type { Arn } from "../model/names.ts";
-import { RESYNC_ROWS_KEPT_MS, RESYNC_ROWS_MAX } from "../replication/limits.ts";
+import { RESYNC_ROWS_KEPT_MS, RESYNC_ROWS_MAX } from "./limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";

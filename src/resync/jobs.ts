@@ -8,12 +8,8 @@ import type { Sealer } from "../model/sealer.ts";
 import { isoMillis, msOf } from "../protocol/time.ts";
 import type { Connection } from "../replication/connections.ts";
 import type { Away } from "../replication/health.ts";
-import {
-  FALLBACK_POLL_MS,
-  RESYNC_CHECKPOINT_MS,
-  RESYNC_IN_FLIGHT_MAX,
-  RESYNC_JOBS_MAX,
-} from "../replication/limits.ts";
+import { FALLBACK_POLL_MS } from "../replication/limits.ts";
+import { RESYNC_CHECKPOINT_MS, RESYNC_IN_FLIGHT_MAX, RESYNC_JOBS_MAX } from "./limits.ts";
 import { comparisonEnded, lookAtTarget } from "../replication/same-site.ts";
 import type { KnownTarget } from "../replication/targets.ts";
 import { Waker } from "../runtime/waker.ts";

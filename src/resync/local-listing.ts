@@ -3,7 +3,7 @@ import type { BucketName, VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
 import { rangeIn, spanOf } from "../reconcile/places.ts";
-import { RESYNC_PAGE } from "../replication/limits.ts";
+import { RESYNC_PAGE } from "./limits.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 
 export interface LocalKey {

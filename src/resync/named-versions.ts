@@ -3,7 +3,7 @@ import { compareUtf8 } from "../model/key-order.ts";
 import { NULL_VERSION, type Arn, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
 import type { Objects } from "../objects/objects.ts";
-import { RESYNC_ROW_BYTES } from "../replication/limits.ts";
+import { RESYNC_ROW_BYTES } from "./limits.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { keyAfter, namedRange, namedRowKey, SPACE } from "../storage/keys.ts";

@@ -1,7 +1,7 @@
 /** What an operator may ask of a resync beyond its target, as query parameters of its start (docs/reference/resync.md). Pure. */
 import { StoreError } from "../model/errors.ts";
 import { parseVersionId, type VersionId } from "../model/names.ts";
-import { RESYNC_IN_FLIGHT_TOP, RESYNC_LIST_MAX } from "../replication/limits.ts";
+import { RESYNC_IN_FLIGHT_TOP, RESYNC_LIST_MAX } from "./limits.ts";
 
 export const ORDERS = ["key", "recent", "current"] as const;
 /** `recent`: what was written last goes first; `current`: current versions before older ones. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { decodeIngest, encodeIngestResults, INGEST_ITEMS_MAX } from "../protocol/ingest.ts";
 import { Ingest } from "../replication/ingest.ts";
-import { RESYNC_CLIENTS_PAUSE_MS } from "../replication/limits.ts";
+import { RESYNC_CLIENTS_PAUSE_MS } from "./limits.ts";
 import type { FakeTarget } from "../replication/testing/fake-target.ts";
 import { eachWithTarget, replicateTo, SRC, type TestSite } from "../replication/testing/site.ts";
 import type { TargetClient } from "../replication/wire.ts";

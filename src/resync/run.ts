@@ -8,7 +8,7 @@ import type { ObjectKey } from "../model/names.ts";
 import { backoffMs } from "../replication/backoff.ts";
 import { bothLimits, tokenBucket } from "../replication/bandwidth.ts";
 import type { Connection } from "../replication/connections.ts";
-import * as limits from "../replication/limits.ts";
+import * as limits from "./limits.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { askDamageCheck } from "./damage-client.ts";
 import { ResyncFailed } from "./failed.ts";

@@ -18,7 +18,7 @@ import {
   SCRUB_FIRST_MS,
   SCRUB_LOOK_MS,
   SCRUB_PAGE,
-} from "../replication/limits.ts";
+} from "./limits.ts";
 import { CommitBuilder } from "../storage/index/commit-builder.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
 import { keyAfter, keyPrefixRange, namedRowKey, SPACE, splitIdRowKey } from "../storage/keys.ts";

@@ -7,7 +7,7 @@ import type { Objects } from "../objects/objects.ts";
 import { msOf } from "../protocol/time.ts";
 import { backoffMs } from "../replication/backoff.ts";
 import type { Connection } from "../replication/connections.ts";
-import { RESYNC_ATTEMPTS, RESYNC_REFUSED_IN_ROW } from "../replication/limits.ts";
+import { RESYNC_ATTEMPTS, RESYNC_REFUSED_IN_ROW } from "./limits.ts";
 import { sendTogether } from "../replication/send-together.ts";
 import { askAndCompare } from "../replication/ask-target.ts";
 import { sendVersion } from "../replication/sender.ts";

@@ -6,7 +6,7 @@ import { decodeListing } from "../protocol/uri.ts";
 import { parseXml, type XmlElement } from "../protocol/xml.ts";
 import { LOCK_HOLD, LOCK_MODE, LOCK_UNTIL, parseTagsText, type RemoteObject } from "../replication/compare.ts";
 import { errorOf, refusesName, type TargetClient } from "../replication/wire.ts";
-import { RESYNC_PAGE } from "../replication/limits.ts";
+import { RESYNC_PAGE } from "./limits.ts";
 
 export type RemoteVersion =
   | (RemoteObject & { readonly kind: "object" })

@@ -12,7 +12,7 @@ import { keyAt, keyStart, placeOf, rangeIn, spanOf } from "../reconcile/places.t
 import { reconcile, type Difference } from "../reconcile/reconcile.ts";
 import { RECONCILE_PATH, RemoteSide } from "../reconcile/remote.ts";
 import { END_PLACE, type Described, type Place } from "../reconcile/side.ts";
-import { RESYNC_BATCH_KEYS } from "../replication/limits.ts";
+import { RESYNC_BATCH_KEYS } from "./limits.ts";
 import { errorOf, type TargetClient } from "../replication/wire.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { rowRange } from "../storage/index/digest/levels.ts";

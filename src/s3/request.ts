@@ -126,7 +126,7 @@ export class S3Request {
   }
 }
 
-/** An operation: `run` parses, authorizes, calls the layer below and renders; `s3/send.ts` writes what it returns. */
+/** An operation: `run` parses, authorizes, calls the layer below and renders; `listener.ts` sends what it returns. */
 export interface Operation {
   /** AWS's name. */
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Resyncs of a bucket: start, plan, status, control, cancel, report (replication.md 7; docs/reference/resync.md). */
 import { hasCode, StoreError } from "../../model/errors.ts";
 import type { Arn } from "../../model/names.ts";
-import { RESYNC_LIST_BYTES_MAX } from "../../replication/limits.ts";
+import { RESYNC_LIST_BYTES_MAX } from "../../resync/limits.ts";
 import type { StartRequest } from "../../resync/prepare.ts";
 import { parseLimits, parseNamed, parseOptions } from "../../resync/options.ts";
 import { authorize } from "../authorize.ts";
