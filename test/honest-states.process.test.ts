@@ -216,3 +216,11 @@ test("what can never go is told with its reason, does not hold up others, and st
   await here.restart();
   assert.deepEqual(await told(), { ...numbers, state: "UNREACHABLE" });
 });
+
+test("whoever removes a target is told how many changes it never got", async () => {
+  const { versions } = await told();
+  assert.ok(versions > 0);
+  const [line] = (await mcOf(here).mc(`replicate rm here/${BUCKET} --all --force --json`)).objects;
+  assert.equal(line?.["dropped"], versions);
+  assert.match(here.server.log(), new RegExp(`is removed.*${versions} changes had not reached it`));
+});

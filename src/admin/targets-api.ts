@@ -13,8 +13,8 @@ export interface TargetsApi {
   set(bucket: BucketName, target: unknown, flags: Iterable<TargetFlag>): Promise<string>;
   /** JSON objects of admin-api.md 4.2 without secrets; `""`: of all buckets; null: there are none. */
   list(bucket: BucketName | "", type: string): Promise<object[] | null>;
-  /** XMinioAdminRemoteArnInvalid, XMinioAdminRemoteTargetNotFoundError, XMinioAdminRemoteRemoveDisallowed. */
-  remove(bucket: BucketName, arn: string): Promise<void>;
+  /** Returns how many changes had not reached it. XMinioAdminRemoteArnInvalid, XMinioAdminRemoteTargetNotFoundError, XMinioAdminRemoteRemoveDisallowed. */
+  remove(bucket: BucketName, arn: string): Promise<number>;
   /** The change that gives a bucket this object lock; ReplicationDestinationMissingLockError: a target could not keep it. */
   lockChange(bucket: BucketName, objectLock: ObjectLockConfig): Promise<(bucket: Bucket) => Bucket>;
 }

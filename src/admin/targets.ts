@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { StoreError } from "../model/errors.ts";
 import type { Arn } from "../model/names.ts";
+import { RESILVER_DROPPED } from "../protocol/replication-headers.ts";
 import type { VerifyLevel } from "../verify/seen.ts";
 import type { Answer } from "./answer.ts";
 import { json, NO_CONTENT } from "./answer.ts";
@@ -25,8 +26,8 @@ async function listTargets(request: AdminRequest): Promise<Answer> {
 }
 
 async function removeTarget(request: AdminRequest): Promise<Answer> {
-  await request.deps.targets.remove(request.bucket, request.param("arn"));
-  return NO_CONTENT;
+  const dropped = await request.deps.targets.remove(request.bucket, request.param("arn"));
+  return dropped === 0 ? NO_CONTENT : { ...NO_CONTENT, headers: [RESILVER_DROPPED, String(dropped)] };
 }
 
 async function diff(request: AdminRequest): Promise<Answer> {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { VersioningConfig } from "../model/bucket.ts";
 import type { ReplicationConfig } from "../model/replication-config.ts";
 import type { Tags } from "../model/version.ts";
+import { RESILVER_DROPPED } from "../protocol/replication-headers.ts";
 import { parseReplicationXml, renderReplicationXml } from "../protocol/replication-xml.ts";
 import * as bucketXml from "../protocol/s3-xml-bucket.ts";
 import * as listingXml from "../protocol/s3-xml-listing-parse.ts";
@@ -390,8 +391,10 @@ export async function putReplication(client: S3Client, name: ResourceName, confi
   await done(client, { method: "PUT", ...subResource(name, "replication"), ...document(renderReplicationXml(config)) });
 }
 
-export async function deleteReplication(client: S3Client, name: ResourceName): Promise<void> {
-  await done(client, { method: "DELETE", ...subResource(name, "replication") });
+/** Returns how many changes had not reached the targets, which go too; only a Resilver says it, others: 0. */
+export async function deleteReplication(client: S3Client, name: ResourceName): Promise<number> {
+  const headers = await done(client, { method: "DELETE", ...subResource(name, "replication") });
+  return Number(headers[RESILVER_DROPPED] ?? 0);
 }
 
 /** JSON text; undefined when the bucket has none. */

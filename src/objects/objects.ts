@@ -147,7 +147,7 @@ export interface Objects {
   setTargetStatuses(bucket: BucketName, arn: Arn, status: TargetStatus, sent: readonly Version[]): Promise<void>;
   /**
    * About to send registers to a target like MinIO, where they may take newer ones off: those that a peer brings here are
-   * sent there too from now on. False: other registers are here by now than those of `sent`, or the version is gone.
+   * sent there too from now on. The end of a change-log row marks the same (FinishedLogRow); a resync ends none. False: other registers are here by now than those of `sent`, or the version is gone.
    */
   markResend(bucket: BucketName, arn: Arn, sent: ObjectVersion): Promise<boolean>;
   /**

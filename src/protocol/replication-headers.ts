@@ -38,6 +38,8 @@ export const INTERNAL_PREFIX = "x-minio-internal-";
 
 /** Response of `/minio/health/live`: protocol version of a peer that is this program. */
 export const RESILVER = "x-resilver";
+/** Response to the removal of targets: how many changes had not reached them; absent: none. */
+export const RESILVER_DROPPED = "x-resilver-dropped";
 /** Request: id of the resync that writes this replica. */
 export const RESILVER_RESYNC = "x-resilver-resync";
 /** Response to a replica write: this version was purged here and stays so: `everywhere` or `local`. */

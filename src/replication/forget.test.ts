@@ -25,7 +25,9 @@ test(
       await site.objects.delete({ bucket: SRC, key: asKey("purged"), versionId: purged.versionId });
       assert.equal(await statusOf(site, arn, purged), "PENDING");
       await site.objects.updateBucket(SRC, ({ replication: _gone, ...bucket }) => bucket);
-      await site.targets.remove(SRC, arn);
+      const undelivered = (await pendingWork(site.index, arn)).count;
+      assert.equal(undelivered, 4, "a purge and the versions, whose rows nobody ended");
+      assert.equal(await site.targets.remove(SRC, arn), undelivered, "the operator is told");
       forgotten.wake();
       await until(async () => (await statusOf(site, arn, waiting)) === undefined);
       assert.equal(await statusOf(site, arn, purged), undefined);

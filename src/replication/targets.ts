@@ -21,7 +21,7 @@ import { Connections, type Connection } from "./connections.ts";
 import { carriesSecrets, checkEncryption } from "./encryption.ts";
 import { putForgetJob } from "./forget.ts";
 import { lockChange } from "./lock-change.ts";
-import { dropLog } from "./log.ts";
+import { dropLog, waitingWork } from "./log.ts";
 import { dropProbe } from "./probe.ts";
 import { dropSeen, lookAtTarget } from "./same-site.ts";
 import * as checks from "./target-checks.ts";
@@ -46,6 +46,8 @@ export interface TargetsDeps {
   /** This site's x-amz-id-2: a target that answers with it is this very site. */
   readonly hostId: string;
   readonly observer?: SendObserver | undefined;
+  /** Absent: nobody reads the log. */
+  readonly warn?: ((message: string, error: unknown) => void) | undefined;
   /** See ConnectionsDeps. */
   readonly encryptedOverHttp?: boolean | undefined;
 }
@@ -303,35 +305,42 @@ export class Targets {
     return listed.length === 0 ? null : listed;
   }
 
-  /** Removes a target that no enabled rule uses, with what still waited in its log. */
-  async remove(bucketName: BucketName, arnText: string): Promise<void> {
+  /** Removes a target that no enabled rule uses, with what still waited in its log: returns how many changes that were. */
+  async remove(bucketName: BucketName, arnText: string): Promise<number> {
     const arn = parseArn(arnText);
     const loaded = await this.#load(bucketName);
     if (!loaded.targets.some((target) => target.arn === arn)) {
       throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
     }
     if (isUsed(loaded.bucket, arn)) throw new StoreError("XMinioAdminRemoteRemoveDisallowed", { bucket: bucketName });
-    await this.#drop(loaded, [arn]);
+    return this.#drop(loaded, [arn]);
   }
 
-  /** DELETE ?replication. Throws XMinioAdminRemoteTargetNotFoundError when there are none. */
-  async removeAll(bucketName: BucketName): Promise<void> {
+  /** DELETE ?replication: as `remove`. Throws XMinioAdminRemoteTargetNotFoundError when there are none. */
+  async removeAll(bucketName: BucketName): Promise<number> {
     const loaded = await this.#load(bucketName);
     if (loaded.targets.length === 0)
       throw new StoreError("XMinioAdminRemoteTargetNotFoundError", { bucket: bucketName });
-    await this.#drop(
+    return this.#drop(
       loaded,
       loaded.targets.map((target) => target.arn),
     );
   }
 
-  async #drop(loaded: Loaded, arns: readonly Arn[]): Promise<void> {
+  async #drop(loaded: Loaded, arns: readonly Arn[]): Promise<number> {
+    let dropped = 0;
+    for (const arn of arns) {
+      const { count } = await waitingWork(this.#deps.index, arn);
+      dropped += count;
+      if (count > 0) this.#deps.warn?.(`target ${arn} of bucket ${loaded.bucket.name} is removed`, undelivered(count));
+    }
     await this.#change(loaded, (targets) => targets.filter((target) => !arns.includes(target.arn)), arns);
     // After the record: a crash in between leaves rows of a target that is gone, and the scheduler drops those.
     for (const arn of arns) {
       await dropLog(this.#deps.index, arn);
       await this.connections.forget(arn);
     }
+    return dropped;
   }
 
   /** Every target of the site whose bucket exists. */
@@ -384,6 +393,12 @@ export class Targets {
     );
   }
 }
+
+/** Purges are among them: nothing but a resync carries those to the place afterwards. */
+const undelivered = (count: number): StoreError =>
+  new StoreError("InvalidRequest", {
+    message: `${count} changes had not reached it and are dropped: a resync to a new target for the place carries them`,
+  });
 
 const sameBucket = (a: TargetRecord, b: TargetRecord): boolean =>
   a.secure === b.secure &&

@@ -16,7 +16,7 @@ export interface ReplicationApi {
   /** The stored configuration is another one now (or gone). */
   configChanged(bucket: BucketName): Promise<void>;
   /** XMinioAdminRemoteTargetNotFoundError when the bucket has none. */
-  removeAllTargets(bucket: BucketName): Promise<void>;
+  removeAllTargets(bucket: BucketName): Promise<number>;
   /** replication.md 2.5: dry-run writes on every target. */
   check(bucket: BucketName): Promise<void>;
   /** JSON of replication.md 9.1: version 1 is `currStats` alone. */

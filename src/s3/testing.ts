@@ -29,7 +29,7 @@ export const noReplication: ReplicationApi = {
   validateConfig: () => Promise.resolve(),
   lockChange: async (_bucket, objectLock) => (bucket) => ({ ...bucket, objectLock }),
   configChanged: () => Promise.resolve(),
-  removeAllTargets: () => Promise.resolve(),
+  removeAllTargets: () => Promise.resolve(0),
   check: () => Promise.resolve(),
   metrics: (_bucket, version) => Promise.resolve({ version }),
   resyncStart: (_bucket, request) => Promise.resolve({ target: [request] }),

@@ -135,8 +135,9 @@ export function createReplication(deps: ReplicationDeps): Replication {
         changed();
       },
       async removeAllTargets(bucket) {
-        await targets.removeAll(bucket);
+        const dropped = await targets.removeAll(bucket);
         changed();
+        return dropped;
       },
       check: (bucket) => checkConfig(config, bucket),
       metrics: (bucket, version) => replicationMetrics(status, bucket, version),

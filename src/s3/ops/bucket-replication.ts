@@ -1,6 +1,7 @@
 /** Replication configuration, metrics, check and resync of a bucket (replication.md 1, 2.5, 7, 9.1). */
 import { StoreError } from "../../model/errors.ts";
 import type { ReplicationConfig } from "../../model/replication-config.ts";
+import { RESILVER_DROPPED } from "../../protocol/replication-headers.ts";
 import { parseReplicationXml, renderReplicationXml } from "../../protocol/replication-xml.ts";
 import { authorize } from "../authorize.ts";
 import { readCheckedDocument } from "../body.ts";
@@ -57,8 +58,8 @@ export const deleteBucketReplication: Operation = {
     await authorize(request, "s3:PutReplicationConfiguration");
     await deps.objects.updateBucket(name, ({ replication: _removed, ...bucket }) => bucket);
     await deps.replication.configChanged(name);
-    await deps.replication.removeAllTargets(name);
-    return EMPTY_OK;
+    const dropped = await deps.replication.removeAllTargets(name);
+    return dropped === 0 ? EMPTY_OK : { ...EMPTY_OK, headers: [RESILVER_DROPPED, String(dropped)] };
   },
 };
 

@@ -9,6 +9,7 @@ import { attempt, countArgs } from "../attempt.ts";
 import type { BucketSite } from "../replicate/common.ts";
 import {
   bucketSite,
+  droppedChanges,
   listTargets,
   named,
   removeTarget,
@@ -197,13 +198,15 @@ async function removeRemote(ctx: CommandContext, args: readonly string[], flags:
   if (value === "") throw new CommandError(what, new Error("--arn is needed; see mc admin bucket remote ls"));
   const config = await attempt(what, getReplication(site.s3, named(site)));
   const arn = await attempt(what, resolveArn(site, value, config));
+  let count = 0;
   try {
-    await removeTarget(site, arn);
+    count = await removeTarget(site, arn);
   } catch (error) {
     // Servers drop the targets with the last rule; the scripts of 2022 remove them in a second step, which has been done.
     if (config !== undefined || !answeredWith(error, "XMinioAdminRemoteTargetNotFoundError"))
       throw new CommandError(what, error);
   }
+  const dropped = droppedChanges(count);
   const gone = {
     status: "success",
     sourceBucket: site.bucket,
@@ -211,7 +214,9 @@ async function removeRemote(ctx: CommandContext, args: readonly string[], flags:
     TargetBucket: "",
     RemoteARN: arn,
     service: "replication",
+    ...dropped.json,
   };
-  ctx.out.message(`Removed remote target for \`${site.bucket}\` bucket with ARN \`${arn}\`.`, gone);
+  const message = `Removed remote target for \`${site.bucket}\` bucket with ARN \`${arn}\`.${dropped.text}`;
+  ctx.out.message(message, gone);
   return 0;
 }

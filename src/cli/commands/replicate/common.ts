@@ -5,6 +5,7 @@ import { getReplication } from "../../../client/s3-calls.ts";
 import type { S3Client } from "../../../client/s3-client.ts";
 import type { ReplicationConfig } from "../../../model/replication-config.ts";
 import { ruleArn } from "../../../model/replication-config.ts";
+import { RESILVER_DROPPED } from "../../../protocol/replication-headers.ts";
 import type { CommandContext } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { remoteTarget } from "../../targets.ts";
@@ -61,9 +62,20 @@ export function setTarget(site: BucketSite, target: RemoteTarget, parts?: readon
   return site.admin.json<string>(call);
 }
 
-export async function removeTarget(site: BucketSite, arn: string): Promise<void> {
+/** Returns how many changes had not reached it; only a Resilver says it, others: 0. */
+export async function removeTarget(site: BucketSite, arn: string): Promise<number> {
   const query = { bucket: site.bucket, arn };
-  await site.admin.call({ method: "DELETE", path: "remove-remote-target", query, signal: site.ctx.signal });
+  const call = { method: "DELETE", path: "remove-remote-target", query, signal: site.ctx.signal };
+  const answer = await site.admin.stream(call);
+  await answer.discard();
+  return Number(answer.headers[RESILVER_DROPPED] ?? 0);
+}
+
+/** A line below the message of a removal, and a member of its JSON: nothing where all had arrived. */
+export function droppedChanges(count: number): { readonly text: string; readonly json: { dropped?: number } } {
+  if (count === 0) return { text: "", json: {} };
+  const text = `\n${count} changes had not reached the target: purges among them get there by a resync only.`;
+  return { text, json: { dropped: count } };
 }
 
 /** The target with `arn`; CommandError when the bucket has none such. */

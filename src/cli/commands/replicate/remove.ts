@@ -5,7 +5,7 @@ import type { Command, CommandContext, ParsedFlags } from "../../command.ts";
 import { CommandError } from "../../command.ts";
 import { attempt, countArgs, unlessAnswered } from "../attempt.ts";
 import type { BucketSite } from "./common.ts";
-import { bucketSite, named, removeTarget, requireConfig } from "./common.ts";
+import { bucketSite, droppedChanges, named, removeTarget, requireConfig } from "./common.ts";
 
 const WHAT = "Could not remove replication rule";
 
@@ -34,30 +34,34 @@ async function removeRules(ctx: CommandContext, args: readonly string[], flags: 
     if (!flags.bool("force")) {
       throw new CommandError(WHAT, new Error(`to remove all rules type: mc replicate rm ${text} --all --force`));
     }
-    await attempt(
+    const count = await attempt(
       WHAT,
-      unlessAnswered(deleteReplication(site.s3, named(site)), undefined, "ReplicationConfigurationNotFoundError"),
+      unlessAnswered(deleteReplication(site.s3, named(site)), 0, "ReplicationConfigurationNotFoundError"),
     );
-    const message = `Replication configuration removed from ${site.url} successfully.`;
-    ctx.out.message(message, { op: "remove", status: "success", url: site.url, id: "" });
+    const dropped = droppedChanges(count);
+    const message = `Replication configuration removed from ${site.url} successfully.${dropped.text}`;
+    ctx.out.message(message, { op: "remove", status: "success", url: site.url, id: "", ...dropped.json });
     return 0;
   }
   if (id === "") throw new CommandError(WHAT, new Error("give --id ID, or --all --force for all rules"));
-  await attempt(WHAT, removeRule(site, id));
-  const message = `Replication configuration rule with ID \`${id}\` removed from ${site.url}.`;
-  ctx.out.message(message, { op: "remove", status: "success", url: site.url, id });
+  const dropped = droppedChanges(await attempt(WHAT, removeRule(site, id)));
+  const message = `Replication configuration rule with ID \`${id}\` removed from ${site.url}.${dropped.text}`;
+  ctx.out.message(message, { op: "remove", status: "success", url: site.url, id, ...dropped.json });
   return 0;
 }
 
-async function removeRule(site: BucketSite, id: string): Promise<void> {
+/** Returns how many changes had not reached a target that went with it. */
+async function removeRule(site: BucketSite, id: string): Promise<number> {
   const config = await requireConfig(site, WHAT);
   const rule = config.rules.find((candidate) => candidate.id === id);
   if (rule === undefined) throw new CommandError(WHAT, new Error(`there is no rule with ID \`${id}\``));
   const arn = ruleArn(config, rule);
   const rules = config.rules.filter((candidate) => candidate !== rule);
-  if (rules.length === 0) await deleteReplication(site.s3, named(site));
+  let dropped = 0;
+  if (rules.length === 0) dropped = await deleteReplication(site.s3, named(site));
   else await putReplication(site.s3, named(site), { ...config, rules });
   // A target made by `admin bucket remote add` may serve several rules: it goes with its last one.
   const stillUsed = rules.some((other) => ruleArn(config, other) === arn);
-  if (!stillUsed) await unlessAnswered(removeTarget(site, arn), undefined, "XMinioAdminRemoteTargetNotFoundError");
+  if (stillUsed) return dropped;
+  return dropped + (await unlessAnswered(removeTarget(site, arn), 0, "XMinioAdminRemoteTargetNotFoundError"));
 }
