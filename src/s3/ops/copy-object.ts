@@ -21,13 +21,14 @@ import { partNumberOf, shownChecksum, uploadSelector } from "./multipart.ts";
 import { storedHeaders } from "./put-object.ts";
 
 /**
- * `x-amz-copy-source`: `[/]bucket/key[?versionId=ID]`, percent-encoded. `+` is a blank, as at AWS: clients that encode
- * it as a form's value send blanks so, and the SDKs send `%2B` for a plus.
+ * `x-amz-copy-source`: `[/]bucket/key[?versionId=ID]`, percent-encoded. Of a source encoded whole as a form's value, its
+ * slashes too, `+` is a blank; beside a plain slash it is a plus, as MinIO's SDKs for JavaScript and Rust send it.
  */
 function copySource(request: S3Request): VersionSelector {
   const text = request.header("x-amz-copy-source") ?? "";
   const mark = text.lastIndexOf("?versionId=");
-  const path = percentDecode(mark < 0 ? text : text.slice(0, mark), true);
+  const encoded = mark < 0 ? text : text.slice(0, mark);
+  const path = percentDecode(encoded, !encoded.includes("/", 1));
   const bare = path.startsWith("/") ? path.slice(1) : path;
   const slash = bare.indexOf("/");
   if (slash <= 0 || slash === bare.length - 1)
