@@ -2,7 +2,7 @@
 import { StoreError } from "../model/errors.ts";
 import { keepsVersions, type Bucket } from "../model/bucket.ts";
 import type { ObjectEncryption } from "../model/encryption.ts";
-import { NULL_VERSION, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
+import { NULL_VERSION, type Arn, type BucketName, type ObjectKey, type VersionId } from "../model/names.ts";
 import {
   newerRegister,
   type BlobRef,
@@ -286,7 +286,9 @@ export async function commitObject(context: Context, object: NewObject): Promise
     }
     if (bucket.quota !== undefined) await checkQuota(context, bucket, object.size - sizeOf(before?.row?.version));
     // 5. The rows.
+    const arns = followersOf(bucket, object);
     const version = build(context, object, place, {
+      arns,
       before: before?.row,
       current: current?.version,
       purge: stone?.tombstone,
@@ -302,10 +304,6 @@ export async function commitObject(context: Context, object: NewObject): Promise
     if (object.inlineRow !== undefined && object.blob !== undefined) {
       commit.put(keys.blobRowKey(keys.SPACE.data, object.blob.id), object.inlineRow);
     }
-    const arns =
-      object.source === undefined
-        ? rows.followers(bucket, { key: object.key, tags: version.tags?.value, operation: "put", fromPeer: false })
-        : [];
     rows.putLogRows(commit, context, bucket, {
       arns,
       version,
@@ -330,8 +328,14 @@ export async function checkQuota(context: Context, bucket: Bucket, more: number)
   if (used + more >= bucket.quota) throw new StoreError("XMinioAdminBucketQuotaExceeded", { bucket: bucket.name });
 }
 
-/** What was there before a write: under its id, as the newest version of the key, and as a purge of its id. */
-interface Earlier {
+/** The targets that a write must follow: none what came from a peer. */
+function followersOf(bucket: Bucket, { key, attributes, source }: NewObject): Arn[] {
+  return rows.followers(bucket, { key, tags: attributes.tags, operation: "put", fromPeer: source !== undefined });
+}
+
+/** What was there before a write, under its id, as the newest version of the key, and as a purge of its id; who must follow. */
+interface Around {
+  readonly arns?: readonly Arn[] | undefined;
   readonly before?: VersionRow | undefined;
   readonly current?: Version | undefined;
   readonly purge?: Tombstone | undefined;
@@ -342,7 +346,7 @@ export function build(
   context: Context,
   object: NewObject,
   place: Place,
-  { before, current, purge }: Earlier,
+  { arns = [], before, current, purge }: Around,
 ): ObjectVersion {
   const { attributes, source } = object;
   const mtime = source?.mtime ?? rows.timeAfter(context, current?.mtime, purge?.time);
@@ -356,10 +360,6 @@ export function build(
   // A peer's time without tags: they were cleared, and that must win over older tags as any other value.
   const cleared = source?.tagsTime === undefined ? undefined : {};
   const tags = Object.keys(attributes.tags ?? {}).length > 0 ? attributes.tags : cleared;
-  const arns =
-    source === undefined
-      ? rows.followers(place.bucket, { key: object.key, tags, operation: "put", fromPeer: false })
-      : [];
   return {
     kind: "object",
     key: object.key,
