@@ -13,13 +13,12 @@ import { systemRandom } from "../runtime/random.ts";
 import { nameOfRow, namedRange, SPACE } from "../storage/keys.ts";
 import type { Forecast } from "./forecast.ts";
 import { clearRows } from "./job-rows.ts";
-import { ResyncJobs } from "./jobs.ts";
+import type { ResyncJobs } from "./jobs.ts";
 import { loadList } from "./named-versions.ts";
 import { DEFAULT_OPTIONS, type JobOptions } from "./options.ts";
 import type { StartRequest } from "./prepare.ts";
-import { loadRecords, type ResyncRecord } from "./record.ts";
-
-const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };
+import type { ResyncRecord } from "./record.ts";
+import { fillWith, finishedJob, jobsOf, keyOf, recordOf } from "./testing.ts";
 
 describe("jobs of resync", { timeout: 120_000 }, () => {
   let site: TestSite;
@@ -45,15 +44,10 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     assert.deepEqual(warnings.splice(0), []);
   });
 
-  function jobsOf(): ResyncJobs {
-    const { index, objects, clock, targets } = site;
-    const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
-    const saveReport = async (name: string, text: string): Promise<void> => void files.set(name, text);
-    const shared = { index, objects, clock, targets, sealer: SEALER, site: "here", saveReport, warn };
-    return new ResyncJobs({ ...shared, random: systemRandom });
-  }
+  const newJobs = (): ResyncJobs =>
+    jobsOf(site, warnings, { saveReport: async (name, text) => void files.set(name, text) });
   function run(): void {
-    jobs = jobsOf();
+    jobs = newJobs();
     stop = new AbortController();
     ended = jobs.run(stop.signal);
   }
@@ -65,25 +59,13 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     options: { ...DEFAULT_OPTIONS, ...options },
     ...more,
   });
-  async function record(): Promise<ResyncRecord> {
-    const [found] = await loadRecords(site.index);
-    return found?.record as ResyncRecord;
-  }
-  async function finished(): Promise<ResyncRecord> {
-    await until(async () => !["Pending", "Ongoing"].includes((await record()).state));
-    const found = await record();
-    const { compared, sent, alreadyEqual, notReplicable, failed } = found.counters;
-    assert.equal(sent + alreadyEqual + notReplicable + failed, compared);
-    assert.deepEqual(await site.index.scan(namedRange(SPACE.job, "resync-intents/"), { limit: 1 }), []);
-    return found;
-  }
+  const record = (): Promise<ResyncRecord> => recordOf(site);
+  const finished = (): Promise<ResyncRecord> => finishedJob(site);
   async function resync(options: Partial<JobOptions> = {}, more: Partial<StartRequest> = {}): Promise<ResyncRecord> {
     await jobs.start(SRC, request(options, more));
     return finished();
   }
-  const keyOf = (i: number): string => `k${String(i).padStart(4, "0")}`;
-  const fill = (count: number): Promise<ObjectVersion[]> =>
-    Promise.all(Array.from({ length: count }, (_, i) => site.put(keyOf(i), `body ${i}`)));
+  const fill = (count: number): Promise<ObjectVersion[]> => fillWith(site, count);
   const puts = (): string[] => fake.seen.filter(({ method }) => method === "PUT").map(({ key }) => key);
   const plan = async (options: Partial<JobOptions> = {}, more: Partial<StartRequest> = {}): Promise<Forecast> =>
     (await collected(await jobs.plan(SRC, request(options, more), stop.signal))).at(-1) as Forecast;
@@ -224,7 +206,7 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     const versions = await fill(40);
     stop.abort();
     await ended;
-    const others = jobsOf();
+    const others = newJobs();
     const lists = [versions.slice(0, 30), versions.slice(30)];
     const commit = site.index.commit.bind(site.index);
     for (let turn = 0; turn < 4; turn++) {

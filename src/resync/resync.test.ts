@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import type { Arn, VersionId } from "../model/names.ts";
 import type { Version } from "../model/version.ts";
-import { systemRandom } from "../runtime/random.ts";
 import type { FakeVersion } from "../replication/testing/fake-store.ts";
 import type { FakeTarget } from "../replication/testing/fake-target.ts";
 import {
@@ -14,10 +13,9 @@ import {
   until,
   type TestSite,
 } from "../replication/testing/site.ts";
-import { ResyncJobs } from "./jobs.ts";
-import { loadRecords, type ResyncRecord } from "./record.ts";
-
-const SEALER = { seal: (plain: string) => plain, open: (sealed: string) => sealed };
+import type { ResyncJobs } from "./jobs.ts";
+import type { ResyncRecord } from "./record.ts";
+import { fillWith, finishedJob, jobsOf, keyOf, recordOf } from "./testing.ts";
 
 describe("resync", { timeout: 120_000 }, () => {
   let site: TestSite;
@@ -42,28 +40,15 @@ describe("resync", { timeout: 120_000 }, () => {
   });
 
   function run(): void {
-    const { index, objects, clock, targets } = site;
-    const warn = (message: string, error: unknown): void => void warnings.push(`${message}: ${String(error)}`);
-    jobs = new ResyncJobs({ index, objects, clock, targets, sealer: SEALER, site: "here", random: systemRandom, warn });
+    jobs = jobsOf(site, warnings);
     stop = new AbortController();
     ended = jobs.run(stop.signal);
   }
 
-  async function record(): Promise<ResyncRecord> {
-    const [found] = await loadRecords(site.index);
-    return found?.record as ResyncRecord;
-  }
+  const record = (): Promise<ResyncRecord> => recordOf(site);
+  const finished = (): Promise<ResyncRecord> => finishedJob(site);
   const start = (olderThan = "", resetId = ""): Promise<object> => jobs.start(SRC, { arn, resetId, olderThan });
-  async function finished(): Promise<ResyncRecord> {
-    await until(async () => !["Pending", "Ongoing"].includes((await record()).state));
-    const found = await record();
-    const { compared, sent, alreadyEqual, notReplicable, failed } = found.counters;
-    assert.equal(sent + alreadyEqual + notReplicable + failed, compared);
-    return found;
-  }
-  const keyOf = (i: number): string => `k${String(i).padStart(4, "0")}`;
-  const fill = (count: number): Promise<Version[]> =>
-    Promise.all(Array.from({ length: count }, (_, i) => site.put(keyOf(i), `body ${i}`)));
+  const fill = (count: number): Promise<Version[]> => fillWith(site, count);
 
   test("an empty target gets everything, oldest first within a key, and the end is verified", async () => {
     await fill(50);

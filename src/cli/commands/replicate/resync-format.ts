@@ -82,12 +82,12 @@ const COUNTERS: readonly string[] = [
   "replicationCount",
 ];
 
-/** The JSON of start, status and cancel: zero counters are left out, as programs have seen it so far. */
-export function resyncJson(op: string, url: string, info: ResyncAnswer, arn = ""): Record<string, unknown> {
+/** The JSON of start, status and cancel: zero counters and the ARN are left out, as programs have seen it so far. */
+export function resyncJson(op: string, url: string, info: ResyncAnswer): Record<string, unknown> {
   const shown = ([name, value]: readonly [string, unknown]): boolean => value !== 0 || !COUNTERS.includes(name);
   const target = info.target?.map((entry) => Object.fromEntries(Object.entries(entry).filter(shown)));
   const resyncInfo = target === undefined || target.length === 0 ? {} : { target };
-  return { op, url, resyncInfo, status: "success", targetArn: arn };
+  return { op, url, resyncInfo, status: "success", targetArn: "" };
 }
 
 /** The line of `resync start`. */
