@@ -3,7 +3,7 @@
  * Pure: XML lives in `protocol/`, sending in `replication/`.
  */
 import type { Arn, ObjectKey } from "./names.ts";
-import type { Tags } from "./version.ts";
+import type { Tags, Version } from "./version.ts";
 
 export interface ReplicationRule {
   readonly id: string;
@@ -82,6 +82,15 @@ export function targetsFor(config: ReplicationConfig | undefined, question: Rule
   const out: Arn[] = [];
   for (const [arn, rule] of deciding) if (allows(rule, question)) out.push(arn);
   return out;
+}
+
+/** True when `version` has to follow a rule for existing objects to `arn`: the deciding rule must allow its kind too. */
+export function followsExisting(config: ReplicationConfig | undefined, arn: Arn, version: Version): boolean {
+  const tags = version.kind === "object" ? version.tags?.value : undefined;
+  const asked = (operation: ReplicatedOperation): boolean =>
+    targetsFor(config, { key: version.key, tags, operation, replica: false }).includes(arn);
+  if (!asked("existing")) return false;
+  return version.kind === "object" || asked("delete-marker") || asked("purge");
 }
 
 /** Targets that may be asked for `key` when it is not here: enabled rules by prefix, none with tags (replication.md 8). */

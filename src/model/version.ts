@@ -60,6 +60,8 @@ export interface ReplicationState {
   readonly targets: Readonly<Record<string, TargetStatus>>;
   /** When registers were last changed here, ns in decimal: whoever sent the version before that has not sent this. */
   readonly changed?: string | undefined;
+  /** When a peer's registers were last to be sent on to a target, as `changed`: rows to other targets are none of its. */
+  readonly anew?: Readonly<Record<string, string>> | undefined;
   /** Targets like MinIO that got the version or its registers from here: they may have taken a peer's newer ones off. */
   readonly resend?: readonly Arn[] | undefined;
 }

@@ -308,6 +308,23 @@ for (const finishes of ["before", "after"] as const) {
   });
 }
 
+test("a peer's tags that go on to one target say nothing of a row to another", async () => {
+  const site = await replicating("Enabled");
+  const { objects } = site;
+  const rules = [testRule(ARN), testRule(PEER_ARN)];
+  await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, replication: { role: "", rules } }));
+  const { version } = await put(objects, "x");
+  const at = { ...AT, versionId: version.versionId };
+  const sent = await storedOf(objects, version.versionId);
+  assert.equal(await objects.markResend(BUCKET, PEER_ARN, version), true);
+  const registers = { tags: { t: "1" }, retention: undefined, legalHold: undefined };
+  const source = fromPeer(version.mtime, { tagsTime: version.mtime + 900n * SECOND });
+  await objects.applyReplicaMetadata({ ...at, ...registers, source });
+  await finishFirst(site, sent);
+  const { targets } = (await objects.version(at))?.version.replication ?? {};
+  assert.deepEqual(targets, { [ARN]: "COMPLETED", [PEER_ARN]: "PENDING" });
+});
+
 test("tags changed while no rule sends them are not taken for sent", async () => {
   const site = await replicating("Enabled");
   const { objects } = site;

@@ -106,11 +106,12 @@ async function addMarker(
   const current = await context.currentRow(bucket.id, request.key);
   const stone =
     versionId === NULL_VERSION ? await context.tombstoneRow(bucket.id, request.key, NULL_VERSION) : undefined;
-  const mtime = request.source?.mtime ?? rows.timeAfter(context, current?.version.mtime, stone?.tombstone?.time);
-  if (stone !== undefined) {
-    commit.unchanged(stone.key, stone.raw);
-    const before = await context.rowById(bucket.id, request.key, NULL_VERSION);
-    commit.unchanged(before.idKey, before.idRaw);
+  // What it replaces may have come after the newest was read: the commit holds only what it was when its time was told.
+  const before = stone && (await context.rowById(bucket.id, request.key, NULL_VERSION));
+  const earlier = [current?.version.mtime, stone?.tombstone?.time, before?.row?.version.mtime];
+  const mtime = request.source?.mtime ?? rows.timeAfter(context, ...earlier);
+  if (stone !== undefined && before !== undefined) {
+    commit.unchanged(stone.key, stone.raw).unchanged(before.idKey, before.idRaw);
     const by = removerOf(context, request);
     if (before.row !== undefined) await replace(context, commit, bucket.id, { row: before.row, by });
   }

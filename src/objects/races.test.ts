@@ -134,3 +134,33 @@ test("a bucket's delete that is cut short is finished later, and no other bucket
   assert.equal((await objects.listParts(inKept, { after: 0, limit: 10 })).parts.length, 1);
   assert.equal(await objects.clearDeleted(), 0);
 });
+
+test("what is written here is later than what it replaces, whenever that came", async () => {
+  const writes = {
+    "a delete marker": ({ objects }: TestSite) => objects.delete(AT),
+    "an object": ({ objects }: TestSite) => objects.put({ ...AT, attributes: PLAIN, body: bodyOf("new") }),
+    "a purge": ({ objects }: TestSite) => objects.delete({ ...AT, versionId: NULL_VERSION }),
+  };
+  for (const [what, write] of Object.entries(writes)) {
+    for (let reads = 0; ; reads++) {
+      const made = await site();
+      const { objects, index } = made;
+      await objects.updateBucket(BUCKET, (bucket) => ({ ...bucket, versioning: { status: "Suspended" } }));
+      const { version: old } = await objects.put({ ...AT, attributes: PLAIN, body: bodyOf("old") });
+      // Of a site whose clock is far ahead.
+      const mtime = old.mtime + 10n ** 12n;
+      const source = { mtime, etag: "e".repeat(32), replica: true };
+      const arrive = () =>
+        objects.put({ ...AT, attributes: PLAIN, body: bodyOf("far"), versionId: NULL_VERSION, source });
+      const [get, scan] = [index.get.bind(index), index.scan.bind(index)];
+      let left = reads;
+      const before = async (): Promise<unknown> => (left-- === 0 ? arrive() : undefined);
+      index.get = (key) => before().then(() => get(key));
+      index.scan = (range, options) => before().then(() => scan(range, options));
+      await write(made);
+      if (left >= 0) break;
+      const { version } = (await objects.version(AT)) ?? {};
+      assert.ok(version === undefined || version.mtime >= mtime, `${what}, after ${reads} reads`);
+    }
+  }
+});

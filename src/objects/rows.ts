@@ -196,7 +196,9 @@ export function changedState(arns: readonly Arn[], before: ReplicationState, tim
 /** PENDING for targets that a peer's registers must reach from here; the others have what that peer sends them. */
 export function sentAnewState(arns: readonly Arn[], before: ReplicationState, time: UnixNs): ReplicationState {
   const resend = before.resend?.filter((arn) => !arns.includes(arn));
-  return { ...before, ...pending(arns, before), changed: String(time), resend };
+  const anew = { ...before.anew };
+  for (const arn of arns) anew[arn] = String(time);
+  return { ...before, ...pending(arns, before), anew, resend };
 }
 
 /**

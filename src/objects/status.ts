@@ -1,6 +1,7 @@
 /** What replication and checks record on a version: target status, damage; and the end of a change-log row. */
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
 import type { ObjectVersion, ReplicationState, TargetStatus, Version } from "../model/version.ts";
+import { followsExisting } from "../model/replication-config.ts";
 import { CommitBuilder, SummingCommitBuilder } from "../storage/index/commit-builder.ts";
 import * as keys from "../storage/keys.ts";
 import type { OrderedIndex } from "../storage/index/index.ts";
@@ -12,7 +13,10 @@ import type { FinishedLogRow, LogRow, VersionRow, VersionSelector } from "./type
 
 const EMPTY = Buffer.alloc(0);
 
-/** Objects.setTargetStatus: on the version, or on its tombstone when it was purged; nothing when it is gone. */
+/**
+ * Objects.setTargetStatus: on the version, or on its tombstone when it was purged; nothing when it is gone. What a resync
+ * did not bring there (FAILED) is carried on by the change log, where the rules for existing objects send it.
+ */
 export async function setTargetStatus(
   context: Context,
   selector: VersionSelector & { versionId: VersionId },
@@ -21,19 +25,33 @@ export async function setTargetStatus(
   sent?: Version,
 ): Promise<void> {
   await context.commit<void>(async () => {
-    const { bucket } = await context.bucketRow(selector.bucket);
-    const commit = new CommitBuilder();
-    await addStatus(context, commit, {
-      bucket: bucket.name,
-      bucketId: bucket.id,
-      key: selector.key,
-      versionId: selector.versionId,
-      arn,
-      status,
-      sent,
+    const { bucket, key: bucketKey, raw: bucketRaw } = await context.bucketRow(selector.bucket);
+    const commit = new CommitBuilder().unchanged(bucketKey, bucketRaw);
+    const { key, versionId } = selector;
+    const { name, id: bucketId } = bucket;
+    const fails = status === "FAILED" && sent !== undefined && isNobodys(sent, arn);
+    // Without a rule that carries on it would say so for ever, also of what arrives by another way.
+    if (fails && !followsExisting(bucket.replication, arn, sent)) return { result: undefined };
+    await addStatus(context, commit, { bucket: name, bucketId, key, versionId, arn, status, sent });
+    if (commit.puts.length === 0) return { result: undefined };
+    if (!fails) return { commit, result: undefined };
+    const operation = sent.kind === "object" ? "metadata" : "delete-marker";
+    const size = sent.kind === "object" ? sent.size : 0;
+    rows.putLogRows(commit, context, bucket, {
+      arns: [arn],
+      version: sent,
+      operation,
+      size,
+      time: context.clock.nowNs(),
     });
-    return { commit: commit.puts.length > 0 ? commit : undefined, result: undefined };
+    return { commit, result: undefined, poke: [arn] };
   });
+}
+
+/** No row of the change log brings it to the target: nobody would try again what has failed. */
+function isNobodys({ replication }: Version, arn: Arn): boolean {
+  const status = replication.targets[arn];
+  return status === undefined || status === "COMPLETED";
 }
 
 /** Objects.setTargetStatuses */
@@ -76,7 +94,11 @@ interface StatusChange {
 async function addStatus(context: Context, commit: CommitBuilder, change: StatusChange): Promise<boolean> {
   const { row } = await context.rowById(change.bucketId, change.key, change.versionId);
   if (row !== undefined && change.sent !== "purge") {
-    if (change.status === "COMPLETED" && change.sent !== undefined && changedSince(change.sent, row.version))
+    if (
+      change.status === "COMPLETED" &&
+      change.sent !== undefined &&
+      changedSince(change.sent, row.version, change.arn)
+    )
       return false;
     const state = row.version.replication;
     if (change.knownOnly === true && state.targets[change.arn] === undefined) return false;
@@ -165,12 +187,14 @@ export async function dropStatuses(
   return inStones ? versions.start : undefined;
 }
 
-function changedSince(sent: Version, now: Version): boolean {
+/** Another row to this target is on its way. */
+function changedSince(sent: Version, now: Version, arn: Arn): boolean {
   // A null version may have been replaced by another of the same id.
   if (sent.mtime !== now.mtime || sent.kind !== now.kind) return true;
   if (sent.kind === "object" && now.kind === "object" && sent.etag !== now.etag) return true;
   // Registers that a peer changed have no row here: only what was changed here is still on its way.
-  return sent.replication.changed !== now.replication.changed;
+  const [before, after] = [sent.replication, now.replication];
+  return before.changed !== after.changed || before.anew?.[arn] !== after.anew?.[arn];
 }
 
 /** Takes a row out of the log or the retry queue, or moves it to a later place in the latter. */

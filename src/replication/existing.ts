@@ -6,8 +6,7 @@ import { createHash } from "node:crypto";
 import type { Bucket } from "../model/bucket.ts";
 import { hasCode } from "../model/errors.ts";
 import type { Arn, BucketName, VersionId } from "../model/names.ts";
-import { ruleArn, targetsFor, type ReplicatedOperation, type ReplicationConfig } from "../model/replication-config.ts";
-import type { Version } from "../model/version.ts";
+import { followsExisting, ruleArn, type ReplicationConfig } from "../model/replication-config.ts";
 import { enqueueVersions } from "../objects/enqueue.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -38,15 +37,6 @@ interface ExistingJob {
   readonly cursor?: { readonly key: string; readonly versionId: VersionId } | undefined;
   readonly done: boolean;
   readonly enqueued: number;
-}
-
-/** True when `version` has to follow a rule for existing objects to `arn`: the deciding rule must allow its kind too. */
-export function followsExisting(config: ReplicationConfig | undefined, arn: Arn, version: Version): boolean {
-  const tags = version.kind === "object" ? version.tags?.value : undefined;
-  const asked = (operation: ReplicatedOperation): boolean =>
-    targetsFor(config, { key: version.key, tags, operation, replica: false }).includes(arn);
-  if (!asked("existing")) return false;
-  return version.kind === "object" || asked("delete-marker") || asked("purge");
 }
 
 const PREFIX = "existing/";

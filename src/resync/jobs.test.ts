@@ -1,10 +1,12 @@
 /** What operators say to a resync: plan, scope, order, limits, pause, direction; and what it says of itself. */
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
+import type { Bucket } from "../model/bucket.ts";
 import type { Arn, BucketName } from "../model/names.ts";
 import type { ObjectVersion } from "../model/version.ts";
 import { signerOf } from "../protocol/signed-document.ts";
 import { FALLBACK_POLL_MS } from "../replication/limits.ts";
+import { pendingWork } from "../replication/log.ts";
 import { RESYNC_ATTEMPTS } from "./limits.ts";
 import type { FakeTarget } from "../replication/testing/fake-target.ts";
 import { asKey, collected, eachWithTarget, enableRule, replicateTo, SRC, until } from "../replication/testing/site.ts";
@@ -253,6 +255,29 @@ describe("jobs of resync", { timeout: 120_000 }, () => {
     const done = await resync({ failedOnly: true });
     assert.deepEqual([done.total, done.counters.sent, done.verify?.different], [1, 1, 0]);
     assert.equal((await resync({ failedOnly: true })).total, 0);
+  });
+
+  test("what a resync could not bring is carried on by the change log while a rule sends it, else nobody says FAILED", async () => {
+    for (const rules of ["on", "off"] as const) {
+      const { key, versionId } = await site.put(rules);
+      const version = async () => (await site.objects.version({ bucket: SRC, key, versionId }))?.version;
+      await site.objects.setTargetStatus({ bucket: SRC, key, versionId }, arn, "COMPLETED", await version());
+      const before = (await pendingWork(site.index, arn)).count;
+      let off: Promise<unknown> | undefined;
+      fake.interfere = (request) => {
+        if (request.method === "GET" || request.key !== key) return undefined;
+        const change = (bucket: Bucket): Bucket => ({ ...bucket, replication: undefined });
+        if (rules === "off") off ??= site.objects.updateBucket(SRC, change);
+        return { status: 403, code: "AccessDenied" };
+      };
+      assert.equal((await resync()).counters.failed, 1);
+      await off;
+      fake.interfere = () => undefined;
+      const carriesOn = rules === "on";
+      assert.equal((await version())?.replication.targets[arn], carriesOn ? "FAILED" : "COMPLETED");
+      assert.equal((await pendingWork(site.index, arn)).count - before, carriesOn ? 1 : 0);
+      if (carriesOn) assert.equal((await resync()).counters.sent, 1);
+    }
   });
 
   test("current versions go before older ones, and every version goes once", async () => {

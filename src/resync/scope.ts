@@ -2,7 +2,7 @@
 import type { Bucket } from "../model/bucket.ts";
 import type { Version } from "../model/version.ts";
 import { msOf } from "../protocol/time.ts";
-import { followsExisting } from "../replication/existing.ts";
+import { followsExisting } from "../model/replication-config.ts";
 import type { Order } from "./options.ts";
 import { optionsOf, type ResyncRecord } from "./record.ts";
 
