@@ -1,20 +1,24 @@
 /** Times and modes of files in the metadata of objects (`--preserve`), in the form that other clients read. */
-import type { Stats } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { chmod, utimes } from "node:fs/promises";
 
 const HEADER = "x-amz-meta-mc-attrs";
 
-/** `x-amz-meta-mc-attrs`: `atime:SECONDS#NANOSECONDS/gid:G/mode:M/mtime:...` (mode as decimal number). */
+/**
+ * `x-amz-meta-mc-attrs`: `atime:SECONDS#NANOSECONDS/gid:G/mode:M/mtime:...` (mode as decimal number). The times are exact:
+ * as milliseconds a number cannot hold the nanoseconds of today.
+ */
 export function attributesHeader(
-  stats: Pick<Stats, "atimeMs" | "mtimeMs" | "mode" | "uid" | "gid">,
+  stats: Pick<BigIntStats, "atimeNs" | "mtimeNs" | "mode" | "uid" | "gid">,
 ): Record<string, string> {
-  const { atimeMs, mtimeMs, mode, uid, gid } = stats;
-  return { [HEADER]: `atime:${timeText(atimeMs)}/gid:${gid}/mode:${mode}/mtime:${timeText(mtimeMs)}/uid:${uid}` };
+  const { atimeNs, mtimeNs, mode, uid, gid } = stats;
+  return { [HEADER]: `atime:${timeText(atimeNs)}/gid:${gid}/mode:${mode}/mtime:${timeText(mtimeNs)}/uid:${uid}` };
 }
 
-function timeText(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  return `${seconds}#${Math.floor((ms - seconds * 1000) * 1e6)}`;
+/** Whole seconds are rounded down, also before 1970. */
+function timeText(ns: bigint): string {
+  const rest = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  return `${(ns - rest) / 1_000_000_000n}#${rest}`;
 }
 
 /** Members of the header's value; undefined without one. */

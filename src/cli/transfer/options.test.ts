@@ -29,9 +29,11 @@ test("content types by the end of the name", () => {
 });
 
 test("file attributes go into one header and come back", () => {
-  const header = attributesHeader({ atimeMs: 1500, mtimeMs: 2250, mode: 0o100644, uid: 1, gid: 2 });
-  assert.equal(header["x-amz-meta-mc-attrs"], "atime:1#500000000/gid:2/mode:33188/mtime:2#250000000/uid:1");
-  assert.equal(parseAttributes(header)?.get("mtime"), "2#250000000");
+  const times = { atimeNs: -500_000_000n, mtimeNs: 1_795_484_389_127_118_428n };
+  const header = attributesHeader({ ...times, mode: 0o100644n, uid: 1n, gid: 2n });
+  const text = "atime:-1#500000000/gid:2/mode:33188/mtime:1795484389#127118428/uid:1";
+  assert.equal(header["x-amz-meta-mc-attrs"], text);
+  assert.equal(parseAttributes(header)?.get("mtime"), "1795484389#127118428");
 });
 
 test("the progress line says what is known and fits in 80 columns", () => {

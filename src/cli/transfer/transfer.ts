@@ -85,7 +85,7 @@ async function uploadFile(job: Transfer, source: Local, target: Remote): Promise
   const state = options.resume && options.checksum === undefined ? uploadState(options.stateDir, identity) : undefined;
   const headers = {
     "content-type": contentType(source.path),
-    ...(options.preserve ? attributesHeader(stats) : {}),
+    ...(options.preserve ? attributesHeader(await stat(source.path, { bigint: true })) : {}),
     ...options.attributes,
     ...tagHeader(options.tags),
     ...job.conditions,
