@@ -20,6 +20,8 @@ interface Place {
   bucketId: string;
   made: string;
   speaksMarks: boolean;
+  /** Its user may not list the bucket. */
+  isHidden?: boolean;
 }
 
 describe("whether a target still is what versions were sent to", () => {
@@ -37,8 +39,10 @@ describe("whether a target still is what versions were sent to", () => {
 
   async function answer({ method, path, query }: TargetRequest): Promise<TargetResponse> {
     asked.push(`${method} ${path}`);
+    if (method === "HEAD") return { status: place.made === "" ? 404 : 200, headers: {}, body: Buffer.of() };
     const said = (status: number, text: string) => ({ status, headers: {}, body: Buffer.from(text) });
-    if (path === "/") return said(200, renderBucketList([{ name: "dst", created: place.made }]));
+    const listed = place.made === "" || place.isHidden === true ? [] : [{ name: "dst", created: place.made }];
+    if (path === "/") return said(200, renderBucketList(listed));
     if (!place.speaksMarks) return said(501, '{"Code":"NotImplemented"}');
     if (place.bucketId === "") return said(404, '{"Code":"NoSuchBucket"}');
     const at = { bucketId: place.bucketId, arn: query?.["arn"] ?? "" };
@@ -174,6 +178,16 @@ describe("whether a target still is what versions were sent to", () => {
     assert.match((await look())?.why ?? "", /made anew/);
     assert.equal(await look(), undefined, "told once");
     assert.notEqual(await replaced(), undefined);
+  });
+
+  test("a bucket of such a target that is gone is noticed; one that may not be listed any more is not taken for it", async () => {
+    place.speaksMarks = false;
+    await look();
+    place.isHidden = true;
+    assert.equal(await look(), undefined);
+    place.made = "";
+    assert.match((await look())?.why ?? "", /bucket is gone/);
+    assert.equal(await look(), undefined, "told once");
   });
 
   test("marks of one bucket are bounded; the one raised longest ago goes", async () => {

@@ -24,7 +24,7 @@ interface SeenRow {
   readonly sent?: number | undefined;
   /** What is there now is not yet marked higher than what was there before. */
   readonly raise?: true | undefined;
-  /** When its bucket was made, as it lists it. */
+  /** When its bucket was made, as it lists it; empty: it had gone. */
   readonly made?: string | undefined;
   readonly replaced?: Replaced | undefined;
 }
@@ -79,7 +79,8 @@ export async function lookAtTarget(
     const { raw, row } = await load(index, arn);
     const found = endpoint.resilver === undefined ? {} : await askMark(client, arn, row, sent);
     const listed = made ? await askMade(client) : undefined;
-    const why = found.why ?? (row.made === undefined || listed === undefined || listed === row.made ? undefined : ANEW);
+    const isOther = row.made !== undefined && listed !== undefined && listed !== row.made;
+    const why = found.why ?? (isOther ? (listed === "" ? GONE : ANEW) : undefined);
     const replaced = why === undefined ? undefined : { sinceMs: clock.nowMs(), why };
     const now: SeenRow = {
       ...row,
@@ -136,12 +137,13 @@ async function askMark(client: Connection["client"], arn: Arn, row: SeenRow, sen
   return isNews ? { row: { mark: there, sent, raise: undefined } } : {};
 }
 
-/** When the target's bucket was made, as it says; undefined: it does not say, or its user may not list it. */
+/** When the target's bucket was made, as it says; empty: there is none; undefined: its user may not list it. */
 async function askMade(client: Connection["client"]): Promise<string | undefined> {
   const answer = await ask(client, { method: "GET", path: "/", payload: "hashed" });
   if (answer.status !== 200) return undefined;
   const made = parseBucketList(answer.body).buckets.find(({ name }) => name === client.bucket)?.created;
-  return made === "" ? undefined : made;
+  if (made) return made;
+  return (await ask(client, { method: "HEAD", payload: "hashed" })).status === 404 ? "" : undefined;
 }
 
 /**

@@ -82,7 +82,7 @@ export class ResyncJobs {
   async start(bucketName: BucketName, request: StartRequest): Promise<object> {
     const { index, targets, clock } = this.#deps;
     const prepared = await prepareJob(this.#deps, bucketName, request);
-    const { bucket, record, raw, ageMs, connection, named } = prepared;
+    const { bucket, record, raw, ageMs, named } = prepared;
     const key = recordKey(bucket.id, record.arn);
     const refuseRunning = (): StoreError =>
       badRequest(bucketName, `Resync of bucket ${bucketName} is already in progress for remote bucket ${record.arn}`);
@@ -94,7 +94,7 @@ export class ResyncJobs {
         `This looks like the wrong direction: ${why}. Start from the healthy side, or use --force`,
       );
     // What is found to be another site by now is what this job will prove; what is put in its place later is not.
-    await lookAtTarget({ index, clock }, connection, { made: connection.record.dialect !== "s3" });
+    await this.#recognise(bucketName, record.arn);
     const begun = { ...record, created: clock.nowNs() };
     const job = named === undefined ? begun : withListed(begun, await this.#listed(begun, named()));
     const control: Control = { id: job.id, paused: false, limits: { ...DEFAULT_LIMITS, ...request.limits } };
@@ -108,6 +108,21 @@ export class ResyncJobs {
     await targets.setReset(bucketName, job.arn, job.id, isoMillis(clock.nowMs() - ageMs));
     this.wake();
     return { target: [startedJson(job)] };
+  }
+
+  /** See same-site.ts. What goes wrong here, goes wrong again in the job, which says so. */
+  async #recognise(bucketName: BucketName, arn: Arn): Promise<void> {
+    const { targets } = this.#deps;
+    // A record that changes just now (new keys) closes the connection under the question.
+    for (let attempts = 0; attempts < 2; attempts++) {
+      try {
+        const connection = targets.connect(await targets.get(bucketName, arn));
+        await connection.endpoint.known();
+        return void (await lookAtTarget(this.#deps, connection, { made: connection.record.dialect !== "s3" }));
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+      }
+    }
   }
 
   /** Writes the list of a job that nobody sees yet; a disk that fills up on the way keeps nothing of it. */
