@@ -352,4 +352,18 @@ describe("what may go wrong", { timeout: 200_000 }, () => {
     for (const bucket of [BUCKET, "second"])
       assert.deepEqual(await baker.lines(bucket), await alpha.lines(bucket), bucket);
   });
+
+  test("restore says what is lost at the source too, and what to do about keys that do not fit", async () => {
+    await alpha.text("PUT", BUCKET, { key: "lost", body: "x".repeat(100_000) });
+    await converged();
+    await baker.server.stop();
+    rmSync(baker.server.dir, { recursive: true });
+    for (const file of blobFiles(alpha.server.dir)) rmSync(file);
+    await baker.restart();
+    await runner.mc("admin user add baker replicator another-secret");
+    await runner.mc("admin policy attach baker ReplicationRemoteUserPolicy --user replicator");
+    await runner.fails(`replicate restore alpha/${BUCKET} baker`, /has another secret.*SignatureDoesNotMatch|--users/);
+    const { stdout } = await runner.mc(`replicate restore alpha/${BUCKET} baker --users`);
+    assert.match(stdout, /Traffic may return to baker\/documents now, which lacks \d+ of the source's versions: .*\n$/);
+  });
 });

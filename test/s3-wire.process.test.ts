@@ -214,18 +214,6 @@ test("a body that ends early stores nothing", async () => {
   await expect({ method: "GET", path }, 404, "NoSuchKey");
 });
 
-test("a client that closes its half after the last byte gets its answer", async () => {
-  const path = "/b-1/half";
-  const signed = signPut(path, { host: `127.0.0.1:${port.port}` }, "UNSIGNED-PAYLOAD");
-  const socket = connect({ port: port.port, host: "127.0.0.1", allowHalfOpen: true });
-  const lines = Object.entries({ ...signed, "content-length": "5" }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`PUT ${path} HTTP/1.1\r\n${lines.join("")}\r\nhello`);
-  const heard: Buffer[] = [];
-  for await (const chunk of socket) heard.push(chunk as Buffer);
-  assert.match(Buffer.concat(heard).toString(), /^HTTP\/1\.1 200 OK\r\n/);
-  assert.equal((await call(port, { method: "GET", path })).body, "hello");
-});
-
 test("Expect: 100-continue is only granted to those who may write", async () => {
   const path = "/b-1/expect";
   const socket = connect(port.port, "127.0.0.1");

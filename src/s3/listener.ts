@@ -290,9 +290,6 @@ export const SERVER_OPTIONS = {
 export function configureServer(server: Server, handler: S3Handler): void {
   server.maxConnections = limits.CONNECTIONS_MAX;
   server.setTimeout(limits.IDLE_MS_MAX);
-  // A client that has sent all may close its half of the connection and still wait (RFC 9112 9.6): Node would end the
-  // other half at once, and a write would be stored and never answered. It is a property only, not among its options.
-  Reflect.set(server, "httpAllowHalfOpen", true);
   server.on("checkContinue", (incoming: IncomingMessage, response: ServerResponse) => {
     waiting.add(incoming);
     handler(incoming, response);

@@ -58,7 +58,8 @@ async function listBacklog(
   const [text = ""] = countArgs(args, 1, 1, "ALIAS/BUCKET[/PREFIX]");
   const site = bucketSite(ctx, text);
   const count = await attempt(WHAT, full ? printDiff(site, flags) : printFailures(site, flags));
-  if (!ctx.out.json) ctx.out.message(count === 0 ? "No entries." : `${count} entries.`, {});
+  const none = full ? "No entries." : "No entries. What only waits is listed with --full.";
+  if (!ctx.out.json) ctx.out.message(count === 0 ? none : `${count} entries.`, {});
   return 0;
 }
 

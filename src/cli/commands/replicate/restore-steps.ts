@@ -16,6 +16,7 @@ import { listTargets, named, requireConfig, setTarget } from "./common.ts";
 import { parseRemoteAddress, sameRemote } from "./remote-address.ts";
 import type { RemoteTarget } from "./remote-target.ts";
 import type { RestoreMemory } from "./restore-memory.ts";
+import { resyncDetail } from "./resync-detail.ts";
 import { watchResync } from "./resync-watch.ts";
 
 export interface Restore {
@@ -195,7 +196,12 @@ export async function resync(restore: Restore, remote: RemoteTarget): Promise<bo
       id = await start(restore, arn);
     } catch (error) {
       // An earlier run made the account and was interrupted before the source had its keys.
-      if (!users || !(error instanceof Error) || !STALE_KEYS.test(error.message)) throw error;
+      if (!(error instanceof Error) || !STALE_KEYS.test(error.message)) throw error;
+      if (!users)
+        throw new CommandError(
+          `The account ${accessKey} at ${restore.target.url} has another secret, or lacks rights, for what ${source.url} has`,
+          new Error(`${error.message} With --users it gets a new secret and ${POLICY}, and ${source.url} its new keys`),
+        );
       await renewAccount(restore, remote);
       keys = restore.accounts.get(accessKey);
       id = await start(restore, arn);
@@ -233,6 +239,12 @@ async function start({ source, deep, memory, say }: Restore, arn: string): Promi
     say(`${isOurs ? "The" : "Another"} resync of ${source.url} runs already; following it`);
     return isOurs ? earlier.id : undefined;
   }
+}
+
+/** Versions that the resync could not bring, since no repeat would: their bytes are lost at the source too, say. */
+export async function leftBehind({ source }: Restore, remote: RemoteTarget): Promise<number> {
+  const { target = [] } = await resyncStatus(source.s3, { ...named(source), arn: remote.arn ?? "" });
+  return resyncDetail(target[0] ?? {})?.notReplicable ?? 0;
 }
 
 /** The rules as they were before; the one that was asked for is made where no rule leads there. */

@@ -7,7 +7,8 @@ import { attempt, countArgs } from "../attempt.ts";
 import { bucketSite, named } from "./common.ts";
 import { saveReport } from "./resync-report.ts";
 import { RestoreMemory } from "./restore-memory.ts";
-import { disableRules, enableRules, makeAccount, makeBucket, resync, targetOf, type Restore } from "./restore-steps.ts";
+import { disableRules, enableRules, leftBehind, makeAccount, makeBucket, resync, targetOf } from "./restore-steps.ts";
+import type { Restore } from "./restore-steps.ts";
 
 const WHAT = "Unable to restore";
 /** Buckets of a site at the same time. */
@@ -120,8 +121,16 @@ async function restoreOne(
     back: flags.string("back"),
     deep: flags.bool("deep"),
     accounts,
-    say: (text) =>
-      ctx.out.message(`${++step}. ${text}`, { op: "restore", step, source: from, target: to, text, status: "success" }),
+    say: (text, json = {}) =>
+      ctx.out.message(`${++step}. ${text}`, {
+        op: "restore",
+        step,
+        source: from,
+        target: to,
+        text,
+        status: "success",
+        ...json,
+      }),
   };
   const remote = await attempt(WHAT, targetOf(job));
   const arn = remote.arn ?? "";
@@ -136,5 +145,11 @@ async function restoreOne(
     throw new CommandError("The resync did not end clean; see above, and run this again");
   }
   await attempt(WHAT, enableRules(job));
-  job.say(`Traffic may return to ${to} now`);
+  const left = await attempt(WHAT, leftBehind(job, remote));
+  job.say(
+    left === 0
+      ? `Traffic may return to ${to} now`
+      : `Traffic may return to ${to} now, which lacks ${left} of the source's versions: see above why`,
+    { notReplicable: left },
+  );
 }
