@@ -134,15 +134,18 @@ export class Probes {
     this.#followed.set(arn, { link, stop: link.onOnline(() => this.#waker.wake()) });
   }
 
-  async #look(target: KnownTarget): Promise<void> {
-    const { arn } = target.record;
-    const { endpoint } = this.#deps.targets.connect(target);
+  async #look(known: KnownTarget): Promise<void> {
+    const { arn } = known.record;
+    const { endpoint } = this.#deps.targets.connect(known);
     this.#follow(arn, endpoint);
-    if (endpoint.leadsHome) return this.#keep(target, "The remote target is this site itself: nothing is sent there");
+    if (endpoint.leadsHome)
+      return this.#keep(known, "The remote target is this site itself: nothing is sent there", endpoint.identity);
     if (!endpoint.isOpenForWork || endpoint.identity === "") return;
-    await this.#recognise(target);
+    await this.#recognise(known);
     const seen = endpoint.presence;
     if (this.#seen.get(arn) === seen && !this.#wanting.has(arn)) return;
+    // Its keys may be other ones since: connected to as it was, it would lose the connection that others use now.
+    const target = await this.#deps.targets.get(known.bucket, arn);
     const bucket = await this.#deps.objects.bucket(target.bucket);
     const needs = needsOf(bucket, arn);
     if (needs === undefined) return;
@@ -182,6 +185,7 @@ export class Probes {
   /** Tries a target and keeps the result. */
   async try(target: KnownTarget, wanted: { needs: checks.WriteNeeds; locked: boolean }): Promise<void> {
     let fault: string | undefined;
+    const { endpoint } = this.#deps.targets.connect(target);
     try {
       await tryTarget(this.#deps, target, { ...wanted, real: false });
     } catch (error) {
@@ -190,15 +194,14 @@ export class Probes {
       if (error.code === "XMinioAdminReplicationRemoteConnectionError") return;
       fault = error.detail.message ?? error.code;
     }
-    await this.#keep(target, fault);
+    await this.#keep(target, fault, endpoint.identity);
   }
 
-  async #keep(target: KnownTarget, fault: string | undefined): Promise<void> {
+  async #keep(target: KnownTarget, fault: string | undefined, identity: string): Promise<void> {
     const { arn } = target.record;
     const before = await probeResult(this.#deps.index, arn);
     if (fault === undefined) this.#wanting.delete(arn);
     else this.#wanting.add(arn);
-    const { identity } = this.#deps.targets.connect(target).endpoint;
     if (fault !== undefined) {
       if (before?.identity === identity && before.fault === fault) return;
       const refusal = new StoreError("InvalidRequest", { message: fault });
