@@ -1,8 +1,9 @@
 /**
  * What a full resync costs the clients of its source:
- *   node bench/resync-clients.ts [--objects 300000] [--rounds 30] [--requests 200] [--connections 4]
+ *   node bench/resync-clients.ts [--objects 400000] [--rounds 8] [--requests 2000] [--connections 4]
  * The target has lost everything. Windows of PUTs and of GETs of 4 KiB at the source, in a bucket of no rule, while the resync
  * runs with its default limits and while it is paused, in turns, so that whatever else the machine does falls on both.
+ * Short windows (--requests 200) show mostly how a resync begins that nobody's requests have slowed down yet.
  * Told is the p99 of all windows together. The claim: at most twice the quiet one. The target and the generator of load share
  * the cores with the source, which no site of its own would have to bear.
  */
@@ -19,9 +20,9 @@ import { signed, startSite } from "./site.ts";
 
 const { values } = parseArgs({
   options: {
-    objects: { type: "string", default: "300000" },
-    rounds: { type: "string", default: "30" },
-    requests: { type: "string", default: "200" },
+    objects: { type: "string", default: "400000" },
+    rounds: { type: "string", default: "8" },
+    requests: { type: "string", default: "2000" },
     connections: { type: "string", default: "4" },
   },
 });

@@ -8,7 +8,7 @@ import type { Clock } from "./clock.ts";
 /** What background work leaves to clients between two pieces of its own, which take a good deal less than this. */
 const PAUSE_MS = 2;
 /** A client's next request often follows on its last: so long after one, clients are still being served. */
-const STILL_SERVED_MS = 5;
+const STILL_SERVED_MS = 25;
 
 /** The requests of clients in this process. */
 export class Clients {

@@ -5,8 +5,6 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { asStoreError, StoreError } from "../model/errors.ts";
 import { httpTrace, type TraceRecord } from "../observe/trace.ts";
-import { INGEST_PATH } from "../protocol/ingest.ts";
-import { RECONCILE_PATH } from "../reconcile/remote.ts";
 import { RESILVER_RESYNC, SOURCE_REPLICATION_REQUEST } from "../protocol/replication-headers.ts";
 import { SigningKeyCache } from "../protocol/sigv4.ts";
 import { authenticate } from "./authenticate.ts";
@@ -18,6 +16,7 @@ import * as limits from "./limits.ts";
 import { renderError } from "./render-error.ts";
 import type { Reply } from "./reply.ts";
 import { abandon, pump } from "./reply.ts";
+import { isBackground, isSystemPath } from "./request-kinds.ts";
 import { S3Request, type Operation } from "./request.ts";
 import { takeHeadersOfQuery } from "./presigned-headers.ts";
 import { checkHeaders } from "./request-checks.ts";
@@ -48,20 +47,6 @@ export function createS3Handler(deps: S3Deps): S3Handler {
     inTurn(incoming.socket, response, () => handle(shared, incoming, response));
   };
 }
-
-/**
- * Paths of the admin API, health, metrics, console and peers: never buckets (both names are reserved). A peer's calls
- * with a body go the way of S3's.
- */
-function isSystemPath(url: string): boolean {
-  if (isPeerCall(url)) return false;
-  return url.startsWith("/minio/") || url.startsWith("/resilver/") || url === "/minio" || url.startsWith("/minio?");
-}
-
-const isPeerCall = (url: string): boolean => url.startsWith(`${INGEST_PATH}?`) || url.startsWith(`${RECONCILE_PATH}?`);
-
-/** What belongs to background work, a question how far it is included: it does not give way to itself. */
-const isBackground = (url: string): boolean => isPeerCall(url) || url.includes("?replication-");
 
 /** Nothing of S3 is posted to the root: a form there is a call of STS. */
 function isForm(incoming: IncomingMessage, url: string): boolean {
