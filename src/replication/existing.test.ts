@@ -145,7 +145,7 @@ describe("objects that a rule finds there already", { timeout: 20_000 }, () => {
         retryCount: 1,
         state: "FAILED",
         targetArn: arn,
-        error: "AccessDenied: no",
+        reason: "AccessDenied: no",
       },
     ]);
     const [line] = await collected(await replicationDiff(status, SRC, { verbose: false, prefix: "" }));

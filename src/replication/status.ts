@@ -264,6 +264,9 @@ export interface FailureLine {
   /** NOT_REPLICABLE: no repetition mends it. REPLACED: no version, but the target itself. */
   readonly state: "FAILED" | "NOT_REPLICABLE" | "REPLACED";
   readonly targetArn: Arn;
+  /** Why the last attempt failed. */
+  readonly reason?: string | undefined;
+  /** Of the list itself: the original `mc` ends with it, and shows no further line. */
   readonly error?: string | undefined;
 }
 
@@ -277,35 +280,38 @@ export async function failures(
 }
 
 async function* failureLines(deps: StatusDeps, targets: readonly KnownTarget[]): AsyncIterable<FailureLine> {
-  const { nodeName } = deps;
+  const { nodeName, index } = deps;
+  for (const { record } of targets) yield* retryLines(deps, record.arn);
   for (const { bucket, record } of targets) {
     const { arn } = record;
-    const replaced = await replacedTarget(deps.index, arn);
-    if (replaced !== undefined) {
-      // Nothing waits for what is missing there: without this line the list would be empty, as if all were well.
-      const line = { object: "", versionId: "", retryCount: 0, state: "REPLACED", targetArn: arn } as const;
-      yield { nodeName, bucket, ...line, error: replacedText(replaced) };
+    const replaced = await replacedTarget(index, arn);
+    if (replaced === undefined) continue;
+    // Nothing waits for what is missing there: without this line the list would be empty, as if all were well.
+    const line = { object: "", versionId: "", retryCount: 0, state: "REPLACED", targetArn: arn } as const;
+    yield { nodeName, bucket, ...line, error: replacedText(replaced) };
+  }
+}
+
+async function* retryLines({ nodeName, index }: StatusDeps, arn: Arn): AsyncIterable<FailureLine> {
+  const range = retryRange(arn);
+  for (let start = range.start; ;) {
+    const rows = await readRows(index, { start, end: range.end }, STATUS_PAGE);
+    for (const { row } of rows) {
+      const { bucket, key: object, versionId, attempts: retryCount, error: reason } = row;
+      yield {
+        nodeName,
+        bucket,
+        object,
+        versionId,
+        retryCount,
+        state: row.refused ? "NOT_REPLICABLE" : "FAILED",
+        targetArn: arn,
+        ...(reason === undefined ? {} : { reason }),
+      };
     }
-    const range = retryRange(arn);
-    for (let start = range.start; ;) {
-      const rows = await readRows(deps.index, { start, end: range.end }, STATUS_PAGE);
-      for (const { row } of rows) {
-        const { bucket, key: object, versionId, attempts: retryCount, error } = row;
-        yield {
-          nodeName,
-          bucket,
-          object,
-          versionId,
-          retryCount,
-          state: row.refused ? "NOT_REPLICABLE" : "FAILED",
-          targetArn: arn,
-          ...(error === undefined ? {} : { error }),
-        };
-      }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < STATUS_PAGE) break;
-      start = keyAfter(last.rowKey);
-    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < STATUS_PAGE) return;
+    start = keyAfter(last.rowKey);
   }
 }
 

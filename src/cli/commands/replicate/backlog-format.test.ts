@@ -6,7 +6,7 @@ const NAMES: Readonly<Record<string, string>> = { "arn:1": "b.example:9000/dst",
 const nameOf = (arn: string): string => NAMES[arn] ?? arn;
 
 test("lines name the targets that are still to be reached", () => {
-  const failed = { nodeName: "n", object: "m", versionId: "V", retryCount: 2, targetArn: "arn:1", error: "refused" };
+  const failed = { nodeName: "n", object: "m", versionId: "V", retryCount: 2, targetArn: "arn:1", reason: "refused" };
   assert.equal(mrfLine(failed, nameOf), "n  2 retries  m (V) -> b.example:9000/dst: refused");
   const entry = { object: "m", versionId: "V", rStatus: "FAILED" };
   const targets = {

@@ -24,6 +24,8 @@ export interface MrfEntry {
   /** Only a Resilver says these. REPLACED: the line is about the target, and names no object. */
   readonly state?: string | undefined;
   readonly targetArn?: string | undefined;
+  /** Why the last attempt failed: not `error`, with which the original `mc` ends. */
+  readonly reason?: string | undefined;
   readonly error?: string | undefined;
 }
 
@@ -52,10 +54,11 @@ export function diffLine(entry: DiffEntry, nameOf: TargetName): string {
 
 export function mrfLine(entry: MrfEntry, nameOf: TargetName): string {
   const where = destinations(entry.targetArn === undefined ? [] : [entry.targetArn], nameOf);
-  const error = entry.error === undefined || entry.error === "" ? "" : `: ${entry.error}`;
-  if (entry.state === "REPLACED") return `${entry.nodeName ?? ""}  REPLACED${where}${error}`;
+  const said = entry.reason ?? entry.error ?? "";
+  const why = said === "" ? "" : `: ${said}`;
+  if (entry.state === "REPLACED") return `${entry.nodeName ?? ""}  REPLACED${where}${why}`;
   const retries = `${entry.retryCount ?? 0} retries`;
-  return `${entry.nodeName ?? ""}  ${retries}  ${entry.object ?? ""} (${entry.versionId ?? "null"})${where}${error}`;
+  return `${entry.nodeName ?? ""}  ${retries}  ${entry.object ?? ""} (${entry.versionId ?? "null"})${where}${why}`;
 }
 
 export function mrfJson(entry: MrfEntry): Record<string, unknown> {
