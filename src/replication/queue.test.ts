@@ -104,6 +104,14 @@ describe("rows that wait together go together", { timeout: 20_000 }, () => {
     assert.deepEqual(warnings.splice(0), []);
   });
 
+  test("rows of a bucket that is deleted end without a word", async () => {
+    await many(20);
+    await site.objects.deleteBucket(SRC, { force: true });
+    start();
+    await until(idle);
+    assert.deepEqual([requests, warnings.splice(0)], [[], []]);
+  });
+
   test("what the target refuses, or does not answer, is tried alone and goes through later", async () => {
     const versions = await many(20);
     let cut = true;
