@@ -11,6 +11,7 @@ import { Ingest } from "./ingest.ts";
 import { genericClient } from "./generic-client.ts";
 import { remoteIds } from "./remote-ids.ts";
 import { KeyMutex } from "./key-mutex.ts";
+import { RETIRED_CLIENT_MS } from "./limits.ts";
 import { resumeStore, type ResumeStore } from "./resume.ts";
 import type { SendObserver, SendTarget } from "./send-types.ts";
 import { failoverClient, Link } from "./link.ts";
@@ -59,6 +60,9 @@ export class Connections {
   readonly #mutex = new KeyMutex();
   readonly #entries = new Map<Arn, Entry>();
   readonly #endpoints = new Map<string, { endpoint: Endpoint; running: Promise<void> }>();
+  /** Clients of targets whose record is another by now, until they are closed. */
+  readonly #retired = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
   #closed = false;
 
   constructor(deps: ConnectionsDeps) {
@@ -84,13 +88,23 @@ export class Connections {
         if (known.connection.record !== record) known.connection = { ...known.connection, record };
         return known.connection;
       }
-      // Requests under way on it fail as network errors and are repeated on the new one.
-      void known.connection.client.close();
+      this.#retire(known.connection, record);
     }
     const opened = this.#open(bucket, record, fingerprint);
     for (const [i, endpoint] of known?.connection.endpoint.endpoints.entries() ?? [])
       if (!opened.endpoint.endpoints.includes(endpoint)) this.#release(endpoint, known?.clients[i]);
     return opened;
+  }
+
+  /**
+   * At another address requests under way fail as network errors, and are repeated there. With other keys they may end:
+   * the start of a resync, say, which a look at the target with the keys it had a moment ago would cut.
+   */
+  #retire({ client, record: before }: Connection, record: TargetRecord): void {
+    const stays = before.endpoint === record.endpoint && before.secure === record.secure;
+    const waited = stays ? this.#deps.clock.sleep(RETIRED_CLIENT_MS, this.#closing.signal) : Promise.resolve();
+    const ended = waited.then(() => client.close()).then(() => void this.#retired.delete(ended));
+    this.#retired.add(ended);
   }
 
   #open(bucket: BucketName, record: TargetRecord, fingerprint: string): Connection {
@@ -173,7 +187,9 @@ export class Connections {
   async close(): Promise<void> {
     this.#closed = true;
     for (const { endpoint } of this.#endpoints.values()) endpoint.stop();
+    this.#closing.abort();
     await Promise.all([...this.#entries.values()].map((entry) => entry.connection.client.close()));
+    await Promise.all(this.#retired);
     await Promise.all([...this.#endpoints.values()].map((known) => known.running));
     this.#entries.clear();
     this.#endpoints.clear();

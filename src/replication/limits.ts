@@ -96,6 +96,8 @@ export const SPLIT_PART_BYTES = 16 * MIB;
 export const SPLIT_PARTS_MAX = 10_000;
 /** Parts of one multipart object sent at the same time. */
 export const PARTS_IN_FLIGHT_MAX = 4;
+/** Requests with the keys that a target had before may take so long to end. */
+export const RETIRED_CLIENT_MS = 10_000;
 /** A request that moves no byte for this long has failed. */
 export const REQUEST_IDLE_MS = 60_000;
 /** CompleteMultipartUpload may be slow on the target (replication.md 3.5). */

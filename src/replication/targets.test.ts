@@ -6,7 +6,8 @@ import { testRule } from "../model/testing.ts";
 import { systemRandom } from "../runtime/random.ts";
 import { checkConfig, validateConfig, type ConfigDeps } from "./config.ts";
 import { FakeTarget } from "./testing/fake-target.ts";
-import { eachWithTarget, enableRule, replicateTo, SRC, targetJson, type TestSite } from "./testing/site.ts";
+import type { TargetRecord } from "./target-record.ts";
+import { asKey, eachWithTarget, enableRule, replicateTo, SRC, targetJson, type TestSite } from "./testing/site.ts";
 
 describe("remote targets", { timeout: 20_000 }, () => {
   let site: TestSite;
@@ -78,6 +79,22 @@ describe("remote targets", { timeout: 20_000 }, () => {
     await site.targets.set(SRC, edit, new Set(["update", "creds", "sync"] as const));
     ({ record } = await site.targets.get(SRC, arn));
     assert.deepEqual([record.sync, record.accessKey, record.secret], [true, "AK2", "sealed:S2"]);
+  });
+
+  test("a request under way ends although the target's keys change; that to an address it left is cut", async () => {
+    const arn = await site.targets.set(SRC, json());
+    const ask = async (change: Partial<TargetRecord>): Promise<number> => {
+      const known = await site.targets.get(SRC, arn);
+      const { client } = site.targets.connect(known);
+      fake.interfere = ({ method }) => {
+        if (method === "PUT") site.targets.connect({ ...known, record: { ...known.record, ...change } });
+        return undefined;
+      };
+      const body = Buffer.from("x");
+      return (await client.request({ method: "PUT", key: asKey("k"), body, payload: "hashed" })).status;
+    };
+    assert.equal(await ask({ accessKey: "AK2" }), 200);
+    await assert.rejects(ask({ endpoint: "localhost:1" }));
   });
 
   test("a target without a rule gives way to the next attempt; one with a rule does not", async () => {
