@@ -119,6 +119,7 @@ export class Probes {
       round: async () => {
         const all = await targets.all();
         this.#count = all.length;
+        this.#forgetAllBut(new Set(all.map(({ record }) => record.arn)));
         await Promise.all(all.map((target) => this.#look(target).catch(failed)));
       },
       failed,
@@ -134,6 +135,17 @@ export class Probes {
     this.#followed.set(arn, { link, stop: link.onOnline(() => this.#waker.wake()) });
   }
 
+  #forgetAllBut(arns: ReadonlySet<Arn>): void {
+    for (const [arn, { stop }] of this.#followed) {
+      if (arns.has(arn)) continue;
+      stop();
+      this.#followed.delete(arn);
+      this.#looked.delete(arn);
+      this.#seen.delete(arn);
+      this.#wanting.delete(arn);
+    }
+  }
+
   async #look(known: KnownTarget): Promise<void> {
     const { arn } = known.record;
     const { endpoint } = this.#deps.targets.connect(known);
@@ -144,7 +156,7 @@ export class Probes {
     await this.#recognise(known);
     const seen = endpoint.presence;
     if (this.#seen.get(arn) === seen && !this.#wanting.has(arn)) return;
-    // Its keys may be other ones since: connected to as it was, it would lose the connection that others use now.
+    // Its keys may be other ones since: connected to as it was, everybody would go back to the old ones.
     const target = await this.#deps.targets.get(known.bucket, arn);
     const bucket = await this.#deps.objects.bucket(target.bucket);
     const needs = needsOf(bucket, arn);

@@ -60,7 +60,7 @@ export class RetryQueue {
     const now = this.#deps.clock.nowMs();
     if (this.isFlushing || now - this.#flushedAtMs < limits.RETRY_FLUSH_MS) return;
     this.#flushedAtMs = now;
-    this.#flushFrom = retryRange(this.#arn).start;
+    this.flush();
   }
 
   /** Nothing was mended after all, if it happens too often: the others wait for their time. */
