@@ -227,6 +227,33 @@ test("tags of a version that only the peer has are read, set and removed there",
   ]);
 });
 
+test("a version that was written here while a peer was asked for it gets its tags here", async () => {
+  const body = Buffer.from("x");
+  const id = await putThere("raced", body);
+  const [real] = peers;
+  assert.ok(real !== undefined);
+  const asked: string[] = [];
+  const late: Peer = {
+    ...real,
+    ask: async (request) => {
+      asked.push(request.method);
+      if (request.method === "HEAD") await copyHere("raced", id, body);
+      return real.ask(request);
+    },
+  };
+  peers = [late];
+  const document = "<Tagging><TagSet><Tag><Key>b</Key><Value>2</Value></Tag></TagSet></Tagging>";
+  const set = await ask(here, { method: "PUT", path: "/shared/raced", query: "tagging", body: document });
+  peers = [real];
+  assert.deepEqual(
+    [set.status, set.headers["x-amz-version-id"], set.headers["x-minio-tagging-proxied"]],
+    [200, id, undefined],
+  );
+  assert.deepEqual(asked, ["HEAD"], "the peer was told nothing");
+  const read = await ask(here, { method: "GET", path: "/shared/raced", query: "tagging" });
+  assert.match(read.body, /<Key>b<\/Key>/);
+});
+
 test("a client's own key is not sent to a peer over plain HTTP", async () => {
   await putThere("keyed", "x");
   const key = { "x-amz-server-side-encryption-customer-algorithm": "AES256" };

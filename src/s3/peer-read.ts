@@ -304,8 +304,11 @@ export async function tagsFromPeer(request: S3Request, fault: unknown): Promise<
   });
 }
 
-/** Put (`tags`) or DeleteObjectTagging of a version that is not here: the peers that have it are all told. */
-export async function tagAtPeers(request: S3Request, fault: unknown, tags?: Tags): Promise<Reply | undefined> {
+/**
+ * Put (`tags`) or DeleteObjectTagging of a version that is not here: the peers that have it are all told. "here": what a
+ * peer has was written here while it was asked, and nobody was told: its tags are this site's to set, which sends them on.
+ */
+export async function tagAtPeers(request: S3Request, fault: unknown, tags?: Tags): Promise<Reply | "here" | undefined> {
   const found = await peersForAbsent(request, fault);
   if (found === undefined) return undefined;
   const change =
@@ -318,17 +321,25 @@ export async function tagAtPeers(request: S3Request, fault: unknown, tags?: Tags
       : { action: "s3:PutObjectTagging", conditions: tagConditions(Object.entries(tags)) };
   const call = tags === undefined ? "removeTagging" : "putTagging";
   return counted(request, found, call, async () => {
+    const seen = (await Promise.all(found.peers.map((peer) => look(request, { ...found, peers: [peer] })))).filter(
+      (version) => version !== undefined,
+    );
+    if ((await Promise.all(seen.map(({ versionId }) => isHere(request, versionId)))).includes(true)) return "here";
     const told = await Promise.all(
-      found.peers.map(async (peer) => {
-        const seen = await look(request, { ...found, peers: [peer] });
-        if (seen !== undefined) await authorizeSeen(request, seen, question);
-        const answer = await seen?.peer.ask(taggingCall(request, seen, change));
+      seen.map(async (version) => {
+        await authorizeSeen(request, version, question);
+        const answer = await version.peer.ask(taggingCall(request, version, change));
         await answer?.discard();
         return answer !== undefined && answer.status < 300;
       }),
     );
     return told.includes(true) ? { status: tags === undefined ? 204 : 200, headers: TAGGING_PROXIED } : undefined;
   });
+}
+
+async function isHere(request: S3Request, versionId: VersionId): Promise<boolean> {
+  const { bucket, key } = request;
+  return (await request.deps.objects.version({ bucket, key, versionId })) !== undefined;
 }
 
 /** The version that was looked at, whatever is current at the peer by now. */

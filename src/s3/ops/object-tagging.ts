@@ -46,6 +46,23 @@ export const getObjectTagging: Operation = {
   },
 };
 
+/** Sets the tags here, or at the peers that have a version that is not here. */
+async function setTags(
+  request: S3Request,
+  verb: "Put" | "Delete",
+  tags: Tags,
+  conditions?: Readonly<Record<string, readonly string[]>>,
+): Promise<Reply> {
+  await authorizeTagging(request, verb, conditions);
+  try {
+    const version = await request.deps.objects.setTags(request.selector, tags);
+    return { status: verb === "Put" ? 200 : 204, headers: versionHeader(version) };
+  } catch (fault) {
+    const reply = await tagAtPeers(request, fault, verb === "Put" ? tags : undefined);
+    return reply === "here" ? setTags(request, verb, tags, conditions) : orThrow(reply, fault);
+  }
+}
+
 export const putObjectTagging: Operation = {
   name: "PutObjectTagging",
   async run(request) {
@@ -54,27 +71,14 @@ export const putObjectTagging: Operation = {
     const { policy } = await request.deps.objects.bucket(selector.bucket);
     if (request.identity.kind === "anonymous" && policy === undefined) await authorize(request, "s3:PutObjectTagging");
     const sent = parseTagging(await readCheckedDocument(request, DOCUMENT_BYTES_MAX));
-    await authorizeTagging(request, "Put", tagConditions(Object.entries(sent)));
-    const tags: Tags = checkedTags(Object.entries(sent), OBJECT_TAGS_MAX);
-    try {
-      const version = await request.deps.objects.setTags(selector, tags);
-      return { status: 200, headers: versionHeader(version) };
-    } catch (fault) {
-      return orThrow(await tagAtPeers(request, fault, tags), fault);
-    }
+    const tags = checkedTags(Object.entries(sent), OBJECT_TAGS_MAX);
+    return setTags(request, "Put", tags, tagConditions(Object.entries(sent)));
   },
 };
 
 export const deleteObjectTagging: Operation = {
   name: "DeleteObjectTagging",
-  async run(request) {
-    const { selector } = request;
-    await authorizeTagging(request, "Delete");
-    try {
-      const version = await request.deps.objects.setTags(selector, {});
-      return { status: 204, headers: versionHeader(version) };
-    } catch (fault) {
-      return orThrow(await tagAtPeers(request, fault), fault);
-    }
+  run(request) {
+    return setTags(request, "Delete", {});
   },
 };
