@@ -10,7 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const CALLS = "openat,write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,linkat,close";
+const CALLS = "openat,write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,linkat,close";
 
 /** One finished system call; `path` is that of the descriptor or the first argument. */
 interface Call {
@@ -44,7 +44,8 @@ function stepsOf(answer: readonly string[], calls: readonly Call[]): Step[] {
   const [, , result, id = ""] = answer;
   if (result !== "committed") throw new Error(`the commit was not answered: ${answer.join(" ")}`);
   if (id === "inline") return indexSteps(calls);
-  const staged = calls.findLastIndex((call) => call.name.includes("write") && call.path.endsWith(`/staging/${id}`));
+  const changes = /write|truncate/;
+  const staged = calls.findLastIndex((call) => changes.test(call.name) && call.path.endsWith(`/staging/${id}`));
   const named = `/blobs/${id.slice(0, 2)}/${id}`;
   return [
     {

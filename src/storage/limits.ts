@@ -51,8 +51,14 @@ export const SLAB_BYTES = 256 * KIB;
 /** Full slabs waiting for the hashing threads, of one body and of all: a body that would exceed them is not read on. */
 export const SLABS_PER_BODY_MAX = 4;
 export const SLABS_IN_FLIGHT_MAX = 64;
-/** A large body is flushed to disk each time it has grown by this much. */
+/** Memory for slabs is taken for so many at once. */
+export const SLABS_PER_MEMORY = 4;
+/** A large body that goes through the page cache is flushed to disk each time it has grown by this much. */
 export const FLUSH_EVERY_BYTES = 16 * MIB;
+/** Direct writes are multiples of this, in the file and in memory: at least the block of any disk, and a page. */
+export const DIRECT_BLOCK_BYTES = 4 * KIB;
+/** Memory in which a file gathers what cannot be written directly from where it lies: sealed pieces, and the end. */
+export const GATHER_BYTES = 512 * KIB;
 /**
  * Hashing threads of a process, and cores for each; each is started when it is first needed. Bodies hashed on one thread
  * share its lanes, so a second pays only where there is a core for it.
@@ -82,6 +88,8 @@ export const SPACE_RESERVE_BYTES_MAX = 256 * MIB;
 export const SPACE_CHECK_WRITES = 256;
 
 assert(SLAB_BYTES % BLOCK_BYTES === 0, "a slab is whole blocks");
+assert(SLAB_BYTES % DIRECT_BLOCK_BYTES === 0, "a full slab is written as it lies");
+assert(GATHER_BYTES % DIRECT_BLOCK_BYTES === 0, "what was gathered is written in whole blocks");
 assert(READ_RING_PIECES * PIECE_BYTES <= READ_RINGS_BYTES, "one long read has full pieces");
 assert(PIECE_BYTES % BLOCK_BYTES === 0, "a piece is whole blocks");
 assert(INLINE_BYTES_MAX <= SMALL_BODY_BYTES_MAX, "an inline body is gathered in memory");

@@ -2,11 +2,10 @@
 import type { DigestOptions } from "./digests.ts";
 import type { PumpedFile } from "./pump.ts";
 
-/** Shared memory with `length` bytes to hash and write. Slabs come back in any order, so `number` names each. */
+/** Bytes in shared memory to hash and write. Slabs come back in any order, so `number` names each. */
 export interface Slab {
   readonly number: number;
-  readonly memory: SharedArrayBuffer;
-  readonly length: number;
+  readonly bytes: Uint8Array;
 }
 
 export type ToPump =

@@ -5,10 +5,12 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { alignedMemory } from "../../runtime/aligned-memory.ts";
 import {
   CORES_PER_PUMP_THREAD,
   PUMP_THREADS_MAX,
   SLAB_BYTES,
+  SLABS_PER_MEMORY,
   SLABS_IN_FLIGHT_MAX,
   SLABS_PER_BODY_MAX,
 } from "../limits.ts";
@@ -18,15 +20,20 @@ import type { Pump, PumpBody, PumpedFile } from "./pump.ts";
 
 /** Slabs that are not in use, and who waits for one to come back. */
 class Slabs {
-  readonly #free: SharedArrayBuffer[] = [];
+  readonly #free: Uint8Array[] = [];
   #waiting: (() => void)[] = [];
   inFlight = 0;
 
-  take(): SharedArrayBuffer {
-    return this.#free.pop() ?? new SharedArrayBuffer(SLAB_BYTES);
+  /** Aligned as direct writes need it. */
+  take(): Uint8Array {
+    if (this.#free.length === 0) {
+      const memory = alignedMemory(SLABS_PER_MEMORY * SLAB_BYTES);
+      for (let i = 0; i < SLABS_PER_MEMORY; i++) this.#free.push(new Uint8Array(memory, i * SLAB_BYTES, SLAB_BYTES));
+    }
+    return this.#free.pop() as Uint8Array;
   }
 
-  giveBack(slab: SharedArrayBuffer): void {
+  giveBack(slab: Uint8Array): void {
     if (this.#free.length < SLABS_IN_FLIGHT_MAX) this.#free.push(slab);
   }
 
@@ -93,10 +100,9 @@ class ThreadBody implements PumpBody {
   readonly #thread: PumpThread;
   readonly #slabs: Slabs;
   readonly #id: number;
-  readonly #inFlight = new Map<number, SharedArrayBuffer>();
+  readonly #inFlight = new Map<number, Uint8Array>();
   #slabsSent = 0;
-  #slab: SharedArrayBuffer | undefined;
-  #view = Buffer.alloc(0);
+  #slab: Uint8Array | undefined;
   #filled = 0;
   #failure: Error | undefined;
   #gone = false;
@@ -168,10 +174,9 @@ class ThreadBody implements PumpBody {
   #copy(bytes: Buffer): number {
     if (this.#slab === undefined) {
       this.#slab = this.#slabs.take();
-      this.#view = Buffer.from(this.#slab) as Buffer as Buffer<ArrayBuffer>;
       this.#filled = 0;
     }
-    const copied = bytes.copy(this.#view, this.#filled);
+    const copied = bytes.copy(this.#slab, this.#filled);
     this.#filled += copied;
     return copied;
   }
@@ -183,8 +188,8 @@ class ThreadBody implements PumpBody {
     while (this.#failure === undefined && isFull()) await this.#slabs.changed();
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#slab === undefined) return;
-    const slab = { number: this.#slabsSent++, memory: this.#slab, length: this.#filled };
-    this.#inFlight.set(slab.number, slab.memory);
+    const slab = { number: this.#slabsSent++, bytes: this.#slab.subarray(0, this.#filled) };
+    this.#inFlight.set(slab.number, this.#slab);
     this.#slabs.inFlight++;
     this.#thread.say({ kind: "slab", body: this.#id, slab });
     this.#slab = undefined;
