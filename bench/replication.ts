@@ -1,9 +1,10 @@
 /**
  * Replication of objects of 1 KiB between two sites on this machine, over MinIO's wire and with our own `ingest`:
- *   node bench/replication.ts [--wire minio|ingest|both] [--objects 8000] [--lag-seconds 6] [--workers 1]
+ *   node bench/replication.ts [--wire minio|ingest|both] [--objects 8000] [--keys N] [--lag-seconds 6] [--workers 1]
  * For each wire a new pair of sites, and in turn: what the target alone does for client PUTs; replication while clients
  * write; replication alone, of what was written while the target was stopped; the lag of writes that come at 500 a
- * second. CPU is that of the server's processes: other work on the machine hardly changes it.
+ * second. With `--keys` they are versions of so many keys, not objects of a key each. CPU is that of the server's
+ * processes: other work on the machine hardly changes it.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,11 +18,13 @@ const { values } = parseArgs({
   options: {
     wire: { type: "string", default: "both" },
     objects: { type: "string", default: "8000" },
+    keys: { type: "string" },
     "lag-seconds": { type: "string", default: "6" },
     workers: { type: "string", default: "1" },
   },
 });
 const objects = Number(values.objects);
+const keys = Number(values.keys ?? objects);
 const CONNECTIONS = 32;
 const WARM_OBJECTS = 6000;
 const WRITES_PER_SECOND = 500;
@@ -34,7 +37,7 @@ const put = (site: BenchSite, bucket: string, name: string): readonly Buffer[] =
   signed(site.port, { method: "PUT", path: `/${bucket}/${name}`, body });
 
 async function putMany(site: BenchSite, bucket: string, name: string, count: number): Promise<number> {
-  const requests = Array.from({ length: count }, (_, i) => put(site, bucket, `${name}-${i}`));
+  const requests = Array.from({ length: count }, (_, i) => put(site, bucket, `${name}-${i % keys}`));
   const { perSecond, failed } = await load({ port: site.port, connections: CONNECTIONS, requests });
   if (failed > 0) throw new Error(`${failed} PUTs failed`);
   return perSecond;

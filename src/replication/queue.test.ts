@@ -22,6 +22,8 @@ describe("rows that wait together go together", { timeout: 20_000 }, () => {
   let queue: TargetQueue;
   let requests: string[][] = [];
   let alone: string[] = [];
+  /** Key and version id of what travelled together. */
+  let ids: [string, string][] = [];
   /** What becomes of each item of a request; undefined: the connection is cut. */
   let answer: (items: IngestItem[]) => number[] | undefined;
   const warnings: string[] = [];
@@ -29,7 +31,7 @@ describe("rows that wait together go together", { timeout: 20_000 }, () => {
   eachWithTarget(async (made) => {
     ({ site } = made);
     arn = await replicateTo(site, made.fake);
-    [requests, alone] = [[], []];
+    [requests, alone, ids] = [[], [], []];
     answer = (items) => items.map(() => 200);
     const client: TargetClient = {
       bucket: "b",
@@ -40,6 +42,7 @@ describe("rows that wait together go together", { timeout: 20_000 }, () => {
         }
         const items = decodeIngest(body as Buffer);
         requests.push(items.map((item) => item.key));
+        ids.push(...items.map(({ key: name, versionId }): [string, string] => [name, versionId]));
         const results = answer(items);
         if (results === undefined) throw new Error("cut");
         return {
@@ -101,6 +104,43 @@ describe("rows that wait together go together", { timeout: 20_000 }, () => {
     assert.ok(alone.includes(`DELETE ${purged.key}`), alone.join());
     assert.equal(await statusOf(site, arn, rotten), "NOT_REPLICABLE");
     for (const version of versions.slice(2)) assert.equal(await statusOf(site, arn, version), "COMPLETED");
+    assert.deepEqual(warnings.splice(0), []);
+  });
+
+  test("versions of one key travel together and in order, among those of others", async () => {
+    const versions: ObjectVersion[] = [];
+    for (let i = 0; i < 60; i++) versions.push(await site.put("hot"), await site.put(`k${i % 3}`));
+    start();
+    await until(idle);
+    for (const key of ["hot", "k0"]) {
+      const wanted = versions.filter((version) => version.key === key).map(({ versionId }) => versionId);
+      assert.deepEqual(
+        ids.filter(([name]) => name === key).map(([, id]) => id),
+        wanted,
+      );
+    }
+    assert.ok(requests.length <= 4, `${requests.length} requests`);
+    for (const version of versions) assert.equal(await statusOf(site, arn, version), "COMPLETED");
+    assert.equal(readCounter(await site.index.get(logCounter(arn, "count"))), 0n);
+    assert.deepEqual([alone, warnings.splice(0)], [[], []]);
+  });
+
+  test("of one key, what is refused waits its turn, and what was not sent with it follows", async () => {
+    const versions: ObjectVersion[] = [];
+    for (let i = 0; i < 12; i++) versions.push(await site.put("hot"));
+    await site.objects.delete({ bucket: SRC, key: asKey("hot") });
+    for (let i = 0; i < 12; i++) versions.push(await site.put("hot"));
+    let refused = 0;
+    answer = (items) => items.map((_, i) => (refused === 0 && i > 3 && ++refused > 0 ? 503 : 200));
+    start();
+    await until(idle);
+    for (const version of versions) assert.equal(await statusOf(site, arn, version), "COMPLETED");
+    const [first = []] = requests;
+    assert.equal(first.length, 12, "up to the marker");
+    assert.ok(
+      alone.some((one) => one === "DELETE hot"),
+      alone.join(),
+    );
     assert.deepEqual(warnings.splice(0), []);
   });
 

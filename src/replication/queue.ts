@@ -21,10 +21,10 @@ import type { Connection } from "./connections.ts";
 import { Fifo } from "../runtime/fifo.ts";
 import * as limits from "./limits.ts";
 import { logRange } from "./log.ts";
+import { KeyLanes } from "./key-lanes.ts";
 import { itemOf, nameOf, type QueueItem } from "./queue-item.ts";
 import { RetryQueue } from "./retry-queue.ts";
-import { mayGoTogether, roomOf, sendRowsTogether } from "./rows-together.ts";
-import { cutForRequests } from "./send-together.ts";
+import { cutRows, mayGoTogether, sendRowsTogether } from "./rows-together.ts";
 import { isMinio, sendVersion } from "./sender.ts";
 import type { Sent } from "./send-types.ts";
 import type { SendOutcome } from "./wire.ts";
@@ -52,8 +52,7 @@ export class TargetQueue {
   /** Rows in memory: waiting, parked, running or finishing. */
   readonly #known = new Set<string>();
   readonly #waiting = { small: new Fifo<QueueItem>(), large: new Fifo<QueueItem>() };
-  /** Keys with a row running, and the rows parked behind it. */
-  readonly #busy = new Map<string, QueueItem[]>();
+  readonly #lanes = new KeyLanes();
   readonly #running = { small: 0, large: 0 };
   /** Rows whose last attempt ended without an answer: what was sent may be there, and may have been purged there since. */
   readonly #unsure = new Set<string>();
@@ -175,9 +174,8 @@ export class TargetQueue {
       this.#release();
       return;
     }
-    const together = this.#connection.ingest?.isSpoken === true;
-    this.#startLane("small", together ? limits.SMALL_IN_FLIGHT_INGEST_MAX : limits.SMALL_IN_FLIGHT_MAX, together);
-    this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX, false);
+    this.#startLane("small", this.#together ? limits.SMALL_IN_FLIGHT_INGEST_MAX : limits.SMALL_IN_FLIGHT_MAX);
+    this.#startLane("large", limits.LARGE_IN_FLIGHT_MAX);
     const wanted = this.#more || this.#retries.isFlushing;
     if (
       wanted &&
@@ -193,29 +191,70 @@ export class TargetQueue {
     }
   }
 
-  #startLane(lane: "small" | "large", max: number, together: boolean): void {
-    const company: QueueItem[] = [];
-    while (this.#running[lane] < max && this.#waiting[lane].length > 0) {
+  /** The target takes many small versions in one request. */
+  get #together(): boolean {
+    return this.#connection.ingest?.isSpoken === true;
+  }
+
+  #startLane(lane: "small" | "large", max: number): void {
+    const ready: QueueItem[] = [];
+    while (this.#running[lane] + ready.length < max && this.#waiting[lane].length > 0) {
       if (!this.#mayTry()) break;
       const item = this.#waiting[lane].shift();
-      if (item === undefined) break;
-      const parked = this.#busy.get(item.lane);
-      if (parked !== undefined) {
-        parked.push(item);
+      if (item !== undefined && this.#lanes.enter(item)) ready.push(item);
+    }
+    this.#start(ready);
+  }
+
+  /** Rows that may run: each is the first of its key. */
+  #start(items: readonly QueueItem[]): void {
+    const company: QueueItem[] = [];
+    for (const item of items) {
+      if (!this.#together || item.large || !mayGoTogether(item.row)) {
+        this.#startAlone(item);
         continue;
       }
-      this.#busy.set(item.lane, []);
-      this.#running[lane]++;
-      if (together && mayGoTogether(item.row)) company.push(item);
-      else void this.#process(item, lane);
+      this.#running.small++;
+      company.push(item, ...this.#followers(item));
     }
-    for (const items of cutForRequests(company, roomOf)) {
-      if (items.length >= limits.TOGETHER_MIN) void this.#processTogether(items);
-      else for (const item of items) void this.#process(item, lane);
+    this.#startTogether(company);
+  }
+
+  #startAlone(item: QueueItem): void {
+    const lane = item.large ? "large" : "small";
+    this.#running[lane]++;
+    void this.#process(item, lane);
+  }
+
+  /** Further rows of its key that may travel with `item`: one request carries them in their order. */
+  #followers(item: QueueItem): QueueItem[] {
+    const versions = new Set([item.row.versionId]);
+    const taken = this.#lanes.takeFollowing(item, (next) => {
+      const joins =
+        mayGoTogether(next.row) &&
+        !versions.has(next.row.versionId) &&
+        this.#running.small + versions.size <= limits.SMALL_IN_FLIGHT_INGEST_MAX;
+      versions.add(next.row.versionId);
+      return joins;
+    });
+    this.#running.small += taken.length;
+    return taken;
+  }
+
+  /** Running rows that may travel together, those of one key side by side. */
+  #startTogether(company: readonly QueueItem[]): void {
+    for (const { together, alone, later } of cutRows(company)) {
+      this.#putBack(later);
+      if (together.length > 0) void this.#processTogether(together);
+      for (const item of alone) void this.#process(item, "small");
     }
   }
 
-  /** Rows of the small lane, each of another key. */
+  #putBack(items: readonly QueueItem[]): void {
+    this.#running.small -= items.length;
+    this.#lanes.putBack(items);
+  }
+
   async #processTogether(items: readonly QueueItem[]): Promise<void> {
     const { objects, clock, warn } = this.#deps;
     const startedMs = clock.nowMs();
@@ -227,13 +266,14 @@ export class TargetQueue {
       // What a deleted bucket's rows end with is for the sender of one version to say.
       if (!hasCode(error, "NoSuchBucket")) warn("versions could not be read to be sent together", error);
     }
+    // What did not arrive so finds out by itself why, one row of a key after another.
+    const left = items.filter((_, at) => arrived[at] === undefined);
+    const firsts = new Map(left.toReversed().map((item) => [item.lane, item]));
+    this.#putBack(left.filter((item) => firsts.get(item.lane) !== item));
+    for (const item of firsts.values()) void this.#process(item, "small");
     for (const [at, item] of items.entries()) {
       const sent = arrived[at];
-      // What did not arrive so finds out by itself why.
-      if (sent === undefined) {
-        void this.#process(item, "small");
-        continue;
-      }
+      if (sent === undefined) continue;
       this.#leave("small");
       const bytes = item.row.size;
       this.#end(item, this.#arrived(item, { kind: "sent", bytes, what: "object" }, sent, startedMs));
@@ -268,26 +308,20 @@ export class TargetQueue {
       const [entry] = await index.scan(logRange(this.arn), { limit: 1, reverse: true });
       if (entry === undefined || this.#abort.signal.aborted || !this.#connection.endpoint.isKnownAndOpen) return;
       const item = itemOf(entry);
-      if (this.#known.has(item.name) || this.#busy.has(item.lane)) return;
+      if (this.#known.has(item.name) || this.#lanes.isBusy(item)) return;
       this.#known.add(item.name);
-      this.#busy.set(item.lane, []);
-      this.#start(item);
+      this.#lanes.enter(item);
+      this.#startAlone(item);
     } catch (error) {
       warn("the change log could not be read", error);
     }
-  }
-
-  #start(item: QueueItem): void {
-    const lane = item.large ? "large" : "small";
-    this.#running[lane]++;
-    void this.#process(item, lane);
   }
 
   /** The target is away: rows go back to the log, where they are. */
   #release(): void {
     for (const lane of ["small", "large"] as const)
       for (const item of this.#waiting[lane].drain()) this.#known.delete(item.name);
-    for (const parked of this.#busy.values()) for (const item of parked.splice(0)) this.#known.delete(item.name);
+    for (const item of this.#lanes.drain()) this.#known.delete(item.name);
     this.#from = undefined;
     this.#more = true;
   }
@@ -362,7 +396,7 @@ export class TargetQueue {
   /** `ended` undefined: the row stays where it is, and will be read again. */
   #end(item: QueueItem, ended: FinishedLogRow | undefined): void {
     if (ended === undefined) {
-      this.#forget(item);
+      this.#forget([item]);
       this.#from = undefined;
     } else this.#finish(item, ended);
     this.#pumpSoon();
@@ -457,16 +491,14 @@ export class TargetQueue {
       this.#from = undefined;
       this.#more = true;
     }
-    for (const { item } of batch) this.#forget(item);
+    this.#forget(batch.map(({ item }) => item));
     this.#pump();
   }
 
-  /** The row left memory: the next one of its key runs at once, so that none read later overtakes it. */
-  #forget(item: QueueItem): void {
-    this.#known.delete(item.name);
-    const parked = this.#busy.get(item.lane);
-    const next = parked?.shift();
-    if (next === undefined || this.#abort.signal.aborted) this.#busy.delete(item.lane);
-    else this.#start(next);
+  /** The rows left memory: the next ones of their keys run. */
+  #forget(items: readonly QueueItem[]): void {
+    for (const { name } of items) this.#known.delete(name);
+    const next = items.map((item) => this.#lanes.leave(item)).filter((item) => item !== undefined);
+    if (!this.#abort.signal.aborted) this.#start(next);
   }
 }
